@@ -1,0 +1,60 @@
+#pragma once
+
+#include "base/clock.h"
+#include "queue/scheduler.h"
+#include "route/hosts.h"
+#include "route/next_hop.h"
+#include "smtp/reply.h"
+#include "spool/message.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace thurn::delivery {
+
+/// One message and those of its recipients that go the same way.
+struct Parcel {
+    std::shared_ptr<const spool::StoredMessage> message;  // shared: parcels of one message may be under way on several loops
+    std::vector<std::uint32_t> recipients;                // indices into the envelope, never empty
+};
+
+/// What an attempt means for one recipient.
+/// Shape    `status` is one line for people, logs and DSNs: the remote reply as describe_reply() gives it, or our own reason beginning with a
+///          code and an enhanced status (`451 4.4.1 connection refused by …`). `remote_host` is empty when no remote host said it.
+struct RecipientOutcome {
+    enum class Kind { delivered, deferred, failed } kind = Kind::deferred;
+    std::string status;
+    std::string remote_host;
+};
+
+/// One try to hand a parcel to one host or mailbox: what the trace tells.
+struct Attempt {
+    std::string host;    // `mx1.example [192.0.2.1]:25`, or the path of a mailbox
+    std::string tls;     // `TLSv1.3 with TLS_AES_256_GCM_SHA384`, empty without
+    std::string result;  // delivered, deferred, failed, connection failed
+    std::vector<std::string> replies;
+    std::chrono::milliseconds took{0};
+};
+
+/// Where a courier gets its parcels from and reports to; the dispatcher behind it owns spool and schedule.
+///
+/// Threads  The courier's loop; the implementation crosses over to the dispatcher's by itself.
+class ParcelSource {
+public:
+    virtual ~ParcelSource() = default;
+    /// The next parcel for this site. Waits up to `idle` for one; nothing when none came or we are stopping.
+    [[nodiscard]] virtual boost::asio::awaitable<std::optional<Parcel>> async_next(std::chrono::milliseconds idle) = 0;
+    /// Journals that the final dot is about to be sent (DESIGN §2): resumes when that is written.
+    [[nodiscard]] virtual boost::asio::awaitable<void> async_mark_in_doubt(const Parcel& parcel) = 0;
+    virtual void attempted(const Parcel& parcel, Attempt attempt) = 0;
+    /// Ends the parcel; one outcome per recipient, in its order.
+    virtual void settled(Parcel parcel, std::vector<RecipientOutcome> outcomes) = 0;
+};
+
+}  // namespace thurn::delivery

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "base/result.h"
+#include "net/tls.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace thurn::net {
+
+namespace asio = boost::asio;
+using Deadline = std::chrono::steady_clock::time_point;
+[[nodiscard]] inline Deadline within(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+
+/// A connected TCP socket, in clear or under TLS, with a limit on every wait.
+///
+/// TLS      OpenSSL works on the descriptor itself, with SSL_MODE_RELEASE_BUFFERS. The end of TLS is the end of the connection: close_notify reads as peer_gone.
+/// Memory   Under 1 KiB without TLS when idle; no buffer of its own.
+/// Errors   `timed_out` once the deadline has passed; `peer_gone` on close, reset or a broken TLS record. After an error the stream is only good to be closed.
+/// Threads  The loop it was made on.
+class Stream {
+public:
+    explicit Stream(asio::ip::tcp::socket socket);   // sets TCP_NODELAY and non-blocking
+    ~Stream();                                        // closes
+    Stream(Stream&&) noexcept;
+    Stream& operator=(Stream&&) = delete;
+
+    /// Suspends until something can be read, without holding a buffer: what an idle connection should wait in.
+    [[nodiscard]] asio::awaitable<base::Result<void>> async_wait_readable(Deadline deadline);
+    /// Reads at least one octet. Tries at once before it waits.
+    [[nodiscard]] asio::awaitable<base::Result<std::size_t>> async_read(std::span<char> into, Deadline deadline);
+    /// Writes all of it; the pieces leave in one gathered write where they can.
+    [[nodiscard]] asio::awaitable<base::Result<void>> async_write(std::string_view octets, Deadline deadline);
+    [[nodiscard]] asio::awaitable<base::Result<void>> async_write(std::span<const std::string_view> pieces, Deadline deadline);
+
+    [[nodiscard]] asio::awaitable<base::Result<void>> async_accept_tls(std::shared_ptr<const TlsContext> context, Deadline deadline);
+    /// `name`: for SNI, and for verification when the context asks for it.
+    [[nodiscard]] asio::awaitable<base::Result<void>> async_connect_tls(std::shared_ptr<const TlsContext> context, std::string name, Deadline deadline);
+
+    /// Sends close_notify if it can at once, and closes. What waits on the stream wakes with `peer_gone`.
+    void close();
+    /// Wakes what waits with `stopping`; from the stream's own loop.
+    void cancel();
+
+    [[nodiscard]] bool tls_active() const;
+    [[nodiscard]] std::optional<TlsFacts> tls_facts() const;
+    [[nodiscard]] const asio::ip::tcp::endpoint& peer() const;
+    [[nodiscard]] const asio::ip::tcp::endpoint& local() const;
+    [[nodiscard]] asio::any_io_executor executor();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// Connects, or says why not. `source`: the local address to use, if one is given.
+[[nodiscard]] asio::awaitable<base::Result<Stream>> async_connect(asio::ip::tcp::endpoint to, std::optional<asio::ip::address> source, Deadline deadline);
+
+}  // namespace thurn::net

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "base/log.h"
+#include "base/result.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+struct ssl_ctx_st;
+
+namespace thurn::net {
+
+/// What a handshake agreed on. `verified`: the peer's certificate chained to a trusted root and matched the name asked for.
+struct TlsFacts {
+    std::string version;  // TLSv1.3
+    std::string cipher;   // TLS_AES_256_GCM_SHA384
+    unsigned bits = 0;
+    std::string server_name;  // SNI, as far as it is a valid host name
+    bool verified = false;
+};
+
+/// A certificate chain and its key, PEM, on disk. The first pair serves names that none matches.
+struct CertificateFiles {
+    std::filesystem::path certificate;
+    std::filesystem::path private_key;
+};
+
+/// An OpenSSL context, made once and shared by many connections. TLS 1.2 and 1.3 only; no renegotiation, no compression.
+///
+/// Threads  Immutable; any.
+class TlsContext {
+public:
+    /// Certificates are chosen by SNI among the names in them.
+    /// Errors   `not_found`, `refused`: a file cannot be read; `invalid`: no PEM, or key and certificate do not match. Names the file.
+    [[nodiscard]] static base::Result<std::shared_ptr<const TlsContext>> for_server(const std::vector<CertificateFiles>& files);
+    enum class Verify { no, yes };
+    /// `ca_file`: empty for the system's roots.
+    [[nodiscard]] static base::Result<std::shared_ptr<const TlsContext>> for_client(Verify verify, const std::filesystem::path& ca_file);
+    ~TlsContext();
+    [[nodiscard]] ssl_ctx_st* native() const { return context_; }
+
+private:
+    explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
+    ssl_ctx_st* context_;
+};
+
+/// Makes a self-signed P-256 pair for `hostname`, valid 10 years; the key is readable by its owner only. Existing files are kept.
+[[nodiscard]] base::Result<void> make_self_signed(const CertificateFiles& files, const std::string& hostname);
+/// What `thurn check` tells about a certificate.
+struct CertificateFacts {
+    std::vector<std::string> names;
+    std::string not_after;      // RFC 3339
+    long days_left = 0;
+    bool self_signed = false;
+};
+[[nodiscard]] base::Result<CertificateFacts> inspect_certificate(const std::filesystem::path& certificate);
+
+/// The server's current context: re-read when the files change (asked at most once a second), the old one kept when the new files are bad, with a warning.
+///
+/// Threads  Any.
+class ServerCertificates {
+public:
+    ServerCertificates(std::vector<CertificateFiles> files, base::Log& log);
+    ~ServerCertificates();
+    /// Loads for the first time.
+    [[nodiscard]] base::Result<void> load();
+    [[nodiscard]] std::shared_ptr<const TlsContext> current();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace thurn::net

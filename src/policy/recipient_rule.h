@@ -1,0 +1,56 @@
+#pragma once
+
+#include "base/result.h"
+#include "directory/directory.h"
+#include "mail/mailbox.h"
+#include "mail/status.h"
+
+#include <string>
+#include <vector>
+
+namespace thurn::policy {
+
+/// What was decided, by which rule, and why: for the reply, the log and the trace.
+struct Decision {
+    enum class Kind { accept, defer, reject } kind = Kind::accept;
+    std::string rule;            // `relay.networks`, `local-recipient`, `sender-ownership`, …
+    std::string reason;          // for the trace
+    std::uint16_t code = 250;    // for a refusal: 4yz or 5yz
+    mail::EnhancedStatus status;
+    std::string text;            // of the reply
+};
+
+enum class Role { mx, submission };
+
+/// An address range, `192.0.2.0/24` or `2001:db8::/32`; IPv4-mapped IPv6 addresses match IPv4 ranges.
+class Network {
+public:
+    [[nodiscard]] bool contains(std::string_view address) const;
+    [[nodiscard]] bool is_everyone() const;   // so wide that it would relay for the internet: /0, or together with others
+    [[nodiscard]] const std::string& text() const { return text_; }
+
+private:
+    friend base::Result<Network> parse_network(std::string_view text);
+    std::string text_;
+    std::string prefix_;  // 16 octets, IPv4 mapped
+    unsigned bits_ = 0;
+};
+[[nodiscard]] base::Result<Network> parse_network(std::string_view text);
+/// Whether these networks together hold all of IPv4 or all of IPv6 (0.0.0.0/1 with 128.0.0.0/1 does).
+[[nodiscard]] bool covers_everyone(const std::vector<Network>& networks);
+
+/// What is known when a sender or recipient is given.
+struct Facts {
+    Role role = Role::mx;
+    std::string client_address;
+    std::string login;  // empty without AUTH
+};
+
+/// MAIL: a login may use its own addresses only, unless `any_sender` (553 5.7.1). `owns` is what the directory said; not asked without a login.
+[[nodiscard]] Decision decide_sender(const Facts& facts, const mail::ReversePath& sender, bool owns, bool any_sender);
+
+/// RCPT: the relay rule of DESIGN §7, not configurable away, and recipients nobody has (550 5.1.1).
+/// `relayed`: the domain is one of relay.domains.
+[[nodiscard]] Decision decide_recipient(const Facts& facts, const directory::Resolution& resolution, bool relayed, const std::vector<Network>& relay_networks);
+
+}  // namespace thurn::policy

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "base/clock.h"
+#include "mail/mailbox.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thurn::report {
+
+enum class DsnAction { failed, delayed, delivered, relayed, expanded };
+
+struct DsnRecipient {
+    std::string final_recipient;     // address
+    std::string original_recipient;  // address, or empty
+    DsnAction action = DsnAction::failed;
+    std::string status;              // `5.1.1`
+    std::string remote_host;         // empty when it was us
+    std::string diagnostic;          // the remote reply, one line; empty when it was us
+    std::string explanation;         // for people, when there is no remote reply
+    base::Time last_attempt{};
+};
+
+struct DsnOptions {
+    std::string reporting_host;
+    std::string message_id;          // of the report: goes into Message-ID and the boundary
+    std::string queue_id;            // of the message reported about
+    mail::Mailbox to;                // the reverse path of the message reported about
+    std::string from;                // `Mail Delivery System <postmaster@host>`'s address
+    base::Time arrived{};
+    base::Time now{};
+    std::vector<DsnRecipient> recipients;
+    std::string_view original_header; // header section of the message, CRLF; returned as text/rfc822-headers
+};
+
+/// A whole message, CRLF line ends, that a person can read and a program can parse: multipart/report with three parts.
+/// Shape    7-bit only; `Auto-Submitted: auto-replied`; lines at most 998 octets; nothing of the remote text can break the structure.
+/// Source   RFC 3464, RFC 6522, RFC 3834.
+[[nodiscard]] std::string render_dsn(const DsnOptions& options);
+
+}  // namespace thurn::report

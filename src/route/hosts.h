@@ -1,0 +1,66 @@
+#pragma once
+
+#include "base/random.h"
+#include "dns/dns.h"
+#include "route/next_hop.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace thurn::route {
+
+using Address = std::variant<dns::Ipv4, dns::Ipv6>;
+[[nodiscard]] std::string render_address(const Address& address);
+
+struct HostAddress {
+    std::string host;
+    Address address;
+    std::uint16_t port = 25;
+    friend auto operator<=>(const HostAddress&, const HostAddress&) = default;
+};
+
+/// Where to try, in order; or why there is nowhere.
+/// Shape    `site` names the set of hosts, the same for all domains that share them: `mx:a.example,b.example` sorted, or `host:name:port`.
+struct Hosts {
+    std::string site;
+    std::vector<HostAddress> addresses;  // never empty when `problem` is empty
+    std::optional<Unroutable> problem;   // null MX (5.1.10), no such domain (5.1.2), loop to ourselves (5.4.6), DNS trouble (4.4.3)
+    std::string reason;                  // for the trace: `MX 10 a.example, 20 b.example` or `no MX, address of d.example`
+};
+
+/// Who we are, so that mail does not go round in circles.
+struct Ourselves {
+    std::string hostname;
+    std::vector<Address> addresses;  // all addresses we listen on for port 25, wildcards resolved
+};
+
+/// Finds the hosts for a next hop, without I/O (RFC 5321 §5.1, RFC 7505).
+///
+/// Loop     questions() gives what must be asked now (may be several, in parallel); answer each; repeat until done().
+/// MX       Lowest preference first, equals in random order; hosts of our own preference and worse are dropped when we are among them (RFC 5321 §5.1).
+///          A CNAME as the mail domain is followed; without MX the domain's own addresses count; a lone MX "." is null.
+/// Order    Of one host, IPv6 and IPv4 addresses alternate, IPv6 first unless `prefer_ipv4`.
+/// Limits   At most 20 MX hosts and 40 addresses are used.
+class HostFinder {
+public:
+    struct Options { bool ipv6 = true; bool ipv4 = true; bool prefer_ipv4 = false; };
+    HostFinder(const ByMx& hop, const Ourselves& ourselves, base::Random& random, Options options);
+    HostFinder(const ToHost& hop, base::Random& random, Options options);
+    [[nodiscard]] std::vector<dns::Question> questions();
+    void answer(const dns::Question& question, const dns::Answer& answer);
+    [[nodiscard]] bool done() const;
+    [[nodiscard]] Hosts take();   // Precondition: done()
+    ~HostFinder();
+    HostFinder(HostFinder&&) noexcept;
+    HostFinder& operator=(HostFinder&&) noexcept;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace thurn::route

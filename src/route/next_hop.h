@@ -1,0 +1,35 @@
+#pragma once
+
+#include "mail/mailbox.h"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace thurn::route {
+
+/// How sure of the other side a connection must be (`tls` of a route). `may`: STARTTLS if offered, whatever the certificate; clear text otherwise.
+enum class TlsDemand { none, may, encrypt, verify };
+
+/// Into a mailbox of ours.
+struct LocalMailbox { mail::Mailbox account; std::string detail; };
+/// An alias: these take the recipient's place.
+struct Expansion { std::string alias; std::vector<mail::Mailbox> targets; };
+/// To the MX hosts of a domain, to be looked up by resolve_hosts().
+struct ByMx { std::string domain; TlsDemand tls = TlsDemand::may; };
+/// To one configured host (smarthost). Its addresses are looked up, its MX is not.
+struct ToHost { std::string host; std::uint16_t port = 25; bool implicit_tls = false; TlsDemand tls = TlsDemand::may; std::string credentials_reference; };
+/// Nowhere. `permanent` bounces; otherwise it is tried again later.
+struct Unroutable { bool permanent; std::string status; };  // `5.1.1 no such mailbox`
+/// Thrown away, by explicit configuration only.
+struct Discarded {};
+
+using NextHop = std::variant<LocalMailbox, Expansion, ByMx, ToHost, Unroutable, Discarded>;
+
+struct Routed {
+    NextHop hop;
+    std::string reason;  // the rule that decided, for the trace: `[[route]] 2 (thurn.toml:31)`, `local domain`, `MX`
+};
+
+}  // namespace thurn::route

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "directory/directory.h"
+#include "route/next_hop.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace thurn::route {
+
+/// One `[[route]]`. Patterns are globs without case (`*` any run, `?` one octet); empty matches all. All given patterns must match.
+struct RouteRule {
+    std::string sender;
+    std::string sender_domain;
+    std::string recipient;
+    std::string recipient_domain;
+    NextHop hop;             // ToHost, ByMx, LocalMailbox (account filled in when used), Discarded or Unroutable
+    std::string origin;      // `thurn.toml:31`
+};
+
+[[nodiscard]] bool matches_glob(std::string_view pattern, std::string_view text);
+/// Reads `smtp://host:port`, `smtps://host`, `discard:`, `error:5.7.1 text`, `maildir:`. Hosts may be `[2001:db8::1]`.
+/// Errors   `syntax` naming what is wrong; `invalid`: a scheme thurn does not carry yet.
+[[nodiscard]] base::Result<NextHop> parse_next_hop(std::string_view text, TlsDemand tls, std::string_view credentials_reference);
+
+/// Recipient → next hop. Rules first, in order; then mailboxes, aliases and unknown users of our own domains; then address literals and MX.
+///
+/// Errors   What the directory says: the recipient is deferred, not bounced.
+/// Threads  Any; asks the directory, so where that blocks, this does.
+class Router {
+public:
+    Router(std::vector<RouteRule> rules, directory::Directory& directory);
+    [[nodiscard]] base::Result<Routed> route(const mail::ReversePath& sender, const mail::Mailbox& recipient) const;
+
+private:
+    std::vector<RouteRule> rules_;
+    directory::Directory& directory_;
+};
+
+}  // namespace thurn::route

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "base/clock.h"
+#include "base/message_id.h"
+#include "base/octets.h"
+#include "base/result.h"
+#include "mail/mailbox.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thurn::spool {
+
+/// Where one recipient of a stored message stands.
+enum class Standing : std::uint8_t {
+    waiting,    // to be tried at `due`
+    in_doubt,   // an attempt had reached the final dot when the record was written; counts as waiting after a crash
+    held,       // not tried until released
+    delivered,  // final: handed to a mailbox or a next hop
+    failed,     // final: bounced, or given up from the null path
+    expanded,   // final: an alias, replaced by other recipients of this message
+    deleted,    // final: removed by the operator
+};
+[[nodiscard]] constexpr bool is_final(Standing standing) { return standing >= Standing::delivered; }
+
+/// Shape    `last_status` is a remote reply or our own reason, one line, at most 512 octets.
+struct RecipientState {
+    Standing standing = Standing::waiting;
+    std::uint32_t attempts = 0;
+    base::Time due{};
+    std::string last_status;
+    std::string site;  // where it was last routed to, for listings; may be empty
+    friend bool operator==(const RecipientState&, const RecipientState&) = default;
+};
+
+/// Shape    `mailbox` is where it goes; `original` is what the originator wrote, when an alias led here, else empty.
+struct Recipient {
+    mail::Mailbox mailbox;
+    std::string original;
+    std::uint8_t expansions = 0;  // how many aliases led here; a bound on alias loops
+    RecipientState state;
+    friend bool operator==(const Recipient&, const Recipient&) = default;
+};
+
+/// Everything about a message but its content.
+struct Envelope {
+    mail::ReversePath sender;
+    std::vector<Recipient> recipients;
+    bool eight_bit = false;    // content holds octets over 127
+    std::string login;         // who submitted it; empty without AUTH
+    std::string client;        // address it came from; empty when made here
+    friend bool operator==(const Envelope&, const Envelope&) = default;
+};
+
+/// The content of one message, header and body, CRLF line ends, without dot-stuffing. Immutable.
+///
+/// Threads  Any. Implementations in memory do not block; those over a file do: read() belongs on the blocking pool unless in_memory().
+class Content {
+public:
+    virtual ~Content() = default;
+    [[nodiscard]] virtual base::Octets size() const = 0;
+    /// All of it when it is held in memory, else nothing.
+    [[nodiscard]] virtual std::optional<std::string_view> in_memory() const = 0;
+    /// Fills `into` from `offset`; fewer octets only at the end.
+    [[nodiscard]] virtual base::Result<std::size_t> read(std::uint64_t offset, std::span<char> into) const = 0;
+};
+
+/// A message that is on stable storage.
+struct StoredMessage {
+    base::MessageId id;
+    Envelope envelope;
+    std::shared_ptr<const Content> content;  // shared: couriers on several loops may carry it at once
+};
+
+/// One change to one recipient. `expansion`: only with Standing::expanded, the recipients that take its place (appended to the message).
+struct RecipientUpdate {
+    base::MessageId id;
+    std::uint32_t index = 0;
+    RecipientState state;
+    std::vector<Recipient> expansion;
+};
+
+}  // namespace thurn::spool

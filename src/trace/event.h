@@ -1,0 +1,76 @@
+#pragma once
+
+#include "base/clock.h"
+#include "base/message_id.h"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace thurn::trace {
+
+/// The message was taken in: the 250 was promised.
+struct Accepted {
+    std::string listener;   // mx, submission, sendmail, dsn
+    std::string client;     // address and port; empty when made here
+    std::string client_name;
+    std::string helo;
+    std::string tls;        // version and cipher, empty without
+    std::string login;
+    std::string sender;     // empty for the null path
+    std::vector<std::string> recipients;
+    std::uint64_t size = 0;
+};
+/// A rule decided about a recipient or the whole message.
+struct Decided {
+    std::string stage;      // connect, helo, auth, mail, rcpt, data, content
+    std::string subject;    // the address it is about
+    std::string decision;   // accept, reject, defer, …
+    std::string rule;
+    std::string reason;
+};
+/// Where a recipient will go, and why.
+struct Routed {
+    std::string recipient;
+    std::string next_hop;   // maildir:…, smtp site, alias
+    std::string reason;     // the rule or record that led there
+};
+/// One try to hand over to one host or mailbox.
+struct Attempted {
+    std::vector<std::string> recipients;
+    std::string host;       // name and address and port, or path
+    std::string tls;
+    std::string result;     // delivered, deferred, failed, connection failed
+    std::vector<std::string> replies;  // remote replies, each once
+    std::uint64_t milliseconds = 0;
+};
+/// What the attempt means for one recipient.
+struct Settled {
+    std::string recipient;
+    std::string outcome;    // delivered, deferred, bounced, expired, expanded, held, released, deleted
+    std::string status;     // reply or reason
+    base::Time next_attempt{};  // for deferred
+};
+/// Anything else worth telling: recovered after a crash, bounce written (with its id), retry asked for by the operator.
+struct Noted {
+    std::string what;
+    std::string detail;
+};
+
+using Body = std::variant<Accepted, Decided, Routed, Attempted, Settled, Noted>;
+
+/// One step in the life of one message.
+/// Shape    Texts hold no control octets; the journal replaces them.
+struct Event {
+    base::MessageId id;
+    base::Time at{};
+    Body body;
+};
+
+/// A line for people: `12:00:01.123  accepted  from …`.
+[[nodiscard]] std::string render_text(const Event& event);
+/// One JSON object on one line: {"id","at","event",…the fields by name}.
+[[nodiscard]] std::string render_json(const Event& event);
+
+}  // namespace thurn::trace
