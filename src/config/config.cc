@@ -1,0 +1,470 @@
+// The one place that knows TOML. Each key is named once, in one of the read_ functions below: there it gets its default, its check and its
+// line in `thurn config show`; whatever the file holds beyond the keys so named is an error.
+#include "config/config.h"
+
+#include "config/duration.h"
+#include "config/nearest.h"
+
+#include <cstdlib>
+#include <fmt/format.h>
+#include <fstream>
+#include <functional>
+#include <set>
+#include <sstream>
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#include <toml++/toml.h>
+
+namespace thurn::config {
+
+namespace {
+
+/// Collects what is wrong and what is in force while the sections are read.
+struct Findings {
+    std::string source;
+    std::vector<std::string> errors;
+    std::vector<Setting> settings;
+
+    void complain(const toml::source_region& where, const std::string& what) {
+        errors.push_back(fmt::format("{}:{}:{}: {}", source, where.begin.line, where.begin.column, what));
+    }
+    void note(std::string key, std::string value, const toml::node* node) {
+        settings.push_back({std::move(key), std::move(value), node ? origin(*node) : "default"});
+    }
+    [[nodiscard]] std::string origin(const toml::node& node) const { return fmt::format("{}:{}", source, node.source().begin.line); }
+};
+
+std::string quote(std::string_view text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += c;
+    }
+    return quoted + '"';
+}
+
+std::string quote_list(const std::vector<std::string>& texts) {
+    std::string list = "[";
+    for (const auto& text : texts) list += (list.size() > 1 ? ", " : "") + quote(text);
+    return list + "]";
+}
+
+/// One table of the file: hands out its keys and remembers which it was asked for.
+class Section {
+public:
+    Section(const toml::table* table, std::string prefix, Findings& findings) : table_(table), prefix_(std::move(prefix)), findings_(findings) {}
+
+    void text(std::string_view key, std::string& target) {
+        const auto* node = find(key);
+        if (node && take<std::string>(*node, key, "a text in quotes")) target = *node->value<std::string>();
+        note(key, quote(target), node);
+    }
+    /// A text that `parse` turns into the target's value; `render` shows it.
+    template <class Value, class Parse, class Render>
+    void parsed(std::string_view key, Value& target, Parse parse, Render render) {
+        const auto* node = find(key);
+        if (node && take<std::string>(*node, key, "a text in quotes")) {
+            auto value = parse(*node->value<std::string>());
+            if (value) target = *std::move(value);
+            else complain(*node, key, value.error().detail);
+        }
+        note(key, render(target), node);
+    }
+    void duration(std::string_view key, std::chrono::seconds& target) {
+        parsed(key, target, parse_duration, [](auto value) { return quote(render_duration(value)); });
+    }
+    void size(std::string_view key, base::Octets& target) {
+        parsed(key, target, base::parse_octets, [](auto value) { return quote(base::render_octets(value)); });
+    }
+    void path(std::string_view key, std::filesystem::path& target) {
+        std::string value = target.string();
+        text(key, value);
+        target = value;
+    }
+    void flag(std::string_view key, bool& target) {
+        const auto* node = find(key);
+        if (node && take<bool>(*node, key, "true or false")) target = *node->value<bool>();
+        note(key, target ? "true" : "false", node);
+    }
+    template <class Number>
+    void count(std::string_view key, Number& target, std::int64_t least, std::int64_t most) {
+        const auto* node = find(key);
+        if (node && take<std::int64_t>(*node, key, "a whole number")) {
+            const auto value = *node->value<std::int64_t>();
+            if (value < least || value > most) complain(*node, key, fmt::format("{} is not within {} and {}", value, least, most));
+            else target = static_cast<Number>(value);
+        }
+        note(key, fmt::format("{}", target), node);
+    }
+    void texts(std::string_view key, std::vector<std::string>& target) {
+        const auto* node = find(key);
+        if (node) target = take_texts(*node, key);
+        note(key, quote_list(target), node);
+    }
+    /// A text out of a few; `names` in the order of the enumerators.
+    template <class Enum>
+    void choice(std::string_view key, Enum& target, const std::vector<std::string>& names) {
+        const auto* node = find(key);
+        if (node && take<std::string>(*node, key, "a text in quotes")) {
+            const auto value = *node->value<std::string>();
+            const auto found = std::find(names.begin(), names.end(), value);
+            if (found == names.end()) complain(*node, key, fmt::format("\"{}\" is none of {}", value, fmt::join(names, ", ")));
+            else target = static_cast<Enum>(found - names.begin());
+        }
+        note(key, quote(names[static_cast<std::size_t>(target)]), node);
+    }
+    Section table(std::string_view key) {
+        const auto* node = find(key);
+        if (node && !node->is_table()) complain(*node, key, fmt::format("must be a table: [{}{}]", prefix_, key));
+        return {node ? node->as_table() : nullptr, fmt::format("{}{}.", prefix_, key), findings_};
+    }
+    std::vector<Section> tables(std::string_view key) {
+        std::vector<Section> sections;
+        const auto* node = find(key);
+        if (!node) return sections;
+        const auto* array = node->as_array();
+        if (!array || !array->is_homogeneous<toml::table>()) {
+            complain(*node, key, fmt::format("must be tables: [[{}{}]]", prefix_, key));
+            return sections;
+        }
+        for (const auto& element : *array)
+            sections.emplace_back(element.as_table(), fmt::format("{}{}[{}].", prefix_, key, sections.size() + 1), findings_);
+        return sections;
+    }
+    /// Every key must have been asked for by now.
+    void finish() {
+        if (!table_) return;
+        for (const auto& [key, node] : *table_) {
+            if (known_.contains(std::string(key.str()))) continue;
+            const auto near = nearest_word(key.str(), {known_.begin(), known_.end()});
+            findings_.complain(key.source(), fmt::format("unknown key \"{}{}\"{}", prefix_, key.str(), near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
+        }
+    }
+    void complain(std::string_view key, const std::string& what) {
+        const auto* node = table_ ? table_->get(key) : nullptr;
+        if (node) complain(*node, key, what);
+        else if (table_) findings_.complain(table_->source(), fmt::format("{}{}: {}", prefix_, key, what));
+        else findings_.errors.push_back(fmt::format("{}: {}{}: {}", findings_.source, prefix_, key, what));
+    }
+    [[nodiscard]] std::string origin() const { return table_ ? findings_.origin(*table_) : "default"; }
+    [[nodiscard]] bool has(std::string_view key) const { return table_ && table_->contains(key); }
+
+private:
+    const toml::node* find(std::string_view key) {
+        known_.emplace(key);
+        return table_ ? table_->get(key) : nullptr;
+    }
+    template <class Value>
+    bool take(const toml::node& node, std::string_view key, const char* expected) {
+        if (node.is<Value>()) return true;
+        complain(node, key, fmt::format("must be {}", expected));
+        return false;
+    }
+    std::vector<std::string> take_texts(const toml::node& node, std::string_view key) {
+        std::vector<std::string> values;
+        const auto* array = node.as_array();
+        if (!array) {
+            complain(node, key, "must be a list of texts: [\"…\", \"…\"]");
+            return values;
+        }
+        for (const auto& element : *array)
+            if (take<std::string>(element, key, "a list of texts")) values.push_back(*element.value<std::string>());
+        return values;
+    }
+    void complain(const toml::node& node, std::string_view key, const std::string& what) {
+        findings_.complain(node.source(), fmt::format("{}{}: {}", prefix_, key, what));
+    }
+    void note(std::string_view key, std::string value, const toml::node* node) { findings_.note(prefix_ + std::string(key), std::move(value), node); }
+
+    const toml::table* table_;
+    std::string prefix_;
+    Findings& findings_;
+    std::set<std::string> known_;
+};
+
+void read_listener(Section section, Config& config) {
+    ListenerConfig listener;
+    section.texts("bind", listener.bind);
+    section.choice("role", listener.role, {"mx", "submission"});
+    section.choice("tls", listener.tls, {"off", "starttls", "implicit"});
+    if (listener.bind.empty()) section.complain("bind", "a listener needs at least one address, such as \"0.0.0.0:25\"");
+    section.finish();
+    config.listeners.push_back(std::move(listener));
+}
+
+void read_listeners(Section& root, Config& config) {
+    for (auto& section : root.tables("listener")) read_listener(section, config);
+    if (!config.listeners.empty() || root.has("listener")) return;
+    config.listeners = {{{"0.0.0.0:25", "[::]:25"}, policy::Role::mx, ListenerTls::starttls},
+                        {{"0.0.0.0:587", "[::]:587"}, policy::Role::submission, ListenerTls::starttls},
+                        {{"0.0.0.0:465", "[::]:465"}, policy::Role::submission, ListenerTls::implicit}};
+}
+
+void read_tls(Section section, Config& config) {
+    section.path("certificate", config.tls_certificate);
+    section.path("private_key", config.tls_private_key);
+    if (config.tls_certificate.empty() != config.tls_private_key.empty())
+        section.complain(config.tls_certificate.empty() ? "certificate" : "private_key", "certificate and private_key come as a pair");
+    section.finish();
+}
+
+void read_limits(Section section, LimitsConfig& limits) {
+    constexpr std::int64_t kMany = 1'000'000'000;
+    section.size("message_size", limits.message_size);
+    section.count("recipients", limits.recipients, 100, kMany);  // RFC 5321 §4.5.3.1.8: at least 100
+    section.count("line_length", limits.line_length, 512, 65536);
+    section.count("commands", limits.commands, 10, kMany);
+    section.count("errors", limits.errors, 1, kMany);
+    section.count("connections", limits.connections, 1, kMany);
+    section.count("connections_per_ip", limits.connections_per_ip, 1, kMany);
+    section.count("received_fields", limits.received_fields, 1, 1000);
+    section.duration("command_timeout", limits.command_timeout);
+    section.duration("content_timeout", limits.content_timeout);
+    section.size("disk_reserve", limits.disk_reserve);
+    section.finish();
+}
+
+void read_dns(Section section, Config& config) {
+    section.texts("servers", config.dns_servers);
+    section.flag("dnssec", config.dnssec);
+    section.finish();
+}
+
+void read_relay(Section section, Config& config) {
+    std::vector<std::string> networks{"127.0.0.0/8", "::1/128"};
+    section.texts("networks", networks);
+    section.texts("domains", config.relay_domains);
+    for (const auto& text : networks) {
+        auto network = policy::parse_network(text);
+        if (network) config.relay_networks.push_back(*std::move(network));
+        else section.complain("networks", network.error().detail);
+    }
+    if (policy::covers_everyone(config.relay_networks))
+        section.complain("networks", "these networks are the whole internet: thurn will not be an open relay; list your own networks only");
+    for (auto& domain : config.relay_domains) {
+        auto parsed = mail::parse_domain(domain, mail::Charset::utf8);
+        if (parsed) domain = parsed->text();
+        else section.complain("domains", fmt::format("\"{}\": {}", domain, parsed.error().detail));
+    }
+    section.finish();
+}
+
+void read_domain(Section section, Config& config) {
+    DomainConfig domain;
+    section.text("name", domain.name);
+    section.text("catch_all", domain.catch_all);
+    auto parsed = mail::parse_domain(domain.name, mail::Charset::utf8);
+    if (parsed) domain.name = parsed->text();
+    else section.complain("name", fmt::format("\"{}\": {}", domain.name, parsed.error().detail));
+    if (!domain.catch_all.empty()) {
+        const auto address = mail::parse_mailbox(domain.catch_all, mail::Charset::utf8);
+        if (!address) section.complain("catch_all", fmt::format("\"{}\": {}", domain.catch_all, address.error().detail));
+    }
+    section.finish();
+    config.domains.push_back(std::move(domain));
+}
+
+void read_route(Section section, Config& config) {
+    route::RouteRule rule;
+    section.text("sender", rule.sender);
+    section.text("sender_domain", rule.sender_domain);
+    section.text("recipient", rule.recipient);
+    section.text("recipient_domain", rule.recipient_domain);
+    std::string next_hop;
+    std::string auth;
+    auto tls = route::TlsDemand::may;
+    section.text("next_hop", next_hop);
+    section.choice("tls", tls, {"none", "may", "encrypt", "verify"});
+    section.text("auth", auth);
+    auto hop = route::parse_next_hop(next_hop, tls, auth);
+    if (hop) rule.hop = *std::move(hop);
+    else section.complain("next_hop", hop.error().detail);
+    if (!auth.empty()) {
+        const auto secret = read_secret(auth);
+        if (!secret) section.complain("auth", secret.error().detail);
+        if (tls == route::TlsDemand::none) section.complain("auth", "a password is sent under TLS only: give tls = \"encrypt\" or \"verify\"");
+    }
+    rule.origin = section.origin();
+    section.finish();
+    config.routes.push_back(std::move(rule));
+}
+
+void read_directory(Section section, Config& config) {
+    std::string backend = "sqlite";
+    section.text("backend", backend);
+    if (backend != "sqlite") section.complain("backend", fmt::format("\"{}\" is not there; thurn has \"sqlite\"", backend));
+    config.directory_path = config.data_dir / "directory.db";
+    section.path("path", config.directory_path);
+    section.finish();
+}
+
+void read_delivery(Section section, Config& config) {
+    auto local = section.table("local");
+    std::string type = "maildir";
+    local.text("type", type);
+    if (type != "maildir") local.complain("type", fmt::format("\"{}\" is not there; thurn has \"maildir\"", type));
+    config.maildir_path = "{data_dir}/mail/{domain}/{local}";
+    local.text("path", config.maildir_path);
+    if (const auto at = config.maildir_path.find("{data_dir}"); at != std::string::npos) config.maildir_path.replace(at, 10, config.data_dir.string());
+    if (config.maildir_path.find("{address}") == std::string::npos &&
+        (config.maildir_path.find("{local}") == std::string::npos || config.maildir_path.find("{domain}") == std::string::npos))
+        local.complain("path", "needs {domain} and {local}, or {address}: otherwise different people would share a mailbox");
+    local.finish();
+    section.finish();
+}
+
+void read_submission(Section section, Config& config) {
+    section.flag("any_sender", config.any_sender);
+    section.finish();
+}
+
+void read_retry(Section& section, Config& config) {
+    std::vector<std::string> steps;
+    for (const auto step : config.retry.steps) steps.push_back(render_duration(step));
+    section.texts("retry", steps);
+    config.retry.steps.clear();
+    for (const auto& text : steps) {
+        const auto step = parse_duration(text);
+        if (!step) section.complain("retry", step.error().detail);
+        else if (step->count() == 0) section.complain("retry", "a step of 0s would retry without end");
+        else config.retry.steps.push_back(*step);
+    }
+    if (steps.empty()) section.complain("retry", "needs at least one step");
+    section.duration("lifetime", config.retry.lifetime);
+    section.count("jitter_percent", config.retry.jitter_percent, 0, 50);
+}
+
+void read_queue(Section section, Config& config) {
+    read_retry(section, config);
+    section.duration("delay_notice", config.delay_notice);
+    section.count("connections_per_site", config.scheduler.connections_per_site, 1, 10000);
+    section.count("first_connections", config.scheduler.first_connections, 1, 10000);
+    section.count("local_concurrency", config.scheduler.local_concurrency, 1, 1000);
+    section.count("total_connections", config.scheduler.total_connections, 1, 100000);
+    section.finish();
+}
+
+void read_outbound(Section section, Config& config) {
+    config.outbound_hello = config.hostname;
+    section.text("hello", config.outbound_hello);
+    section.flag("ipv4", config.outbound_ipv4);
+    section.flag("ipv6", config.outbound_ipv6);
+    section.count("port", config.outbound_port, 1, 65535);
+    if (!config.outbound_ipv4 && !config.outbound_ipv6) section.complain("ipv4", "with both ipv4 and ipv6 off no mail could leave");
+    section.finish();
+}
+
+void read_log(Section section, Config& config) {
+    section.text("format", config.log_format);
+    if (config.log_format != "logfmt" && config.log_format != "json") section.complain("format", "must be \"logfmt\" or \"json\"");
+    section.text("level", config.log_level);
+    if (config.log_level != "debug" && config.log_level != "info" && config.log_level != "warning" && config.log_level != "error")
+        section.complain("level", "must be \"debug\", \"info\", \"warning\" or \"error\"");
+    section.finish();
+}
+
+void read_trace(Section section, Config& config) {
+    section.duration("keep", config.trace_keep);
+    section.size("size", config.trace_size);
+    section.finish();
+}
+
+void read_identity(Section& root, Config& config, const Surroundings& surroundings) {
+    config.hostname = surroundings.system_hostname;
+    root.text("hostname", config.hostname);
+    auto host = mail::parse_domain(config.hostname);
+    if (!host || host->is_literal()) root.complain("hostname", fmt::format("\"{}\" is no host name", config.hostname));
+    else config.hostname = host->text();
+    config.data_dir = surroundings.default_data_dir;
+    root.path("data_dir", config.data_dir);
+    if (!config.data_dir.is_absolute()) config.data_dir = std::filesystem::absolute(config.data_dir);
+    config.postmaster = "postmaster@" + config.hostname;
+    root.text("postmaster", config.postmaster);
+    const auto address = mail::parse_mailbox(config.postmaster, mail::Charset::utf8);
+    if (!address) root.complain("postmaster", fmt::format("\"{}\": {}", config.postmaster, address.error().detail));
+    root.text("user", config.user);
+    root.flag("allow_root", config.allow_root);
+    root.count("threads", config.threads, 0, 1024);
+}
+
+void read_all(Section& root, Config& config, const Surroundings& surroundings) {
+    read_identity(root, config, surroundings);
+    read_listeners(root, config);
+    read_tls(root.table("tls"), config);
+    read_limits(root.table("limits"), config.limits);
+    read_dns(root.table("dns"), config);
+    read_relay(root.table("relay"), config);
+    for (auto& section : root.tables("domain")) read_domain(section, config);
+    for (auto& section : root.tables("route")) read_route(section, config);
+    read_directory(root.table("directory"), config);
+    read_delivery(root.table("delivery"), config);
+    read_submission(root.table("submission"), config);
+    read_queue(root.table("queue"), config);
+    read_outbound(root.table("outbound"), config);
+    read_log(root.table("log"), config);
+    read_trace(root.table("trace"), config);
+    root.finish();
+}
+
+std::vector<std::string> find_warnings(const Config& config) {
+    std::vector<std::string> warnings;
+    if (config.hostname.find('.') == std::string::npos)
+        warnings.push_back(fmt::format("hostname \"{}\" has no dot: many servers refuse mail from such a name; set hostname to the machine's full name", config.hostname));
+    for (const auto& listener : config.listeners)
+        if (listener.tls == ListenerTls::off && listener.role == policy::Role::submission)
+            warnings.push_back(fmt::format("listener {} has tls = \"off\": nobody can log in there, since AUTH needs TLS", fmt::join(listener.bind, ", ")));
+    return warnings;
+}
+
+}  // namespace
+
+std::string ListenerConfig::name() const {
+    if (role == policy::Role::mx) return "mx";
+    return tls == ListenerTls::implicit ? "submissions" : "submission";
+}
+
+base::Result<Loaded> parse_config(std::string_view text, const std::string& source, const Surroundings& surroundings) {
+    const auto parsed = toml::parse(text, source);
+    if (!parsed) {
+        const auto& error = parsed.error();
+        return base::fail(base::ErrorKind::syntax,
+                          fmt::format("{}:{}:{}: {}", source, error.source().begin.line, error.source().begin.column, error.description()));
+    }
+    Findings findings{.source = source, .errors = {}, .settings = {}};
+    Loaded loaded;
+    Section root(&parsed.table(), "", findings);
+    read_all(root, loaded.config, surroundings);
+    if (!findings.errors.empty()) return base::fail(base::ErrorKind::invalid, fmt::format("{}", fmt::join(findings.errors, "\n")));
+    loaded.settings = std::move(findings.settings);
+    loaded.warnings = find_warnings(loaded.config);
+    return loaded;
+}
+
+base::Result<Loaded> load_config(const std::filesystem::path& file, const Surroundings& surroundings) {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) return base::fail(base::ErrorKind::not_found, fmt::format("{}: cannot be read", file.string()));
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (in.bad()) return base::fail(base::ErrorKind::disk, fmt::format("{}: cannot be read", file.string()));
+    return parse_config(text.view(), file.string(), surroundings);
+}
+
+base::Result<Secret> read_secret(std::string_view reference) {
+    std::string text;
+    if (reference.starts_with("file:")) {
+        std::ifstream in(std::string(reference.substr(5)), std::ios::binary);
+        if (!in || !std::getline(in, text)) return base::fail(base::ErrorKind::not_found, fmt::format("{}: cannot be read", reference));
+    } else if (reference.starts_with("env:")) {
+        const char* value = std::getenv(std::string(reference.substr(4)).c_str());
+        if (!value) return base::fail(base::ErrorKind::not_found, fmt::format("{}: the variable is not set", reference));
+        text = value;
+    } else {
+        return base::fail(base::ErrorKind::invalid, "a secret is given as \"file:PATH\" or \"env:NAME\"");
+    }
+    while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.pop_back();
+    const auto colon = text.find(':');
+    if (colon == std::string::npos || colon == 0) return base::fail(base::ErrorKind::invalid, fmt::format("{}: must hold login:password on its first line", reference));
+    return Secret{text.substr(0, colon), text.substr(colon + 1)};
+}
+
+}  // namespace thurn::config

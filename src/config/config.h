@@ -1,0 +1,119 @@
+#pragma once
+
+#include "base/octets.h"
+#include "base/result.h"
+#include "mail/mailbox.h"
+#include "policy/recipient_rule.h"
+#include "queue/retry.h"
+#include "queue/scheduler.h"
+#include "route/router.h"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thurn::config {
+
+enum class ListenerTls { off, starttls, implicit };
+
+struct ListenerConfig {
+    std::vector<std::string> bind;  // `0.0.0.0:25`, `[::]:25`
+    policy::Role role = policy::Role::mx;
+    ListenerTls tls = ListenerTls::starttls;
+    /// `mx`, `submission` or `submissions`: for log and trace.
+    [[nodiscard]] std::string name() const;
+};
+
+struct LimitsConfig {
+    base::Octets message_size = base::mebibytes(50);
+    std::size_t recipients = 1000;
+    std::size_t line_length = 2048;
+    std::size_t commands = 10000;
+    std::size_t errors = 20;
+    std::size_t connections = 20000;
+    std::size_t connections_per_ip = 50;
+    std::size_t received_fields = 50;
+    std::chrono::seconds command_timeout{300};
+    std::chrono::seconds content_timeout{180};
+    base::Octets disk_reserve = base::mebibytes(256);
+};
+
+struct DomainConfig {
+    std::string name;
+    std::string catch_all;
+};
+
+/// The effective configuration: the file over the defaults, checked whole.
+///
+/// Shape    An immutable value; a reload makes a new one (DESIGN §4).
+struct Config {
+    std::string hostname;
+    std::filesystem::path data_dir;
+    std::string postmaster;  // `postmaster@hostname` when not given
+    std::string user;        // whom to become when started as root
+    bool allow_root = false;
+    std::size_t threads = 0;  // 0: one loop per core
+    std::vector<ListenerConfig> listeners;
+    std::filesystem::path tls_certificate;  // without both: a self-signed pair in data_dir/tls
+    std::filesystem::path tls_private_key;
+    LimitsConfig limits;
+    std::vector<std::string> dns_servers;
+    bool dnssec = true;
+    std::vector<policy::Network> relay_networks;
+    std::vector<std::string> relay_domains;
+    std::vector<DomainConfig> domains;
+    std::vector<route::RouteRule> routes;
+    bool any_sender = false;  // submission.any_sender: logins may use senders they do not own
+    std::string tag_separator = "+";
+    std::filesystem::path directory_path;
+    std::string maildir_path;  // with {domain}, {local}, {address}
+    queue::RetryOptions retry;
+    std::chrono::seconds delay_notice = std::chrono::hours(4);  // 0: none
+    queue::SchedulerOptions scheduler;
+    std::string outbound_hello;  // the hostname when not given
+    bool outbound_ipv6 = true;
+    bool outbound_ipv4 = true;
+    std::uint16_t outbound_port = 25;
+    std::string log_format = "logfmt";  // or json
+    std::string log_level = "info";
+    std::chrono::seconds trace_keep = std::chrono::hours(24 * 30);
+    base::Octets trace_size = base::mebibytes(4096);
+};
+
+/// One key as it is in force: what `thurn config show` prints.
+/// Shape    `value` is TOML; `origin` is `default` or `FILE:LINE`.
+struct Setting {
+    std::string key;
+    std::string value;
+    std::string origin;
+    [[nodiscard]] bool changed() const { return origin != "default"; }
+};
+
+struct Loaded {
+    Config config;
+    std::vector<Setting> settings;
+    std::vector<std::string> warnings;  // allowed, but not what one wants
+};
+
+/// What the machine gives where the file is silent.
+struct Surroundings {
+    std::string system_hostname;
+    std::filesystem::path default_data_dir = "/var/lib/thurn";
+};
+
+/// Reads a configuration from its text; `source` names it in messages.
+/// Errors   `syntax`, `invalid`: all of `FILE:LINE:COLUMN: what is wrong`, one a line; an unknown key names its nearest known one. A configuration that
+///          would relay for the whole internet is refused.
+[[nodiscard]] base::Result<Loaded> parse_config(std::string_view text, const std::string& source, const Surroundings& surroundings);
+/// Errors   `not_found`: no such file.
+[[nodiscard]] base::Result<Loaded> load_config(const std::filesystem::path& file, const Surroundings& surroundings);
+
+/// `login:password` out of `file:PATH`, `env:NAME`; for smarthosts.
+/// Errors   `not_found`, `invalid`: never with the secret in the text.
+struct Secret { std::string login; std::string password; };
+[[nodiscard]] base::Result<Secret> read_secret(std::string_view reference);
+
+}  // namespace thurn::config

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thurn::config {
+
+/// The candidate a mistyped word most likely meant; empty when none is near.
+[[nodiscard]] std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace thurn::config
