@@ -42,6 +42,8 @@ public:
     virtual ~Directory() = default;
     [[nodiscard]] virtual base::Result<bool> is_local_domain(const mail::Domain& domain) = 0;
     [[nodiscard]] virtual base::Result<Resolution> resolve(const mail::Mailbox& mailbox) = 0;
+    /// What resolve() would say, if that is known without touching the disk: never blocks, may be called on an event loop.
+    [[nodiscard]] virtual std::optional<base::Result<Resolution>> peek(const mail::Mailbox&) { return std::nullopt; }
     [[nodiscard]] virtual base::Result<std::optional<Account>> find_account(std::string_view login) = 0;
     /// Whether that login owns the address: its own (with any tag), or an alias that leads to it directly.
     [[nodiscard]] virtual base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) = 0;

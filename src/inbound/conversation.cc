@@ -1,0 +1,397 @@
+// Between the wire and the spool. Every event of the session is answered here and nowhere else; the order is: facts, decision, reply. An
+// internal failure is always 4yz: the client must try again, never give up and never believe us (docs/life-of-a-message.md).
+#include "inbound/conversation.h"
+
+#include "mail/date.h"
+#include "mail/header.h"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace thurn::inbound {
+
+namespace {
+
+using net::asio::awaitable;
+
+constexpr std::chrono::seconds kHandshakeTimeout{60};
+constexpr std::chrono::seconds kSendTimeout{300};
+
+smtp::ServerOptions session_options(const Options& options, const ListenerProfile& profile, bool tls_possible) {
+    auto result = options.session;
+    result.tls = tls_possible ? profile.tls : smtp::TlsState::unavailable;
+    result.auth = profile.role == policy::Role::submission ? smtp::AuthRule::required : smtp::AuthRule::off;
+    return result;
+}
+
+/// What a failure of our own is worth to the client: always another try.
+smtp::Reply try_again(const base::Error& error) {
+    if (error.kind == base::ErrorKind::full) return smtp::make_reply(452, {4, 3, 1}, "out of disk space, try again later");
+    if (error.kind == base::ErrorKind::stopping) return smtp::make_reply(421, {4, 3, 2}, "shutting down, try again later");
+    return smtp::make_reply(451, {4, 3, 0}, "local trouble, try again later");
+}
+
+void wipe(std::string& secret) {
+    explicit_bzero(secret.data(), secret.size());
+    secret.clear();
+}
+
+std::string address_text(const net::asio::ip::address& address) {
+    if (address.is_v6() && address.to_v6().is_v4_mapped())
+        return net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6()).to_string();
+    return address.to_string();
+}
+
+}  // namespace
+
+Conversation::Conversation(Service& service, net::Stream stream, const ListenerProfile& profile, std::shared_ptr<const Options> options,
+                           std::span<char> read_buffer, std::uint64_t number)
+    : service_(service),
+      with_(service.with_),
+      stream_(std::move(stream)),
+      profile_(profile),
+      options_(std::move(options)),
+      read_buffer_(read_buffer),
+      session_(session_options(*options_, profile, with_.certificates != nullptr)),
+      session_id_(fmt::format("s{}", number)),
+      client_address_(address_text(stream_.peer().address())) {}
+
+Conversation::~Conversation() {
+    if (counted_) service_.limits_.leave(client_address_);
+}
+
+awaitable<void> Conversation::async_run() {
+    if (co_await async_begin()) co_await async_converse();
+    stream_.close();
+    with_.log.debug("disconnected", {{"session", session_id_}, {"client", client_address_}});
+}
+
+void Conversation::stop() {
+    session_.shut_down();
+    stream_.cancel();
+}
+
+void Conversation::abort() { stream_.close(); }
+
+/// Limits, implicit TLS, greeting. False when it ends here.
+awaitable<bool> Conversation::async_begin() {
+    const auto verdict = service_.limits_.enter(client_address_);
+    counted_ = verdict == ConnectionLimits::Verdict::welcome;
+    with_.log.debug("connected", {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name}});
+    if (!counted_) {
+        with_.log.warning("connection_refused", {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name},
+                                                 {"reason", verdict == ConnectionLimits::Verdict::too_many ? "limits.connections" : "limits.connections_per_ip"}});
+        if (profile_.tls == smtp::TlsState::active) co_return false;  // no words before the handshake
+        session_.greet_with_refusal(smtp::make_reply(421, {4, 7, 0}, "too many connections, try again later"));
+        co_await async_flush();
+        co_return false;
+    }
+    if (profile_.tls == smtp::TlsState::active && !co_await async_start_tls()) co_return false;
+    if (with_.resolver && profile_.role == policy::Role::mx && !stream_.peer().address().is_loopback()) {
+        auto executor = stream_.executor();
+        net::asio::co_spawn(executor, [](std::shared_ptr<Conversation> self) -> awaitable<void> { co_await self->async_look_up_name(); }(shared_from_this()),
+                            net::asio::detached);
+    }
+    session_.greet();
+    co_return co_await async_flush();
+}
+
+/// Read, answer, send, until the session or the peer is done.
+awaitable<void> Conversation::async_converse() {
+    while (!session_.closed()) {
+        const auto deadline = net::within(session_.time_limit());
+        const auto count = co_await stream_.async_read(read_buffer_, deadline);
+        if (count) session_.receive({read_buffer_.data(), *count});
+        else if (count.error().kind == base::ErrorKind::timed_out) session_.timed_out();
+        else if (count.error().kind != base::ErrorKind::stopping) co_return;
+        if (!co_await async_handle_events()) co_return;
+        if (!co_await async_flush()) co_return;
+    }
+}
+
+awaitable<bool> Conversation::async_handle_events() {
+    while (auto event = session_.next_event()) {
+        const bool alive = co_await async_handle(*std::move(event));
+        if (!alive) co_return false;
+    }
+    co_return true;
+}
+
+/// False when the connection is lost.
+awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
+    if (auto* chunk = std::get_if<smtp::ContentChunk>(&event)) {
+        co_await async_take_chunk(chunk->octets);
+    } else if (auto* recipient = std::get_if<smtp::RecipientGiven>(&event)) {
+        co_await async_take_recipient(std::move(recipient->mailbox));
+    } else if (auto* sender = std::get_if<smtp::SenderGiven>(&event)) {
+        co_await async_take_sender(std::move(*sender));
+    } else if (std::holds_alternative<smtp::ContentBegins>(event)) {
+        begin_content();
+    } else if (std::holds_alternative<smtp::ContentEnded>(event)) {
+        co_await async_finish_message();
+    } else if (std::holds_alternative<smtp::HelloGiven>(event)) {
+        transaction_ = {};
+        session_.accept();
+    } else if (auto* credentials = std::get_if<smtp::CredentialsGiven>(&event)) {
+        co_await async_check_credentials(std::move(*credentials));
+    } else if (std::holds_alternative<smtp::TlsWanted>(event)) {
+        co_return co_await async_flush() && co_await async_start_tls();
+    } else if (auto* dropped = std::get_if<smtp::ContentDropped>(&event)) {
+        with_.log.info("content_refused", {{"session", session_id_}, {"id", transaction_.id.text()}, {"client", client_address_}, {"reason", dropped->reason}});
+        transaction_ = {};
+    } else if (std::holds_alternative<smtp::TransactionReset>(event)) {
+        transaction_ = {};
+    } else if (auto* refused = std::get_if<smtp::CommandRefused>(&event)) {
+        log_reply("command_refused", refused->verb, refused->reply);
+    }
+    co_return true;
+}
+
+awaitable<bool> Conversation::async_flush() {
+    while (session_.has_output()) {
+        const auto output = session_.take_output();
+        const auto sent = co_await stream_.async_write(std::string_view(output), net::within(kSendTimeout));
+        if (!sent) co_return false;
+    }
+    co_return true;
+}
+
+awaitable<bool> Conversation::async_start_tls() {
+    auto context = with_.certificates->current();
+    const auto shaken = co_await stream_.async_accept_tls(std::move(context), net::within(kHandshakeTimeout));
+    if (!shaken) {
+        with_.log.info("tls_failed", {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name}, {"reason", shaken.error().detail}});
+        co_return false;
+    }
+    const auto agreed = stream_.tls_facts();
+    if (agreed) tls_ = fmt::format("{} with {}", agreed->version, agreed->cipher);
+    login_.clear();
+    transaction_ = {};
+    if (profile_.tls != smtp::TlsState::active) session_.tls_started();
+    co_return true;
+}
+
+awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven given) {
+    const bool impersonation = !given.authorization.empty() && given.authorization != given.login;
+    auto checked = co_await with_.pool.async_run([&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
+    wipe(given.password);
+    const bool right = checked && *checked && !impersonation;
+    with_.log.info("auth", {{"session", session_id_}, {"client", client_address_}, {"mechanism", given.mechanism}, {"login", given.login},
+                            {"result", right ? "ok" : !checked ? "unavailable" : "refused"}, {"tls", tls_}});
+    if (right) {
+        login_ = given.login;
+        session_.accept();
+    } else if (!checked) {
+        session_.answer(smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later"));
+    } else {
+        session_.answer(smtp::make_reply(535, {5, 7, 8}, "login or password is wrong"));
+    }
+}
+
+policy::Facts Conversation::facts() const { return {.role = profile_.role, .client_address = client_address_, .login = login_}; }
+
+awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
+    transaction_ = {};
+    if (!with_.spool.has_room()) {
+        session_.answer(try_again({base::ErrorKind::full, {}}));
+        co_return;
+    }
+    bool owns = true;
+    if (!login_.empty() && given.path.mailbox && !options_->any_sender) {
+        auto owned = co_await with_.pool.async_run([this, &given] { return with_.directory.owns(login_, *given.path.mailbox); });
+        if (!owned) {
+            session_.answer(try_again(owned.error()));
+            co_return;
+        }
+        owns = *owned;
+    }
+    auto decision = policy::decide_sender(facts(), given.path, owns, options_->any_sender);
+    if (decision.kind != policy::Decision::Kind::accept) {
+        refuse("mail", mail::render_path(given.path), decision);
+        co_return;
+    }
+    transaction_.id = with_.ids.next();
+    transaction_.sender = std::move(given.path);
+    session_.accept();
+}
+
+awaitable<void> Conversation::async_take_recipient(mail::Mailbox mailbox) {
+    auto resolution = with_.directory.peek(mailbox);
+    if (!resolution) resolution = co_await with_.pool.async_run([this, &mailbox] { return with_.directory.resolve(mailbox); });
+    if (!*resolution) {
+        with_.log.warning("directory_failed", {{"session", session_id_}, {"reason", resolution->error().detail}});
+        session_.answer(try_again(resolution->error()));
+        co_return;
+    }
+    const bool relayed = std::ranges::find(options_->relay_domains, mailbox.domain.text()) != options_->relay_domains.end();
+    auto decision = policy::decide_recipient(facts(), **resolution, relayed, options_->relay_networks);
+    const auto address = mail::render_mailbox(mailbox);
+    if (decision.kind != policy::Decision::Kind::accept) {
+        refuse("rcpt", address, decision);
+        co_return;
+    }
+    if (std::ranges::find(transaction_.recipients, mailbox) == transaction_.recipients.end()) {
+        transaction_.decisions.push_back({"rcpt", address, "accept", decision.rule, decision.reason});
+        transaction_.recipients.push_back(std::move(mailbox));
+    }
+    session_.accept();
+}
+
+void Conversation::refuse(std::string_view what, const std::string& subject, const policy::Decision& decision) {
+    auto reply = smtp::make_reply(decision.code, decision.status, decision.text);
+    with_.log.info("refused", {{"session", session_id_}, {"client", client_address_}, {"login", login_}, {"stage", what}, {"subject", subject},
+                               {"rule", decision.rule}, {"reply", smtp::describe_reply(reply)}});
+    if (transaction_.id.value != 0)
+        transaction_.decisions.push_back({std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject", decision.rule, decision.reason});
+    session_.answer(reply);
+}
+
+void Conversation::log_reply(std::string_view event, std::string_view subject, const smtp::Reply& reply) {
+    with_.log.info(event, {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name}, {"subject", subject}, {"reply", smtp::describe_reply(reply)}});
+}
+
+void Conversation::begin_content() {
+    transaction_.draft = with_.spool.draft(transaction_.id);
+    session_.accept();
+}
+
+/// ESMTP, ESMTPS, ESMTPSA … (RFC 3848).
+std::string Conversation::protocol_name() const {
+    if (!session_.extended()) return "SMTP";
+    return fmt::format("ESMTP{}{}", tls_.empty() ? "" : "S", login_.empty() ? "" : "A");
+}
+
+/// What we put on top: where it came from and, for our own users, what their program left out (RFC 5321 §4.4, RFC 6409 §8).
+std::string Conversation::trace_header(const Transaction& transaction) const {
+    const auto now = mail::render_date(with_.clock.now());
+    auto header = mail::render_received({.helo = session_.helo_name(),
+                                         .client_name = client_name_,
+                                         .client_address = client_address_.find(':') == std::string::npos ? client_address_ : "IPv6:" + client_address_,
+                                         .by = options_->session.hostname,
+                                         .protocol = protocol_name(),
+                                         .id = transaction.id.text(),
+                                         .tls = tls_,
+                                         .recipient = transaction.recipients.size() == 1 ? mail::render_mailbox(transaction.recipients.front()) : "",
+                                         .date = now});
+    if (profile_.role != policy::Role::submission) return header;
+    if (!transaction.gate.has_date()) header += fmt::format("Date: {}\r\n", now);
+    if (!transaction.gate.has_message_id()) header += fmt::format("Message-ID: <{}@{}>\r\n", transaction.id.text(), options_->session.hostname);
+    return header;
+}
+
+awaitable<void> Conversation::async_take_chunk(std::string_view octets) {
+    const bool opened_before = transaction_.gate.opened();
+    const auto passed = transaction_.gate.feed(octets);
+    if (!transaction_.gate.opened()) co_return;
+    if (!opened_before) co_await async_store(trace_header(transaction_));
+    co_await async_store(passed);
+}
+
+awaitable<void> Conversation::async_store(std::string_view octets) {
+    if (!transaction_.draft || octets.empty()) co_return;
+    auto& draft = *transaction_.draft;
+    base::Result<void> appended;
+    if (draft.needs_disk(octets.size())) appended = co_await with_.pool.async_run([&draft, octets] { return draft.append(octets); });
+    else appended = draft.append(octets);
+    if (appended) co_return;
+    with_.log.error("spool_failed", {{"session", session_id_}, {"id", transaction_.id.text()}, {"reason", appended.error().detail}});
+    transaction_.storage_error = appended.error();
+    transaction_.draft.reset();
+}
+
+awaitable<void> Conversation::async_finish_message() {
+    if (!transaction_.gate.opened()) {
+        const auto rest = transaction_.gate.finish();
+        co_await async_store(trace_header(transaction_));
+        co_await async_store(rest);
+    }
+    auto transaction = std::exchange(transaction_, {});
+    if (transaction.storage_error) {
+        session_.answer(try_again(*transaction.storage_error));
+        co_return;
+    }
+    if (transaction.gate.received_fields() > options_->received_fields) {
+        const auto reply = smtp::make_reply(554, {5, 4, 6}, fmt::format("mail loop: more than {} Received fields", options_->received_fields));
+        log_reply("message_refused", transaction.id.text(), reply);
+        session_.answer(reply);
+        co_return;
+    }
+    const auto now = with_.clock.now();
+    const auto size = transaction.draft->size();
+    spool::Envelope envelope{.sender = transaction.sender, .recipients = {}, .eight_bit = transaction.gate.eight_bit(), .login = login_, .client = client_address_};
+    envelope.recipients.reserve(transaction.recipients.size());
+    for (const auto& mailbox : transaction.recipients)
+        envelope.recipients.push_back({.mailbox = mailbox, .original = {}, .expansions = 0, .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
+    trace_accepted(transaction, size, now);
+    const auto committed = co_await async_commit(std::move(transaction.draft), std::move(envelope));
+    const auto id = transaction.id.text();
+    if (!committed) {
+        with_.log.error("spool_failed", {{"session", session_id_}, {"id", id}, {"reason", committed.error().detail}});
+        with_.journal.append({transaction.id, with_.clock.now(), trace::Noted{"not accepted after all", committed.error().detail}});
+        session_.answer(try_again(committed.error()));
+        co_return;
+    }
+    with_.log.info("accepted", {{"session", session_id_}, {"id", id}, {"client", client_address_}, {"login", login_}, {"listener", profile_.name},
+                                {"from", mail::render_path(transaction.sender)}, {"recipients", transaction.recipients.size()}, {"size", size.count}, {"tls", tls_}});
+    session_.accept("queued as " + id);
+}
+
+/// Resumes here once the message is on stable storage; the queue has got it by then, whatever becomes of this connection.
+awaitable<base::Result<base::MessageId>> Conversation::async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope) {
+    auto initiate = [this](auto handler, std::unique_ptr<spool::Draft> content, spool::Envelope about) {
+        auto executor = net::asio::get_associated_executor(handler);
+        with_.spool.commit(std::move(content), std::move(about),
+                           [&hand_over = with_.hand_over, executor, handler = std::move(handler)](base::Result<spool::StoredMessage> stored) mutable {
+                               base::Result<base::MessageId> result = stored ? base::Result<base::MessageId>(stored->id) : base::pass_on(stored);
+                               if (stored) hand_over(*std::move(stored));
+                               net::asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable { handler(std::move(result)); });
+                           });
+    };
+    co_return co_await net::asio::async_initiate<const net::asio::use_awaitable_t<>, void(base::Result<base::MessageId>)>(
+        std::move(initiate), net::asio::use_awaitable, std::move(draft), std::move(envelope));
+}
+
+void Conversation::trace_accepted(const Transaction& transaction, base::Octets size, base::Time at) {
+    trace::Accepted accepted{.listener = profile_.name,
+                             .client = fmt::format("{}:{}", client_address_, stream_.peer().port()),
+                             .client_name = client_name_,
+                             .helo = session_.helo_name(),
+                             .tls = tls_,
+                             .login = login_,
+                             .sender = mail::render_path(transaction.sender),
+                             .recipients = {},
+                             .size = size.count};
+    for (const auto& mailbox : transaction.recipients) accepted.recipients.push_back(mail::render_mailbox(mailbox));
+    with_.journal.append({transaction.id, at, std::move(accepted)});
+    for (const auto& decided : transaction.decisions) with_.journal.append({transaction.id, at, decided});
+}
+
+/// Forward-confirmed reverse DNS: a name counts only if it leads back to the address.
+awaitable<void> Conversation::async_look_up_name() {
+    const auto address = net::asio::ip::make_address(client_address_);
+    const bool v4 = address.is_v4();
+    const auto reverse = v4 ? dns::reverse_name(dns::Ipv4{address.to_v4().to_bytes()}) : dns::reverse_name(dns::Ipv6{address.to_v6().to_bytes()});
+    const auto names = co_await with_.resolver->async_ask({reverse, dns::Type::ptr});
+    for (const auto& record : names.records) {
+        const auto* name = std::get_if<dns::NameRecord>(&record);
+        if (!name || !mail::parse_domain(name->target)) continue;
+        const auto addresses = co_await with_.resolver->async_ask({name->target, v4 ? dns::Type::a : dns::Type::aaaa});
+        const bool confirmed = std::ranges::any_of(addresses.records, [&](const dns::Record& found) {
+            if (v4) return found == dns::Record(dns::Ipv4{address.to_v4().to_bytes()});
+            return found == dns::Record(dns::Ipv6{address.to_v6().to_bytes()});
+        });
+        if (!confirmed) continue;
+        client_name_ = name->target;
+        co_return;
+    }
+}
+
+}  // namespace thurn::inbound

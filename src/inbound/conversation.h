@@ -1,0 +1,83 @@
+#pragma once
+
+#include "inbound/content_gate.h"
+#include "inbound/service.h"
+#include "net/stream.h"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace thurn::inbound {
+
+/// One message on its way in.
+struct Transaction {
+    base::MessageId id;
+    mail::ReversePath sender;
+    std::vector<mail::Mailbox> recipients;
+    std::vector<trace::Decided> decisions;
+    std::unique_ptr<spool::Draft> draft;
+    ContentGate gate;
+    std::optional<base::Error> storage_error;  // the first one; the rest of the content is thrown away then
+};
+
+/// Drives one ServerSession over one connection: answers its events with what directory, policy and spool say.
+///
+/// Threads  The connection's loop; stop() and abort() are posted there by the service.
+class Conversation : public std::enable_shared_from_this<Conversation> {
+public:
+    Conversation(Service& service, net::Stream stream, const ListenerProfile& profile, std::shared_ptr<const Options> options,
+                 std::span<char> read_buffer, std::uint64_t number);
+    ~Conversation();
+
+    /// From the greeting to the close. The caller keeps the conversation alive meanwhile.
+    [[nodiscard]] net::asio::awaitable<void> async_run();
+    void stop();
+    void abort();
+    [[nodiscard]] net::asio::any_io_executor executor() { return stream_.executor(); }
+
+private:
+    template <class Value = void>
+    using Awaitable = net::asio::awaitable<Value>;
+
+    Awaitable<bool> async_begin();
+    Awaitable<> async_converse();
+    Awaitable<bool> async_handle_events();
+    Awaitable<bool> async_handle(smtp::ServerEvent event);
+    Awaitable<bool> async_flush();
+    Awaitable<bool> async_start_tls();
+    Awaitable<> async_check_credentials(smtp::CredentialsGiven given);
+    Awaitable<> async_take_sender(smtp::SenderGiven given);
+    Awaitable<> async_take_recipient(mail::Mailbox mailbox);
+    Awaitable<> async_store(std::string_view octets);
+    Awaitable<> async_take_chunk(std::string_view octets);
+    Awaitable<> async_finish_message();
+    Awaitable<base::Result<base::MessageId>> async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope);
+    Awaitable<> async_look_up_name();
+
+    void begin_content();
+    void trace_accepted(const Transaction& transaction, base::Octets size, base::Time at);
+    void refuse(std::string_view what, const std::string& subject, const policy::Decision& decision);
+    void log_reply(std::string_view event, std::string_view subject, const smtp::Reply& reply);
+    [[nodiscard]] policy::Facts facts() const;
+    [[nodiscard]] std::string trace_header(const Transaction& transaction) const;
+    [[nodiscard]] std::string protocol_name() const;
+
+    Service& service_;
+    Dependencies& with_;
+    net::Stream stream_;
+    const ListenerProfile& profile_;
+    std::shared_ptr<const Options> options_;  // shared with the service and other conversations
+    std::span<char> read_buffer_;
+    smtp::ServerSession session_;
+    std::string session_id_;
+    std::string client_address_;
+    std::string client_name_;  // verified reverse name, once known
+    std::string tls_;          // `TLSv1.3 with TLS_AES_256_GCM_SHA384`
+    std::string login_;
+    Transaction transaction_;
+    bool counted_ = false;
+};
+
+}  // namespace thurn::inbound

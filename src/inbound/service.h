@@ -1,0 +1,88 @@
+#pragma once
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/message_id.h"
+#include "directory/directory.h"
+#include "inbound/connection_limits.h"
+#include "net/loops.h"
+#include "net/resolver.h"
+#include "net/tls.h"
+#include "policy/recipient_rule.h"
+#include "smtp/server_session.h"
+#include "spool/spool.h"
+#include "trace/journal.h"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace thurn::inbound {
+
+/// How a listener treats its clients.
+struct ListenerProfile {
+    std::string name;  // mx, submission, submissions
+    policy::Role role = policy::Role::mx;
+    smtp::TlsState tls = smtp::TlsState::offered;
+};
+
+/// What the configuration says; a snapshot, taken anew for each connection.
+struct Options {
+    smtp::ServerOptions session;  // host name and limits; TLS and AUTH are the listener's
+    std::vector<policy::Network> relay_networks;
+    std::vector<std::string> relay_domains;
+    bool any_sender = false;
+    std::size_t received_fields = 50;  // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)
+};
+
+/// What conversations work with. All of it outlives the service.
+struct Dependencies {
+    spool::Spool& spool;
+    directory::Directory& directory;
+    directory::PasswordChecker& passwords;
+    trace::Journal& journal;
+    base::Log& log;
+    const base::Clock& clock;
+    base::MessageIdSource& ids;
+    net::BlockingPool& pool;
+    net::Resolver* resolver;                 // without one, clients keep their addresses for names
+    net::ServerCertificates* certificates;   // without one, TLS is not offered
+    std::function<void(spool::StoredMessage)> hand_over;  // called on the spool's thread as soon as a message is durable
+};
+
+class Conversation;
+
+/// Takes connections and holds the conversations (RFC 5321 server side) on the loops they were accepted on.
+///
+/// Stopping  shut_down() says 421 to all who are not sending content; the others end after their message is answered.
+/// Threads   serve() on the loop of its index; configure(), shut_down() and open() on any.
+class Service {
+public:
+    Service(Dependencies dependencies, std::size_t loops, std::size_t connections, std::size_t connections_per_address);
+    ~Service();
+
+    void configure(std::shared_ptr<const Options> options);  // shared: running conversations keep theirs
+    void serve(net::asio::ip::tcp::socket socket, const ListenerProfile& profile, std::size_t loop);
+    void shut_down();
+    /// Breaks off what is still there: the grace after shut_down() is over.
+    void abort();
+    [[nodiscard]] std::size_t open() const { return limits_.open(); }
+
+private:
+    friend class Conversation;
+    void each_conversation(void (Conversation::*action)());
+
+    Dependencies with_;
+    ConnectionLimits limits_;
+    base::Guarded<std::shared_ptr<const Options>> options_;
+    base::Guarded<std::vector<std::weak_ptr<Conversation>>> conversations_;
+    std::vector<std::vector<char>> read_buffers_;  // one per loop, lent to whoever reads at the moment
+    std::atomic<std::uint64_t> sessions_{0};
+    std::atomic<bool> stopping_{false};
+};
+
+}  // namespace thurn::inbound
