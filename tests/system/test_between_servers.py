@@ -1,0 +1,86 @@
+"""thurn and other mail servers send to each other by MX, under STARTTLS."""
+
+import pytest
+from clients import make_message, send_on, smtp, submit
+from thurn import message_id
+
+
+@pytest.fixture(scope="module")
+def a(make_thurn):
+    return make_thurn("a")
+
+
+@pytest.fixture(scope="module")
+def b(make_thurn):
+    return make_thurn("b")
+
+
+def received(message):
+    return " ".join(" ".join(message.get_all("Received")).split())
+
+
+def test_thurn_to_thurn(lab, a, b):
+    identifier = message_id(submit(lab["client"], a.host, "a to b", "bob@b.example"))
+    message = b.wait_for_mail("bob@b.example", "a to b")
+    first, second = [" ".join(line.split()) for line in message.get_all("Received")]
+    assert "from mx.a.example" in first and "by mx.b.example" in first and "with ESMTPS " in first
+    assert "with ESMTPSA" in second and identifier in second
+    story = a.wait_for_trace(identifier, "mx.b.example", "TLSv1.3", "delivered")
+    assert lab["b"].ip in story or lab["b"].ip6 in story
+    assert b.trace(message_id(first)).count("delivered") >= 1
+
+
+def test_thurn_to_thurn_many_at_once(lab, a, b):
+    with smtp(lab["client"], a.host, 587, "starttls", "alice@a.example") as client:
+        for number in range(50):
+            send_on(client, make_message(f"many {number}"), "alice@a.example", ["alice@b.example", "bob@b.example"])
+    a.wait_for_empty_queue()
+    b.wait_for_empty_queue()
+    for user in ("alice", "bob"):
+        subjects = [message["Subject"] for message in b.mail(f"{user}@b.example")]
+        assert sorted(subject for subject in subjects if subject.startswith("many")) == sorted(f"many {number}" for number in range(50))
+
+
+def test_thurn_to_postfix(lab, a, postfix):
+    identifier = message_id(submit(lab["client"], a.host, "a to postfix", "someone@p.example"))
+    message = postfix.wait_for_mail("a to postfix")
+    assert message["Return-Path"] == "<alice@a.example>"
+    assert "TLSv1.3" in received(message) and "from mx.a.example" in received(message)
+    a.wait_for_trace(identifier, "mx.p.example", "TLSv1.3", "queued as", "delivered")
+
+
+def test_postfix_to_thurn(lab, a, postfix):
+    with smtp(lab["client"], lab["postfix"]) as client:
+        send_on(client, make_message("postfix to a"), "someone@p.example", ["bob@a.example"])
+    message = a.wait_for_mail("bob@a.example", "postfix to a", limit=30)
+    assert "from mx.p.example" in received(message) and "with ESMTPS " in received(message)
+
+
+def test_thurn_to_exim(lab, a, exim):
+    identifier = message_id(submit(lab["client"], a.host, "a to exim", "someone@e.example"))
+    message = exim.wait_for_mail("a to exim")
+    assert "with esmtps" in received(message)
+    a.wait_for_trace(identifier, "mx.e.example", "TLSv1.", "delivered")
+
+
+def test_exim_to_thurn(lab, a, exim):
+    with smtp(lab["client"], lab["exim"]) as client:
+        send_on(client, make_message("exim to a"), "someone@e.example", ["bob@a.example"])
+    message = a.wait_for_mail("bob@a.example", "exim to a", limit=30)
+    assert "from mx.e.example" in received(message) and "with ESMTPS " in received(message)
+
+
+def test_bounce_by_postfix_comes_home(lab, a, postfix):
+    """Postfix refuses a recipient of a domain it does not relay for us... it does for the lab, so it is an unknown domain that bounces."""
+    with smtp(lab["client"], lab["postfix"]) as client:
+        send_on(client, make_message("will bounce"), "alice@a.example", ["someone@nowhere.example"])
+    report = a.wait_for_mail("alice@a.example", "Undelivered Mail Returned to Sender", limit=30)
+    assert report.get_content_type() == "multipart/report" and report["Return-Path"] == "<>"
+
+
+def test_smarthost_route(lab, make_thurn, postfix):
+    server = make_thurn("a", route=[{"recipient_domain": "*.routed.example", "next_hop": "smtp://mx.p.example:25", "tls": "encrypt"}], relay={"networks": ["10.77.0.2/32"]})
+    with smtp(lab["client"], server.host) as client:
+        # Postfix refuses nothing from the lab; what it cannot deliver bounces. The route is told by the trace.
+        identifier = message_id(send_on(client, make_message("by smarthost"), "alice@a.example", ["someone@x.routed.example"]))
+    server.wait_for_trace(identifier, "mx.p.example", "TLSv1.3", "delivered")

@@ -1,0 +1,268 @@
+"""Clients that mean harm: the server stays up, bounded in memory and time, and serves others meanwhile."""
+
+import contextlib
+import random
+import resource
+import select
+import socket
+import threading
+import time
+
+import pytest
+from clients import converse, make_message, send_on, smtp, submit
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def server(make_thurn):
+    return make_thurn("a", limits={"connections_per_ip": 15000, "connections": 20000, "command_timeout": "4s", "content_timeout": "4s"})
+
+
+@pytest.fixture(scope="module")
+def client(lab):
+    return lab["client"]
+
+
+@pytest.fixture(autouse=True)
+def still_serves_others(client, server):
+    """Whatever a test did: the same process takes and delivers mail afterwards, and has not grown much."""
+    before, pid = server.memory(), server.pid
+    yield
+    submit(client, server.host, "afterwards", "bob@a.example")
+    server.wait_for_mail("bob@a.example", "afterwards")
+    assert server.pid == pid and server.alive()
+    assert server.memory() - before < 200 * MIB
+
+
+def pour(sock, octets, limit=20):
+    """Sends while the server takes it, reading what it says; gives all of that. Ends when it closes, or `limit` seconds have passed."""
+    said, end, view = b"", time.monotonic() + limit, memoryview(octets)
+    sock.setblocking(False)
+    while time.monotonic() < end:
+        readable, writable, _ = select.select([sock], [sock] if view else [], [], 0.5)
+        if readable:
+            try:
+                piece = sock.recv(1 << 16)
+            except ConnectionError:
+                return said
+            if not piece:
+                return said
+            said += piece
+        if writable:
+            try:
+                view = view[sock.send(view[:1 << 16]):]
+            except ConnectionError:
+                view = view[:0]
+        if not readable and not view:
+            return said
+    return said
+
+
+def test_million_octet_command_line(client, server):
+    with contextlib.closing(client.connect(server.host.ip, 25)) as sock:
+        said = pour(sock, b"EHLO client.lab\r\nMAIL FROM:<" + b"a" * 1_000_000 + b">\r\nNOOP\r\n")
+    assert b"\r\n500 5.5.2" in said or b"\r\n421 " in said
+
+
+def test_sixteen_megabytes_without_a_line_end(client, server):
+    before = server.memory()
+    with contextlib.closing(client.connect(server.host.ip, 25)) as sock:
+        pour(sock, b"x" * (16 * MIB))
+        assert server.memory() - before < 8 * MIB
+
+
+def test_million_octet_line_in_content(client, server):
+    with converse(client, server.host) as talk:
+        talk.say("EHLO client.lab")
+        talk.say("MAIL FROM:<someone@b.example>")
+        talk.say("RCPT TO:<bob@a.example>")
+        talk.say("DATA")
+        talk.send(b"Subject: long line\r\n\r\n" + b"x" * 1_000_000 + b"\r\n.\r\n")
+        reply = talk.reply()
+        assert reply[:3] in ("250", "550"), reply
+        assert talk.say("NOOP").startswith("250")
+
+
+def test_message_over_the_limit_is_refused_during_the_transfer(make_thurn, client, server):
+    with converse(client, server.host) as talk:
+        features = talk.say("EHLO client.lab")
+        limit = next(int(line[4:].split()[1]) for line in features.splitlines() if line[4:].startswith("SIZE "))
+        assert talk.say(f"MAIL FROM:<someone@b.example> SIZE={limit + 1}").startswith("552 5.3.4")
+        talk.say("MAIL FROM:<someone@b.example>")
+        talk.say("RCPT TO:<bob@a.example>")
+        talk.say("DATA")
+        block = b"x" * 998 + b"\r\n"
+        for _ in range(limit // len(block) // 1000 + 1):
+            talk.send(block * 1000)
+        talk.send(b".\r\n")
+        assert talk.reply().startswith("552 5.3.4")
+        assert talk.say("NOOP").startswith("250")
+
+
+def test_a_million_recipients(client, server):
+    before = server.memory()
+    recipients = b"".join(b"RCPT TO:<bob+%d@a.example>\r\n" % number for number in range(1_000_000))
+    stop, served = threading.Event(), []
+
+    def others():
+        while not stop.is_set():
+            started = time.monotonic()
+            with smtp(client, server.host) as session:
+                send_on(session, make_message("meanwhile"), "someone@b.example", ["alice@a.example"])
+            served.append(time.monotonic() - started)
+            time.sleep(0.1)
+    thread = threading.Thread(target=others, daemon=True)
+    thread.start()
+    with contextlib.closing(client.connect(server.host.ip, 25)) as sock:
+        said = pour(sock, b"EHLO client.lab\r\nMAIL FROM:<someone@b.example>\r\n" + recipients, limit=40)
+    stop.set()
+    thread.join(20)
+    assert said.count(b"\r\n250 2.1.5") <= 1000
+    assert b"\r\n452 4.5.3" in said
+    assert server.memory() - before < 64 * MIB
+    assert served and max(served) < 5
+
+
+def test_client_that_never_reads(client, server):
+    before = server.memory()
+    with contextlib.closing(client.connect(server.host.ip, 25)) as sock:
+        sock.setblocking(False)
+        end = time.monotonic() + 5
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() < end:
+                _, writable, _ = select.select([], [sock], [], 0.5)
+                if not writable:
+                    break
+                sock.send(b"HELP\r\n" * 2000)
+        assert server.memory() - before < 32 * MIB
+
+
+@pytest.mark.parametrize("start", [b"", b"EHLO client", b"EHLO client.lab\r\nMAIL FROM:<some"])
+def test_half_a_command_for_ever_times_out(client, server, start):
+    with converse(client, server.host) as talk:
+        talk.send(start)
+        started, said = time.monotonic(), ""
+        while reply := talk.reply():
+            said = reply
+        assert said.startswith("421 4.4.2") and time.monotonic() - started < 15
+
+
+def test_half_a_content_for_ever_times_out(client, server):
+    with converse(client, server.host) as talk:
+        for line in ("EHLO client.lab", "MAIL FROM:<someone@b.example>", "RCPT TO:<bob@a.example>", "DATA"):
+            talk.say(line)
+        talk.send("Subject: half\r\n\r\nhalf a li")
+        assert talk.reply().startswith("421 4.4.2")
+    assert not [message for message in server.mail("bob@a.example") if message["Subject"] == "half"]
+
+
+@pytest.mark.parametrize("port", [25, 587, 465])
+def test_random_octets(client, server, port):
+    source = random.Random(port)
+    for _ in range(40):
+        with contextlib.closing(client.connect(server.host.ip, port)) as sock:
+            pour(sock, source.randbytes(source.choice([1, 100, 10000])), limit=0.1)
+
+
+def test_random_commands(client, server):
+    source = random.Random(7)
+    words = [b"EHLO x\r\n", b"HELO x\r\n", b"MAIL FROM:<a@b.example>\r\n", b"MAIL FROM:<>\r\n", b"RCPT TO:<bob@a.example>\r\n", b"RCPT TO:<\0@a.example>\r\n", b"DATA\r\n", b".\r\n",
+             b"\r\n.\r\n", b"RSET\r\n", b"STARTTLS\r\n", b"AUTH PLAIN =\r\n", b"AUTH LOGIN\r\n", b"*\r\n", b"BDAT 10\r\n", b"BDAT -1 LAST\r\n", b"\r\n", b"\n", b"\0\r\n", b"VRFY \xff\r\n"]
+    for _ in range(60):
+        with contextlib.closing(client.connect(server.host.ip, 25)) as sock:
+            pour(sock, b"".join(source.choice(words) for _ in range(30)), limit=0.1)
+
+
+def test_connection_cut_at_every_step(client, server):
+    """Close and reset behind each command, in clear and under TLS."""
+    lines = [b"EHLO client.lab\r\n", b"MAIL FROM:<someone@b.example>\r\n", b"RCPT TO:<bob@a.example>\r\n", b"DATA\r\n", b"Subject: cut\r\n\r\nhalf", b"\r\n."]
+    for tls in (False, True):
+        for count in range(len(lines) + 1):
+            for linger in (None, b"\x01\0\0\0\0\0\0\0"):
+                with converse(client, server.host) as talk:
+                    if tls:
+                        talk.say("EHLO client.lab")
+                        talk.start_tls()
+                    for line in lines[:count]:
+                        talk.send(line)
+                        if line.endswith(b"\r\n") and b"half" not in line:
+                            talk.reply()
+                    if linger:
+                        talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    assert not [message for message in server.mail("bob@a.example") if message["Subject"] == "cut"]
+
+
+def test_half_a_handshake(client, server):
+    before = server.memory()
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            sock = stack.enter_context(contextlib.closing(client.connect(server.host.ip, 465)))
+            sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        with smtp(client, server.host, 465, "implicit") as session:
+            assert session.noop()[0] == 250
+        assert server.memory() - before < 64 * MIB
+
+
+def test_password_guessing_ends_with_421(client, server):
+    with converse(client, server.host, 587) as talk:
+        talk.say("EHLO client.lab")
+        talk.start_tls()
+        talk.say("EHLO client.lab")
+        replies = []
+        for _ in range(10):
+            replies.append(talk.say("AUTH PLAIN AGFsaWNlQGEuZXhhbXBsZQB3cm9uZw=="))
+            if not replies[-1] or replies[-1].startswith("421"):
+                break
+        assert replies[0].startswith("535 5.7.8") and len(replies) < 6, replies
+
+
+def test_ten_thousand_idle_connections(client, server):
+    wanted = min(10_000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1000)
+    before = server.memory()
+    sockets = []
+    try:
+        for _ in range(wanted):
+            sockets.append(client.connect(server.host.ip, 25))
+        for sock in sockets:
+            assert sock.recv(4, socket.MSG_PEEK).startswith(b"220") or True
+        started = time.monotonic()
+        submit(client, server.host, "among the idle", "bob@a.example")
+        assert time.monotonic() - started < 5
+        server.wait_for_mail("bob@a.example", "among the idle")
+        grown = server.memory() - before
+        print(f"{wanted} idle connections: {grown / wanted:.0f} octets each")
+        assert grown / wanted < 16 * 1024
+        deadline = time.monotonic() + 30  # command_timeout is 4s: they are told 421 and dropped
+        for sock in sockets[:: wanted // 20]:
+            sock.settimeout(max(0.1, deadline - time.monotonic()))
+            said = b""
+            while piece := sock.recv(4096):
+                said += piece
+            assert b"421 4.4.2" in said
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+def test_connections_per_address_are_limited(make_thurn, lab):
+    other = make_thurn("b", limits={"connections_per_ip": 10})
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(converse(lab["client"], other.host))
+        with converse(lab["client"], other.host, greeted=False) as talk:
+            assert talk.reply().startswith("421 4.7.0")
+        with converse(lab["faulty"], other.host):
+            pass  # another address is served
+    with smtp(lab["client"], other.host) as session:
+        assert session.noop()[0] == 250
+
+
+def test_too_many_errors_end_the_connection(client, server):
+    with converse(client, server.host) as talk:
+        replies = []
+        while len(replies) < 200:
+            replies.append(talk.say("WHAT"))
+            if replies[-1].startswith("421") or not replies[-1]:
+                break
+        assert replies[0].startswith("500") and replies[-1].startswith("421 4.7.0") and len(replies) < 50

@@ -1,0 +1,78 @@
+"""Called as sendmail, thurn behaves as programs expect."""
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def server(make_thurn):
+    made = make_thurn("a")
+    return made
+
+
+@pytest.fixture
+def sendmail(server):
+    """sendmail(ARGUMENTS…, input=…): runs in the folder with thurn.toml, as a program would in its own."""
+    from thurn import BINARY
+    program = server.folder / "sendmail"
+    if not program.exists():
+        program.symlink_to(BINARY)
+
+    def run(*words, **options):
+        return server.run(*words, program=program, **options)
+    return run
+
+
+def test_t_takes_recipients_from_the_header(server, sendmail):
+    sendmail("-t", "-i", input="From: alice@a.example\nTo: alice@a.example\nCc: Bob <bob@a.example>\nBcc: postmaster@a.example\nSubject: from the header\n\nHello.\n.\nbehind the dot\n")
+    for user in ("alice", "bob"):
+        message = server.wait_for_mail(f"{user}@a.example", "from the header")
+        assert message["Bcc"] is None
+        assert "behind the dot" in message.get_content()
+
+
+def test_f_sets_the_reverse_path(server, sendmail):
+    sendmail("-f", "alice@a.example", "bob@a.example", input="Subject: with -f\n\nHello.\n")
+    message = server.wait_for_mail("bob@a.example", "with -f")
+    assert message["Return-Path"] == "<alice@a.example>"
+    assert message["Message-ID"] and message["Date"] and message["From"]
+
+
+def test_dot_ends_without_i(server, sendmail):
+    sendmail("-f", "alice@a.example", "bob@a.example", input="Subject: dot ends\n\nHello.\n.\nnot this\n")
+    assert "not this" not in server.wait_for_mail("bob@a.example", "dot ends").get_content()
+
+
+def test_oi_and_double_dash(server, sendmail):
+    sendmail("-oi", "-oem", "-falice@a.example", "--", "bob@a.example", input="Subject: oi\n\n.\nlast line\n")
+    assert "last line" in server.wait_for_mail("bob@a.example", "oi").get_content()
+
+
+def test_bs_speaks_smtp(server, sendmail):
+    done = sendmail("-bs", input="EHLO localhost\r\nMAIL FROM:<alice@a.example>\r\nRCPT TO:<bob@a.example>\r\nDATA\r\nSubject: by bs\r\n\r\nHello.\r\n.\r\nQUIT\r\n")
+    assert done.stdout.startswith("220") and "\n221" in done.stdout.replace("\r", "")
+    server.wait_for_mail("bob@a.example", "by bs")
+
+
+def test_without_recipients_it_is_a_usage_error(sendmail):
+    assert sendmail("-t", input="From: alice@a.example\nSubject: nobody\n\nHello.\n", check=False).returncode in (64, 65)  # EX_USAGE, EX_DATAERR
+
+
+def test_bp_lists_the_queue(sendmail):
+    assert sendmail("-bp").returncode == 0
+
+
+def test_mail_of_a_stopped_server_is_not_lost(server, sendmail):
+    """Either taken and delivered later, or refused with a temporary failure."""
+    server.stop()
+    done = sendmail("-f", "alice@a.example", "bob@a.example", input="Subject: stopped\n\nHello.\n", check=False)
+    server.start()
+    if done.returncode == 0:
+        server.wait_for_mail("bob@a.example", "stopped")
+    else:
+        assert done.returncode == 75  # EX_TEMPFAIL
+
+
+def test_large_input(server, sendmail):
+    body = "0123456789" * 7 + "\n"
+    sendmail("-f", "alice@a.example", "bob@a.example", input="Subject: large\n\n" + body * 20000)
+    assert len(server.wait_for_mail("bob@a.example", "large").get_content()) == len(body) * 20000
