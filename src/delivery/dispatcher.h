@@ -1,0 +1,190 @@
+#pragma once
+
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "base/message_id.h"
+#include "base/random.h"
+#include "delivery/maildir.h"
+#include "delivery/parcel.h"
+#include "delivery/site_finder.h"
+#include "delivery/smtp_courier.h"
+#include "net/loops.h"
+#include "queue/retry.h"
+#include "queue/scheduler.h"
+#include "report/dsn.h"
+#include "route/router.h"
+#include "spool/spool.h"
+#include "trace/journal.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace thurn::delivery {
+
+/// What the configuration says about delivery; a snapshot, swapped at reload.
+struct DispatcherOptions {
+    std::string hostname;
+    std::string postmaster;  // the From of reports
+    queue::RetryOptions retry;
+    std::chrono::seconds delay_notice{0};  // 0: none
+    std::size_t active_messages = 20000;   // held in memory at once; the rest waits in the spool
+    unsigned alias_depth = 20;
+};
+
+struct DispatcherDependencies {
+    spool::Spool& spool;
+    trace::Journal& journal;
+    base::Log& log;
+    const base::Clock& clock;
+    base::Random& random;
+    base::MessageIdSource& ids;
+    net::Loops& loops;
+    net::BlockingPool& pool;
+    directory::Directory& directory;
+};
+
+/// What can be changed by a reload without touching what is under way.
+struct Carriers {
+    std::shared_ptr<const DispatcherOptions> options;
+    std::shared_ptr<const route::Router> router;
+    std::shared_ptr<SiteFinder> sites;
+    std::shared_ptr<const SmtpCourier> smtp;
+    std::shared_ptr<const Maildir> maildir;
+};
+
+/// Why a recipient waits, for `thurn queue`.
+struct Waiting {
+    std::string reason;
+    std::optional<base::Time> until;
+};
+
+/// What an operator can do to the waiting recipients of a message.
+enum class Change { retry, hold, release, remove };
+
+class SiteFeed;
+
+/// Carries every stored message to its end: routes its recipients, schedules them, sends couriers, records outcomes, writes bounces.
+///
+/// Life      accept() (fresh, content in memory) or a sweep of the spool (due) → routing → Scheduler → courier → outcome → spool; deferred recipients
+///           leave memory and come back by a later sweep.
+/// Contract  An outcome is recorded after the fact: a crash may repeat a delivery, never lose one. A bounce is durable before its
+///           recipient is marked failed.
+/// Threads   Lives on one executor, `home`. accept() from any thread; all else that is public on home.
+class Dispatcher {
+public:
+    Dispatcher(DispatcherDependencies dependencies, queue::SchedulerOptions scheduler, Carriers carriers, net::asio::any_io_executor home);
+    ~Dispatcher();
+
+    [[nodiscard]] net::asio::any_io_executor home() const { return home_; }
+    void accept(spool::StoredMessage message);
+
+    void start();
+    void configure(Carriers carriers) { carriers_ = std::move(carriers); }
+    /// No new work; resumes when all that is under way has ended and is recorded, or when the time is over.
+    [[nodiscard]] net::asio::awaitable<void> async_stop(std::chrono::milliseconds grace);
+
+    /// The operator's hand: the number of recipients it touched. What a courier is carrying right now is left alone.
+    [[nodiscard]] net::asio::awaitable<base::Result<std::size_t>> async_change(base::MessageId id, Change change);
+    [[nodiscard]] Waiting why(base::MessageId id, std::uint32_t index, const spool::RecipientState& state) const;
+    [[nodiscard]] std::vector<queue::SiteView> sites() const { return scheduler_.sites(with_.clock.now()); }
+    [[nodiscard]] std::size_t active() const { return active_.size(); }
+
+private:
+    friend class SiteFeed;
+    template <class Value = void>
+    using Awaitable = net::asio::awaitable<Value>;
+
+    /// A message of which something is under way. Expansion and reload replace `message`, couriers keep theirs.
+    struct Active {
+        std::shared_ptr<const spool::StoredMessage> message;  // shared with parcels
+        std::set<std::uint32_t> under_way;                    // recipients being loaded, routed, scheduled, carried or recorded
+        std::set<std::uint32_t> scheduled;                    // of these, those no courier has taken yet
+        std::map<std::uint32_t, mail::Mailbox> accounts;      // where the local ones of these go
+    };
+    struct Settlement {
+        std::string site;
+        Parcel parcel;
+        std::vector<RecipientOutcome> outcomes;
+    };
+    /// A report to be written, and what is recorded once it is durable.
+    struct Report {
+        std::vector<report::DsnRecipient> recipients;
+        std::vector<spool::RecipientUpdate> updates;
+    };
+    /// What the outcomes of one parcel come to.
+    struct Verdicts {
+        std::vector<spool::RecipientUpdate> updates;
+        Report failures;
+        Report delays;
+    };
+
+    void take_arrivals();
+    void enter(std::shared_ptr<const spool::StoredMessage> message, std::vector<std::uint32_t> recipients);
+    Awaitable<> async_route(base::MessageId id, std::vector<std::uint32_t> recipients);
+    Awaitable<> async_route_one(base::MessageId id, std::uint32_t index, std::map<std::string, std::vector<std::uint32_t>>& by_site);
+    Awaitable<base::Result<route::Routed>> async_ask_router(std::shared_ptr<const route::Router> router, std::shared_ptr<const spool::StoredMessage> message,
+                                                            std::uint32_t index);
+    void expand(base::MessageId id, std::uint32_t index, const route::Expansion& expansion);
+    void schedule(base::MessageId id, const std::string& site, std::vector<std::uint32_t> recipients);
+
+    void pump();
+    void start_courier(queue::Batch batch);
+    Awaitable<queue::SiteOutcome> async_carry_remote(std::shared_ptr<const SmtpCourier> courier, std::shared_ptr<const Destination> destination,
+                                                     std::shared_ptr<SiteFeed> feed);
+    void courier_ended(const std::string& site, queue::SiteOutcome outcome, std::exception_ptr trouble);
+    std::deque<Parcel> make_parcels(const queue::Batch& batch);
+    std::deque<Parcel> take_more(const std::string& site);
+    void no_longer_idle(const SiteFeed& feed);
+    void defer_stale();
+
+    // dispatcher_outcomes.cc: what becomes of a recipient, and who is told.
+    void settle_later(Settlement settlement);  // any thread
+    void take_settlements();
+    void settle(const Parcel& parcel, const std::vector<RecipientOutcome>& outcomes);
+    void settle(const Parcel& parcel, const std::vector<RecipientOutcome>& outcomes, std::vector<spool::RecipientUpdate>& updates);
+    void settle_one(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts);
+    void defer_or_expire(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts);
+    void give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, spool::RecipientState state, const char* word,
+                 Verdicts& verdicts);
+    void record(std::vector<spool::RecipientUpdate> updates);
+    void recorded(const std::vector<spool::RecipientUpdate>& updates, const base::Result<void>& result);
+    Awaitable<> async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report);
+    Awaitable<> async_tell_delay(std::shared_ptr<const spool::StoredMessage> message, Report report);
+    Awaitable<base::Result<base::MessageId>> async_send_report(std::shared_ptr<const spool::StoredMessage> message, std::vector<report::DsnRecipient> recipients);
+    void leave(base::MessageId id, std::uint32_t index);
+    void trace(base::MessageId id, trace::Body body);  // any thread
+
+    // The spool, from a coroutine.
+    Awaitable<> async_sweep_for_ever();
+    Awaitable<bool> async_sweep();
+    Awaitable<> async_bring(base::MessageId id, std::vector<std::uint32_t> recipients);
+    Awaitable<base::Result<spool::StoredMessage>> async_load(base::MessageId id);
+    Awaitable<base::Result<void>> async_update(std::vector<spool::RecipientUpdate> updates, spool::Sync sync);
+    Awaitable<base::Result<spool::StoredMessage>> async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope);
+
+    DispatcherDependencies with_;
+    Carriers carriers_;
+    net::asio::any_io_executor home_;
+    queue::Scheduler scheduler_;
+    std::unordered_map<base::MessageId, Active> active_;
+    std::unordered_map<std::string, std::shared_ptr<const Destination>> destinations_;  // of sites with jobs; shared with couriers
+    std::unordered_map<std::string, std::vector<std::shared_ptr<SiteFeed>>> idle_;      // connections open to a site, without work
+    base::Guarded<std::vector<spool::StoredMessage>> arrivals_;
+    base::Guarded<std::vector<Settlement>> settlements_;
+    net::asio::steady_timer sweep_timer_;
+    std::optional<spool::DueRecipient> swept_;  // how far the sweep has come
+    std::size_t couriers_ = 0;
+    bool stopping_ = false;
+};
+
+}  // namespace thurn::delivery

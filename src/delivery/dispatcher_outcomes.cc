@@ -1,0 +1,295 @@
+// What becomes of a recipient after an attempt, and who is told. The order matters: a bounce is durable before its recipient is marked failed, so a crash
+// in between sends the bounce twice rather than never; and a recipient leaves memory only when the spool has its outcome.
+#include "delivery/dispatcher.h"
+#include "delivery/site_feed.h"
+#include "mail/header.h"
+#include "mail/status.h"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace thurn::delivery {
+
+namespace asio = net::asio;
+
+namespace {
+
+constexpr std::size_t kLongestStatus = 512;
+constexpr std::size_t kReturnedHeader = 64 * 1024;
+constexpr std::chrono::minutes kReportRetry{5};
+
+std::string clip(std::string text) {
+    if (text.size() > kLongestStatus) text.resize(kLongestStatus);
+    return text;
+}
+
+/// `5.1.1` out of `550 5.1.1 no such user`; a general one where the text has none.
+std::string status_code_of(std::string_view status) {
+    const auto space = status.find(' ');
+    if (space != std::string_view::npos)
+        if (const auto code = mail::leading_status(status.substr(space + 1))) return mail::render_status(*code);
+    return status.starts_with('4') ? "4.0.0" : "5.0.0";
+}
+
+/// The header section, as far as a report returns it. Blocks when the content is on disk.
+std::string header_of(const spool::Content& content) {
+    std::string text(std::min<std::uint64_t>(content.size().count, kReturnedHeader), '\0');
+    const auto count = content.read(0, text);
+    text.resize(count ? *count : 0);
+    text.resize(mail::parse_header(text).size);
+    return text;
+}
+
+}  // namespace
+
+void Dispatcher::settle_later(Settlement settlement) {
+    const bool first = settlements_.with([&](auto& waiting) {
+        waiting.push_back(std::move(settlement));
+        return waiting.size() == 1;
+    });
+    if (first) asio::post(home_, [this] {
+        take_settlements();
+        pump();
+    });
+}
+
+void Dispatcher::take_settlements() {
+    auto ended = settlements_.with([](auto& waiting) { return std::exchange(waiting, {}); });
+    std::vector<spool::RecipientUpdate> updates;
+    for (const auto& [site, parcel, outcomes] : ended) {
+        scheduler_.finished(site, 1);
+        settle(parcel, outcomes, updates);
+    }
+    record(std::move(updates));
+}
+
+void Dispatcher::settle(const Parcel& parcel, const std::vector<RecipientOutcome>& outcomes) {
+    std::vector<spool::RecipientUpdate> updates;
+    settle(parcel, outcomes, updates);
+    record(std::move(updates));
+}
+
+void Dispatcher::settle(const Parcel& parcel, const std::vector<RecipientOutcome>& outcomes, std::vector<spool::RecipientUpdate>& updates) {
+    Verdicts verdicts;
+    for (std::size_t i = 0; i < parcel.recipients.size(); ++i) settle_one(*parcel.message, parcel.recipients[i], outcomes[i], verdicts);
+    std::ranges::move(verdicts.updates, std::back_inserter(updates));
+    if (!verdicts.failures.updates.empty()) asio::co_spawn(home_, async_bounce(parcel.message, std::move(verdicts.failures)), asio::detached);
+    if (!verdicts.delays.recipients.empty()) asio::co_spawn(home_, async_tell_delay(parcel.message, std::move(verdicts.delays)), asio::detached);
+}
+
+void Dispatcher::settle_one(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts) {
+    const auto& recipient = message.envelope.recipients[index];
+    auto state = recipient.state;
+    ++state.attempts;
+    state.last_status = clip(outcome.status);
+    if (outcome.kind == RecipientOutcome::Kind::deferred) {
+        defer_or_expire(message, index, outcome, verdicts);
+    } else if (outcome.kind == RecipientOutcome::Kind::failed) {
+        give_up(message, index, outcome, std::move(state), "bounced", verdicts);
+    } else {
+        state.standing = spool::Standing::delivered;
+        const auto address = mail::render_mailbox(recipient.mailbox);
+        with_.log.info("delivered", {{"id", message.id.text()}, {"to", address}, {"host", outcome.remote_host}, {"reply", outcome.status}});
+        trace(message.id, trace::Settled{address, "delivered", outcome.status, {}});
+        verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
+    }
+}
+
+void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts) {
+    const auto& recipient = message.envelope.recipients[index];
+    const auto now = with_.clock.now();
+    auto state = recipient.state;
+    ++state.attempts;
+    state.last_status = clip(outcome.status);
+    const auto next = queue::next_attempt(carriers_.options->retry, message.id.time(), now, state.attempts, with_.random);
+    if (!next) {
+        give_up(message, index, outcome, std::move(state), "expired", verdicts);
+        return;
+    }
+    state.standing = spool::Standing::waiting;
+    state.due = *next;
+    const auto address = mail::render_mailbox(recipient.mailbox);
+    with_.log.info("deferred", {{"id", message.id.text()}, {"to", address}, {"host", outcome.remote_host}, {"reply", outcome.status}, {"attempts", state.attempts}});
+    trace(message.id, trace::Settled{address, "deferred", outcome.status, *next});
+    verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
+    // The one deferral whose wait spans the moment of the notice sends it: so it is sent once, without remembering that it was.
+    const auto notice_at = message.id.time() + carriers_.options->delay_notice;
+    if (carriers_.options->delay_notice.count() == 0 || message.envelope.sender.is_null() || now > notice_at || *next <= notice_at) return;
+    verdicts.delays.recipients.push_back({.final_recipient = address, .original_recipient = recipient.original, .action = report::DsnAction::delayed,
+                                          .status = status_code_of(outcome.status), .remote_host = outcome.remote_host,
+                                          .diagnostic = outcome.remote_host.empty() ? "" : outcome.status,
+                                          .explanation = outcome.remote_host.empty() ? outcome.status : "", .last_attempt = now});
+}
+
+void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, spool::RecipientState state, const char* word,
+                         Verdicts& verdicts) {
+    const auto& recipient = message.envelope.recipients[index];
+    const auto address = mail::render_mailbox(recipient.mailbox);
+    state.standing = spool::Standing::failed;
+    with_.log.info(word, {{"id", message.id.text()}, {"to", address}, {"host", outcome.remote_host}, {"reply", outcome.status}, {"attempts", state.attempts}});
+    trace(message.id, trace::Settled{address, word, outcome.status, {}});
+    spool::RecipientUpdate update{.id = message.id, .index = index, .state = std::move(state), .expansion = {}};
+    if (message.envelope.sender.is_null()) {  // mail from the null path never bounces (RFC 5321 §4.5.5)
+        trace(message.id, trace::Noted{"no bounce", "it came from the null path, as bounces do"});
+        verdicts.updates.push_back(std::move(update));
+        return;
+    }
+    const bool expired = outcome.kind == RecipientOutcome::Kind::deferred;
+    verdicts.failures.recipients.push_back({.final_recipient = address, .original_recipient = recipient.original, .action = report::DsnAction::failed,
+                                            .status = expired ? "5.4.7" : status_code_of(outcome.status), .remote_host = outcome.remote_host,
+                                            .diagnostic = outcome.remote_host.empty() ? "" : outcome.status,
+                                            .explanation = outcome.remote_host.empty() ? outcome.status : expired ? "tried for too long; the last answer was: " + outcome.status : "",
+                                            .last_attempt = with_.clock.now()});
+    verdicts.failures.updates.push_back(std::move(update));
+}
+
+void Dispatcher::record(std::vector<spool::RecipientUpdate> updates) {
+    if (updates.empty()) return;
+    // Unsynced: what a crash of the machine takes back is a delivery repeated, not a message lost.
+    auto copy = updates;
+    with_.spool.update(std::move(updates), spool::Sync::no, [this, copy = std::move(copy)](base::Result<void> result) mutable {
+        asio::post(home_, [this, copy = std::move(copy), result = std::move(result)] { recorded(copy, result); });
+    });
+}
+
+void Dispatcher::recorded(const std::vector<spool::RecipientUpdate>& updates, const base::Result<void>& result) {
+    if (!result) {
+        with_.log.error("spool_failed", {{"what", "update"}, {"reason", result.error().detail}});
+        swept_.reset();  // the spool still has them as due
+    }
+    for (const auto& update : updates) leave(update.id, update.index);
+}
+
+void Dispatcher::leave(base::MessageId id, std::uint32_t index) {
+    const auto found = active_.find(id);
+    if (found == active_.end()) return;
+    found->second.under_way.erase(index);
+    found->second.accounts.erase(index);
+    if (found->second.under_way.empty()) active_.erase(found);
+}
+
+/// Writes the bounce, then records the failures. When it cannot be stored the recipients stay, and all of it is tried again later.
+asio::awaitable<void> Dispatcher::async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report) {
+    const auto sent = co_await async_send_report(message, std::move(report.recipients));
+    if (sent) {
+        trace(message->id, trace::Noted{"bounce sent", fmt::format("{} to {}", sent->text(), mail::render_path(message->envelope.sender))});
+    } else {
+        with_.log.error("bounce_failed", {{"id", message->id.text()}, {"reason", sent.error().detail}});
+        for (auto& update : report.updates) {
+            update.state.standing = spool::Standing::waiting;
+            update.state.due = with_.clock.now() + kReportRetry;
+        }
+    }
+    record(std::move(report.updates));
+}
+
+asio::awaitable<void> Dispatcher::async_tell_delay(std::shared_ptr<const spool::StoredMessage> message, Report report) {
+    const auto sent = co_await async_send_report(message, std::move(report.recipients));
+    if (sent) trace(message->id, trace::Noted{"delay notice sent", fmt::format("{} to {}", sent->text(), mail::render_path(message->envelope.sender))});
+    else with_.log.error("delay_notice_failed", {{"id", message->id.text()}, {"reason", sent.error().detail}});
+}
+
+asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std::shared_ptr<const spool::StoredMessage> message, std::vector<report::DsnRecipient> recipients) {
+    const auto header = co_await with_.pool.async_run([message] { return header_of(*message->content); });
+    const auto id = with_.ids.next();
+    const auto now = with_.clock.now();
+    const auto text = report::render_dsn({.reporting_host = carriers_.options->hostname, .message_id = id.text(), .queue_id = message->id.text(),
+                                          .to = *message->envelope.sender.mailbox, .from = carriers_.options->postmaster, .arrived = message->id.time(),
+                                          .now = now, .recipients = std::move(recipients), .original_header = header});
+    auto draft = with_.spool.draft(id);
+    if (auto appended = draft->append(text); !appended) co_return base::pass_on(appended);
+    spool::Envelope envelope;
+    envelope.recipients.push_back({.mailbox = *message->envelope.sender.mailbox, .original = {}, .expansions = 0,
+                                   .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
+    auto stored = co_await async_commit(std::move(draft), std::move(envelope));
+    if (!stored) co_return base::pass_on(stored);
+    trace(id, trace::Accepted{.listener = "dsn", .client = {}, .client_name = {}, .helo = {}, .tls = {}, .login = {}, .sender = {},
+                              .recipients = {mail::render_mailbox(*message->envelope.sender.mailbox)}, .size = text.size()});
+    trace(id, trace::Noted{"report about", message->id.text()});
+    accept(*std::move(stored));
+    co_return id;
+}
+
+asio::awaitable<base::Result<spool::StoredMessage>> Dispatcher::async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope) {
+    auto initiate = [this](auto handler, std::unique_ptr<spool::Draft> content, spool::Envelope about) {
+        auto executor = asio::get_associated_executor(handler);
+        with_.spool.commit(std::move(content), std::move(about), [executor, handler = std::move(handler)](base::Result<spool::StoredMessage> stored) mutable {
+            asio::post(executor, [handler = std::move(handler), stored = std::move(stored)]() mutable { handler(std::move(stored)); });
+        });
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(base::Result<spool::StoredMessage>)>(std::move(initiate), asio::use_awaitable,
+                                                                                                                    std::move(draft), std::move(envelope));
+}
+
+namespace {
+
+struct ChangeRule {
+    bool (*applies)(spool::Standing standing);
+    spool::Standing becomes;
+    const char* word;  // for the trace
+};
+
+const ChangeRule& rule_of(Change change) {
+    using spool::Standing;
+    static constexpr auto waits = [](Standing standing) { return standing == Standing::waiting || standing == Standing::in_doubt; };
+    static constexpr auto is_held = [](Standing standing) { return standing == Standing::held; };
+    static constexpr auto any = [](Standing standing) { return !spool::is_final(standing); };
+    static constexpr ChangeRule kRetry{waits, Standing::waiting, "retry asked for"};
+    static constexpr ChangeRule kHold{waits, Standing::held, "held"};
+    static constexpr ChangeRule kRelease{is_held, Standing::waiting, "released"};
+    static constexpr ChangeRule kRemove{any, Standing::deleted, "deleted"};
+    switch (change) {
+        case Change::retry: return kRetry;
+        case Change::hold: return kHold;
+        case Change::release: return kRelease;
+        case Change::remove: break;
+    }
+    return kRemove;
+}
+
+}  // namespace
+
+asio::awaitable<base::Result<std::size_t>> Dispatcher::async_change(base::MessageId id, Change change) {
+    scheduler_.remove(id);
+    std::set<std::uint32_t> taken;  // from here on, what was scheduled is ours
+    if (const auto found = active_.find(id); found != active_.end()) taken = std::exchange(found->second.scheduled, {});
+    auto loaded = co_await async_load(id);
+    if (!loaded) {
+        for (const auto index : taken) leave(id, index);
+        swept_.reset();
+        co_return base::pass_on(loaded);
+    }
+    const auto& rule = rule_of(change);
+    auto& active = active_[id];
+    std::vector<spool::RecipientUpdate> updates;
+    for (std::uint32_t index = 0; index < loaded->envelope.recipients.size(); ++index) {
+        const auto& recipient = loaded->envelope.recipients[index];
+        const bool ours = taken.contains(index) || !active.under_way.contains(index);
+        if (!ours || !rule.applies(recipient.state.standing)) continue;
+        auto state = recipient.state;
+        state.standing = rule.becomes;
+        state.due = with_.clock.now();
+        trace(id, trace::Settled{mail::render_mailbox(recipient.mailbox), rule.word, "by the operator", {}});
+        if (!recipient.state.site.empty()) scheduler_.wake(recipient.state.site);
+        active.under_way.insert(index);
+        updates.push_back({.id = id, .index = index, .state = std::move(state), .expansion = {}});
+    }
+    const auto count = updates.size();
+    auto result = co_await async_update(updates, spool::Sync::yes);
+    for (const auto& update : updates) taken.insert(update.index);
+    for (const auto index : taken) leave(id, index);
+    if (const auto found = active_.find(id); found != active_.end() && found->second.under_way.empty()) active_.erase(found);
+    swept_.reset();
+    sweep_timer_.cancel();
+    if (!result) co_return base::pass_on(result);
+    co_return count;
+}
+
+}  // namespace thurn::delivery
