@@ -1,0 +1,38 @@
+#pragma once
+
+#include "admin/control_server.h"
+#include "delivery/dispatcher.h"
+#include "spool/spool.h"
+
+#include <functional>
+#include <map>
+#include <string>
+
+namespace thurn::admin {
+
+/// Which messages a queue command is about; all given conditions must hold. Addresses match whole, or by domain as `@example.com`, without case.
+struct QueueFilter {
+    std::string from;
+    std::string to;
+    std::string site;
+    std::size_t limit = 1000;
+};
+[[nodiscard]] QueueFilter read_filter(const boost::json::object& request);
+void write_filter(const QueueFilter& filter, boost::json::object& request);
+
+/// Why a recipient waits; the dispatcher's word, or what the stored state says when no server runs.
+using WhyFunction = std::function<delivery::Waiting(base::MessageId, std::uint32_t, const spool::RecipientState&)>;
+[[nodiscard]] delivery::Waiting why_at_rest(base::MessageId id, std::uint32_t index, const spool::RecipientState& state);
+
+/// Messages as JSON: id, sender, size, accepted, recipients with address, state, attempts, reason and next attempt. Blocks on the disk.
+[[nodiscard]] ControlResult list_queue(spool::Spool& spool, const QueueFilter& filter, const WhyFunction& why);
+/// One message, all its recipients. Errors  `not_found`.
+[[nodiscard]] ControlResult show_message(spool::Spool& spool, base::MessageId id, const WhyFunction& why);
+[[nodiscard]] boost::json::value render_stats(const spool::SpoolStats& stats);
+
+/// What the running server answers about its queue: queue.list, queue.show, queue.change, queue.stats.
+[[nodiscard]] std::map<std::string, ControlHandler> queue_handlers(spool::Spool& spool, delivery::Dispatcher& dispatcher, net::BlockingPool& pool);
+
+[[nodiscard]] base::Result<delivery::Change> parse_change(std::string_view name);
+
+}  // namespace thurn::admin
