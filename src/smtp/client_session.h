@@ -36,29 +36,39 @@ struct Transaction {
 
 /// What became of it: a reply per recipient, in the order given.
 /// Shape    For a recipient refused at RCPT that reply; for all others the reply to MAIL, DATA or the content, whichever decided.
-struct TransactionEnded { std::vector<Reply> replies; };
+struct TransactionEnded {
+    std::vector<Reply> replies;
+};
 /// Greeting, EHLO (HELO where EHLO was refused) and, if asked, AUTH are done: begin() may be called.
-struct Ready { Extensions extensions; };
+struct Ready {
+    Extensions extensions;
+};
 /// STARTTLS got its 220: shake hands, then tls_started(); EHLO is said anew.
 struct ClientTlsWanted {};
 /// The server waits for content: call content() until the last piece.
 struct ContentWanted {};
 /// The conversation is over before it could end well. `reply`: what the server said (421, 5yz greeting, refused EHLO…), if anything.
-struct ClientFailed { base::Error error; std::optional<Reply> reply; };
+struct ClientFailed {
+    base::Error error;
+    std::optional<Reply> reply;
+};
 
 using ClientEvent = std::variant<Ready, ClientTlsWanted, ContentWanted, TransactionEnded, ClientFailed>;
 
 /// When to say STARTTLS. `may`: if offered. `must`: fail without it.
 enum class StartTls { never, may, must };
 
-struct ClientCredentials { std::string login; std::string password; };
+struct ClientCredentials {
+    std::string login;
+    std::string password;
+};
 
 struct ClientOptions {
     std::string hello_name;
     StartTls starttls = StartTls::may;
-    bool tls_active = false;  // implicit TLS
+    bool tls_active = false;                       // implicit TLS
     std::optional<ClientCredentials> credentials;  // AUTH PLAIN or LOGIN, only under TLS; `refused` when not offered
-    std::chrono::seconds greeting_timeout{300};  // RFC 5321 §4.5.3.2 and below
+    std::chrono::seconds greeting_timeout{300};    // RFC 5321 §4.5.3.2 and below
     std::chrono::seconds command_timeout{300};
     std::chrono::seconds content_timeout{180};
     std::chrono::seconds ending_timeout{600};
@@ -67,8 +77,8 @@ struct ClientOptions {
 /// Client side of one SMTP connection, without I/O (RFC 5321 §3, RFC 2920, RFC 3207).
 ///
 /// Loop     next_event() until empty → take_output() → send → read → receive().
-/// Pipeline With PIPELINING, MAIL, all RCPT and DATA leave in one piece. Without recipients accepted, a 354 is answered by an empty content.
-/// Content  Dot-stuffed here; ends with CRLF. Every bare CR or LF becomes CRLF: nothing we send can be taken for an early end.
+/// Pipeline With PIPELINING, MAIL, all RCPT and DATA leave in one piece. Without recipients accepted, a 354 is answered by an empty
+/// content. Content  Dot-stuffed here; ends with CRLF. Every bare CR or LF becomes CRLF: nothing we send can be taken for an early end.
 /// Reuse    After TransactionEnded, begin() again (a RSET is said when the last transaction ended badly), or quit().
 /// Threads  One at a time.
 class ClientSession {
@@ -79,12 +89,12 @@ public:
     ClientSession& operator=(ClientSession&&) noexcept;
 
     void receive(std::string_view octets);
-    void peer_closed();                      // yields ClientFailed with peer_gone unless quitting
-    void timed_out();                        // yields ClientFailed with timed_out
+    void peer_closed();  // yields ClientFailed with peer_gone unless quitting
+    void timed_out();    // yields ClientFailed with timed_out
     [[nodiscard]] std::optional<ClientEvent> next_event();
     void tls_started();
-    void begin(Transaction transaction);     // Precondition: ready()
-    void content(std::string_view octets);   // Precondition: ContentWanted was yielded, the end not given
+    void begin(Transaction transaction);    // Precondition: ready()
+    void content(std::string_view octets);  // Precondition: ContentWanted was yielded, the end not given
     void content_end();
     /// Gives up on STARTTLS after a failed handshake is the driver's business: it opens a new connection with StartTls::never.
     void quit();
@@ -92,7 +102,7 @@ public:
     [[nodiscard]] bool has_output() const;
     [[nodiscard]] std::string take_output();
     [[nodiscard]] std::chrono::seconds time_limit() const;
-    [[nodiscard]] bool ready() const;        // between transactions
+    [[nodiscard]] bool ready() const;  // between transactions
     [[nodiscard]] bool closed() const;
     [[nodiscard]] const Extensions& extensions() const;
 

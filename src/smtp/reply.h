@@ -49,12 +49,18 @@ public:
     /// The next complete reply, nothing when more octets are needed.
     [[nodiscard]] base::Result<std::optional<Reply>> next();
     /// Octets not yet read as a reply; behind a 220 to STARTTLS there must be none (CVE-2021-38371).
-    [[nodiscard]] bool has_leftover() const { return !input_.empty(); }
+    [[nodiscard]] bool has_leftover() const { return consumed_ < input_.size(); }
 
 private:
+    [[nodiscard]] base::Result<std::optional<std::string_view>> take_line();
+    [[nodiscard]] base::Result<bool> add_line(std::string_view line);
+    void compact();
+
     std::string input_;
-    std::size_t scanned_ = 0;
+    std::size_t consumed_ = 0;  // octets at the front that were read already
+    std::size_t scanned_ = 0;   // no LF before this position
     Reply partial_;
+    std::optional<base::Error> error_;
 };
 
 }  // namespace thurn::smtp

@@ -2,6 +2,7 @@
 
 #include "base/octets.h"
 #include "mail/mailbox.h"
+#include "smtp/body_type.h"
 #include "smtp/reply.h"
 
 #include <chrono>
@@ -14,29 +15,48 @@
 
 namespace thurn::smtp {
 
-/// `BODY=` of MAIL (RFC 6152).
-enum class BodyType { seven_bit, eight_bit };
-
 /// The client said EHLO or HELO. Answered by the session unless refused: accept() lists the extensions.
-struct HelloGiven { std::string name; bool extended; };
+struct HelloGiven {
+    std::string name;
+    bool extended;
+};
 /// AUTH is complete. The password must be wiped by whoever is done with it. accept() says 235 2.7.0, refuse otherwise (535 5.7.8).
-struct CredentialsGiven { std::string mechanism; std::string authorization; std::string login; std::string password; };
-struct SenderGiven { mail::ReversePath path; std::optional<base::Octets> size; BodyType body; };
-struct RecipientGiven { mail::Mailbox mailbox; };
-/// DATA with at least one accepted recipient; accept() says 354.
+struct CredentialsGiven {
+    std::string mechanism;
+    std::string authorization;
+    std::string login;
+    std::string password;
+};
+struct SenderGiven {
+    mail::ReversePath path;
+    std::optional<base::Octets> size;
+    BodyType body;
+};
+struct RecipientGiven {
+    mail::Mailbox mailbox;
+};
+/// DATA with at least one accepted recipient; accept() says 354. When refused, the envelope is gone as after ContentEnded; no
+/// TransactionReset.
 struct ContentBegins {};
 /// Dots removed; never a bare CR or LF. The view is valid until the session is called again. Needs no answer.
-struct ContentChunk { std::string_view octets; };
+struct ContentChunk {
+    std::string_view octets;
+};
 /// The content is whole. accept() or answer() says what became of it; the envelope is gone then.
 struct ContentEnded {};
 /// The content will not come to a good end; drop what was stored. The session has answered, or the connection is closing. No answer.
-struct ContentDropped { std::string reason; };
+struct ContentDropped {
+    std::string reason;
+};
 /// RSET, or EHLO in a transaction: the envelope is gone. No answer.
 struct TransactionReset {};
 /// Take the output, send it, shake hands, then tls_started(). No answer.
 struct TlsWanted {};
 /// The session itself refused a command or hit a limit; for log and trace. No answer.
-struct CommandRefused { std::string verb; Reply reply; };
+struct CommandRefused {
+    std::string verb;
+    Reply reply;
+};
 
 using ServerEvent = std::variant<HelloGiven, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins, ContentChunk, ContentEnded,
                                  ContentDropped, TransactionReset, TlsWanted, CommandRefused>;
@@ -46,17 +66,17 @@ enum class AuthRule { off, offered, required };
 
 struct ServerOptions {
     std::string hostname;
-    std::string greeting = "ESMTP thurn";   // text after the host name in the 220
-    TlsState tls = TlsState::unavailable;   // `active` for implicit TLS
-    AuthRule auth = AuthRule::off;          // AUTH is offered only while TLS is active; `required` refuses MAIL before it (530 5.7.0)
-    base::Octets message_size = base::mebibytes(50);  // 552 5.3.4, at SIZE= and during the transfer
-    std::size_t recipients = 1000;          // 452 4.5.3 beyond (RFC 5321 §4.5.3.1.10)
-    std::size_t command_line = 2048;        // octets with CRLF; RFC 5321 §4.5.3.1.4 and the extensions' allowances; 500 5.5.2
-    std::size_t auth_line = 12288;          // RFC 4954 §4
-    std::size_t content_line = 0;           // 0: no limit on a content line beyond the message size; else 550 5.6.0 when over
-    std::size_t commands = 10000;           // per connection; then 421 4.7.0
-    std::size_t errors = 20;                // refused commands per connection; then 421 4.7.0
-    std::size_t auth_failures = 3;          // then 421 4.7.0
+    std::string greeting = "ESMTP thurn";  // text after the host name in the 220
+    TlsState tls = TlsState::unavailable;  // `active` for implicit TLS
+    AuthRule auth = AuthRule::off;         // AUTH is offered only while TLS is active; `required` refuses MAIL before it (530 5.7.0)
+    base::Octets message_size = base::mebibytes(50);  // 552 5.3.4, at SIZE= and during the transfer; 0: no limit
+    std::size_t recipients = 1000;                    // 452 4.5.3 beyond (RFC 5321 §4.5.3.1.10)
+    std::size_t command_line = 2048;                  // octets with CRLF; RFC 5321 §4.5.3.1.4 and the extensions' allowances; 500 5.5.2
+    std::size_t auth_line = 12288;                    // RFC 4954 §4
+    std::size_t content_line = 0;                     // 0: no limit on a content line beyond the message size; else 550 5.6.0 when over
+    std::size_t commands = 10000;                     // per connection; then 421 4.7.0
+    std::size_t errors = 20;                    // permanent refusals, ours or the driver's, since the last accepted message; then 421 4.7.0
+    std::size_t auth_failures = 3;              // then 421 4.7.0
     std::chrono::seconds command_timeout{300};  // RFC 5321 §4.5.3.2.7
     std::chrono::seconds content_timeout{180};  // RFC 5321 §4.5.3.2.5
 };
@@ -66,7 +86,13 @@ struct ServerOptions {
 /// Loop     receive() → next_event() until empty → take_output() → send → read again.
 /// Waits    HelloGiven, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins and ContentEnded stay open until accept() or answer();
 ///          until then next_event() yields nothing and input is kept in order. A positive answer() to ContentBegins must be 354.
-/// Limits   Holds at most one command line of unfinished input beyond what one receive() brought; see ServerOptions.
+/// Refusals Legal order is one table (conversation.h). Only CRLF ends a line: a command with a bare LF is refused and all up to the next
+/// CRLF
+///          dropped. A fault or excess in content is told by ContentDropped at once and answered at the content's true end.
+/// Closing  After closed() a last ContentDropped or CommandRefused may still come; answers to events that were open are ignored.
+/// Limits   Holds at most one command line of unfinished input beyond what one receive() brought; see ServerOptions. Passwords are wiped
+/// from
+///          the input when read. An idle session holds under 1 KiB.
 /// Threads  One at a time.
 class ServerSession {
 public:
@@ -81,19 +107,19 @@ public:
 
     void receive(std::string_view octets);  // any split, any size
     [[nodiscard]] std::optional<ServerEvent> next_event();
-    void accept();                           // the usual positive reply. Precondition: an event is open
-    void accept(std::string text);           // the same with other words: `2.0.0 queued as …`
-    void answer(const Reply& reply);         // Precondition: an event is open
-    void tls_started();                      // forgets EHLO, envelope and unread plaintext, RFC 3207 §4.2
-    void timed_out();                        // time_limit() has passed: says 421 4.4.2, closes
-    void shut_down();                        // we are stopping: says 421 4.3.2 and closes; at once, or after the content being received is answered
+    void accept();                    // the usual positive reply. Precondition: an event is open
+    void accept(std::string text);    // the same with other words: `2.0.0 queued as …`
+    void answer(const Reply& reply);  // Precondition: an event is open
+    void tls_started();               // forgets EHLO, envelope and unread plaintext, RFC 3207 §4.2
+    void timed_out();                 // time_limit() has passed: says 421 4.4.2, closes
+    void shut_down();  // we are stopping: says 421 4.3.2 and closes; at once, or after the content being received is answered
 
     [[nodiscard]] bool has_output() const;
     [[nodiscard]] std::string take_output();
     [[nodiscard]] std::chrono::seconds time_limit() const;  // for the next octet, RFC 5321 §4.5.3.2
-    [[nodiscard]] bool in_content() const;   // between 354 and the end
-    [[nodiscard]] bool closed() const;       // send the output, then close
-    [[nodiscard]] bool extended() const;     // EHLO, not HELO
+    [[nodiscard]] bool in_content() const;                  // between 354 and the end
+    [[nodiscard]] bool closed() const;                      // send the output, then close
+    [[nodiscard]] bool extended() const;                    // EHLO, not HELO
     [[nodiscard]] const std::string& helo_name() const;
 
 private:

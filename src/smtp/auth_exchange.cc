@@ -1,0 +1,53 @@
+#include "smtp/auth_exchange.h"
+
+#include "base/base64.h"
+#include "smtp/wipe.h"
+
+namespace thurn::smtp {
+
+namespace {
+
+constexpr FixedReply kCancelled{501, {5, 7, 0}, "Authentication cancelled"};
+constexpr FixedReply kBadBase64{501, {5, 5, 2}, "Cannot decode the response"};
+constexpr FixedReply kBadResponse{501, {5, 5, 2}, "The response breaks the mechanism's grammar"};
+constexpr FixedReply kTooLong{500, {5, 5, 6}, "Authentication exchange is too long"};
+constexpr FixedReply kFailed{535, {5, 7, 8}, "Authentication failed"};
+
+FixedReply reply_for(const base::Error& error) {
+    switch (error.kind) {
+        case base::ErrorKind::syntax:
+            return kBadResponse;
+        case base::ErrorKind::too_long:
+            return kTooLong;
+        default:
+            return kFailed;
+    }
+}
+
+AuthExchange::Outcome outcome_of(base::Result<sasl::ServerStep> step) {
+    if (!step) return reply_for(step.error());
+    if (auto* challenge = std::get_if<sasl::Challenge>(&*step)) return "334 " + base::encode_base64(challenge->octets) + "\r\n";
+    return std::get<sasl::Credentials>(*std::move(step));
+}
+
+}  // namespace
+
+AuthExchange::Outcome AuthExchange::begin(std::optional<std::string_view> initial) {
+    if (!initial) return outcome_of(mechanism_->start());
+    return step(*initial == "=" ? std::string_view() : *initial);
+}
+
+AuthExchange::Outcome AuthExchange::answer(std::string_view line) {
+    if (line == "*") return kCancelled;
+    return step(line);
+}
+
+AuthExchange::Outcome AuthExchange::step(std::string_view base64) {
+    auto decoded = base::decode_base64(base64);
+    if (!decoded) return kBadBase64;
+    auto outcome = outcome_of(mechanism_->step(*decoded));
+    wipe(*decoded);
+    return outcome;
+}
+
+}  // namespace thurn::smtp

@@ -1,0 +1,84 @@
+#pragma once
+
+#include "base/octets.h"
+#include "mail/mailbox.h"
+#include "smtp/body_type.h"
+#include "smtp/reply.h"
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace thurn::smtp {
+
+/// A reply fixed at compile time.
+struct FixedReply {
+    std::uint16_t code;
+    mail::EnhancedStatus status;
+    std::string_view text;
+};
+[[nodiscard]] Reply to_reply(const FixedReply& fixed);
+
+enum class Verb { helo, ehlo, mail, rcpt, data, rset, noop, quit, vrfy, expn, help, starttls, auth, unknown };
+inline constexpr std::size_t kVerbs = static_cast<std::size_t>(Verb::unknown) + 1;
+/// `MAIL`; `unknown` for what we do not know, whose own word may be a secret gone astray and is not repeated.
+[[nodiscard]] std::string_view verb_name(Verb verb);
+
+/// A command line cut at its first space, so that order can be judged before arguments.
+struct CommandLine {
+    Verb verb = Verb::unknown;
+    std::string_view word;      // as the client wrote it
+    std::string_view argument;  // without spaces and tabs at its ends
+};
+/// `line` is without its CRLF.
+[[nodiscard]] CommandLine split_command(std::string_view line);
+/// GET, POST, CONNECT, …: a browser or proxy made to talk to us (CVE-2021-3618 and kin).
+[[nodiscard]] bool is_http_method(std::string_view word);
+
+struct HeloCommand {
+    std::string name;
+};
+struct EhloCommand {
+    std::string name;
+};
+struct MailCommand {
+    mail::ReversePath path;
+    std::optional<base::Octets> size;
+    BodyType body = BodyType::seven_bit;
+};
+struct RcptCommand {
+    mail::Mailbox mailbox;
+};
+struct DataCommand {};
+struct RsetCommand {};
+struct NoopCommand {};
+struct QuitCommand {};
+struct VrfyCommand {};
+struct ExpnCommand {};
+struct HelpCommand {};
+struct StartTlsCommand {};
+/// `initial`: still in base64 and a view of the line, so that there is one copy to wipe; `=` stands for an empty one (RFC 4954 §4).
+struct AuthCommand {
+    std::string mechanism;  // upper case
+    std::optional<std::string_view> initial;
+};
+struct UnknownCommand {};
+
+using Command = std::variant<HeloCommand, EhloCommand, MailCommand, RcptCommand, DataCommand, RsetCommand, NoopCommand, QuitCommand,
+                             VrfyCommand, ExpnCommand, HelpCommand, StartTlsCommand, AuthCommand, UnknownCommand>;
+
+/// Which parameters of MAIL are announced now; any other is 555 5.5.4.
+enum class AuthParameter { unknown, known };
+
+/// Reads the arguments of one command.
+///
+/// Shape    Spaces behind `FROM:` and `TO:` and at the end of a line are let pass, as real clients send them; nothing else beyond
+///          RFC 5321 §4.1.1 is.
+/// Errors   The reply to give: 501 5.5.4 arguments, 501 5.1.7 and 501 5.1.3 addresses, 553 5.6.7 octets over 127 in them, 504 5.5.4 and
+/// 555 5.5.4
+///          parameters.
+[[nodiscard]] std::expected<Command, FixedReply> parse_command(const CommandLine& line, AuthParameter auth);
+
+}  // namespace thurn::smtp

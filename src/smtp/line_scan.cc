@@ -1,0 +1,104 @@
+// The hot path of every message. Content is nearly always regular: lines end with CRLF, few begin with a dot. So 64 octets become four bit
+// masks (CR, LF, dot, NUL), and shifting them against one another asks all questions about all 64 places at once:
+//
+//   text      H i CR LF . x        behind a CR must stand a LF:   (cr << 1) == lf, else a bare CR or LF
+//   cr        0 0 1  0  0 0        behind CRLF a line starts:     starts = (cr << 1 & lf) << 1
+//   lf        0 0 0  1  0 0        a dot there is irregular:      dot & starts
+//   starts    0 0 0  0  1 0
+//
+// Only where an answer is not zero does anyone look at single octets. Carries join one block to the next.
+#include "smtp/line_scan.h"
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace thurn::smtp {
+
+namespace {
+
+constexpr std::size_t kBlock = 64;
+
+struct Masks {
+    std::uint64_t cr = 0;
+    std::uint64_t lf = 0;
+    std::uint64_t dot = 0;
+    std::uint64_t nul = 0;
+};
+
+#if defined(__SSE2__)
+std::uint64_t equal_bits(__m128i octets, char wanted) {
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(octets, _mm_set1_epi8(wanted))));
+}
+
+Masks masks_of(const char* block) {
+    Masks masks;
+    for (unsigned at = 0; at < kBlock; at += 16) {
+        const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + at));
+        masks.cr |= equal_bits(octets, '\r') << at;
+        masks.lf |= equal_bits(octets, '\n') << at;
+        masks.dot |= equal_bits(octets, '.') << at;
+        masks.nul |= equal_bits(octets, '\0') << at;
+    }
+    return masks;
+}
+#else
+Masks masks_of(const char* block) {
+    Masks masks;
+    for (unsigned at = 0; at < kBlock; ++at) {
+        masks.cr |= std::uint64_t{block[at] == '\r'} << at;
+        masks.lf |= std::uint64_t{block[at] == '\n'} << at;
+        masks.dot |= std::uint64_t{block[at] == '.'} << at;
+        masks.nul |= std::uint64_t{block[at] == '\0'} << at;
+    }
+    return masks;
+}
+#endif
+
+/// What one block leaves to the next.
+struct Carry {
+    std::uint64_t cr = 0;     // the last octet was a CR
+    std::uint64_t start = 0;  // the next octet begins a line
+};
+
+struct Irregular {
+    std::uint64_t at = 0;         // the octet itself is irregular
+    std::uint64_t cr_before = 0;  // the octet before it is a bare CR
+};
+
+Irregular examine(const Masks& masks, Carry& carry) {
+    const std::uint64_t after_cr = masks.cr << 1 | carry.cr;
+    const std::uint64_t line_ends = masks.lf & after_cr;
+    const std::uint64_t starts = line_ends << 1 | carry.start;
+    carry = {.cr = masks.cr >> 63, .start = line_ends >> 63};
+    return {.at = (masks.lf & ~after_cr) | (masks.dot & starts) | masks.nul, .cr_before = after_cr & ~masks.lf};
+}
+
+}  // namespace
+
+std::size_t regular_prefix(std::string_view text, LinePlace place) {
+    Carry carry{.cr = 0, .start = place == LinePlace::start ? 1U : 0U};
+    for (std::size_t base = 0; base < text.size(); base += kBlock) {
+        Masks masks;
+        if (text.size() - base >= kBlock) {
+            masks = masks_of(text.data() + base);
+        } else {
+            char padded[kBlock];
+            std::memset(padded, ' ', kBlock);
+            std::memcpy(padded, text.data() + base, text.size() - base);
+            masks = masks_of(padded);
+        }
+        const Irregular irregular = examine(masks, carry);
+        if (const auto any = irregular.at | irregular.cr_before; any != 0) {
+            const auto bit = static_cast<unsigned>(std::countr_zero(any));
+            return base + bit - (irregular.cr_before >> bit & 1);
+        }
+    }
+    return text.size() - carry.cr;
+}
+
+}  // namespace thurn::smtp

@@ -1,0 +1,715 @@
+// How a session moves. Between two commands its Stage says what may come (conversation.cc holds the table); its Mode says how the next
+// octets are read: as command lines, as the rest of an overlong line, as lines of an AUTH exchange, or as content. An event that waits for
+// its answer is `open`, and nothing is read meanwhile: so pipelined commands keep their order, and each meets the state its forerunner
+// left.
+//
+//   receive() ─▶ input ─▶ advance(): one line or one piece of content ─▶ events ─▶ next_event()
+//                              └───▶ output (replies the session knows itself)
+//   answer() ─▶ settle(): output and the next stage
+#include "smtp/server_session.h"
+
+#include "smtp/auth_exchange.h"
+#include "smtp/conversation.h"
+#include "smtp/dot_codec.h"
+#include "smtp/wipe.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace thurn::smtp {
+
+namespace {
+
+constexpr FixedReply kLineTooLong{500, {5, 5, 2}, "Line too long"};
+constexpr FixedReply kAuthLineTooLong{500, {5, 5, 6}, "Authentication exchange line is too long"};
+constexpr FixedReply kBareLf{500, {5, 5, 2}, "Lines must end with CRLF"};
+constexpr FixedReply kControlOctet{500, {5, 5, 2}, "Control characters are not allowed in commands"};
+constexpr FixedReply kHttp{421, {5, 5, 2}, "This is SMTP, not HTTP"};
+constexpr FixedReply kTooManyCommands{421, {4, 7, 0}, "Too many commands"};
+constexpr FixedReply kTooManyErrors{421, {4, 7, 0}, "Too many errors"};
+constexpr FixedReply kTooManyLogins{421, {4, 7, 0}, "Too many failed authentications"};
+constexpr FixedReply kEndlessLine{421, {4, 7, 0}, "Line without an end"};
+constexpr FixedReply kTooManyRecipients{452, {4, 5, 3}, "Too many recipients"};
+constexpr FixedReply kTooBig{552, {5, 3, 4}, "Message is larger than allowed"};
+constexpr FixedReply kBareInContent{550, {5, 6, 0}, "Content holds a CR or LF that is not part of CRLF"};
+constexpr FixedReply kNulInContent{550, {5, 6, 0}, "Content holds a NUL octet"};
+constexpr FixedReply kContentLineTooLong{550, {5, 6, 0}, "Content holds a line that is too long"};
+constexpr FixedReply kTlsNotAvailable{502, {5, 5, 1}, "TLS is not available"};
+constexpr FixedReply kTlsActive{503, {5, 5, 1}, "TLS is active already"};
+constexpr FixedReply kAuthNotAvailable{502, {5, 5, 1}, "Authentication is not available"};
+constexpr FixedReply kAuthNeedsTls{538, {5, 7, 11}, "Encryption is required for authentication"};
+constexpr FixedReply kAuthDone{503, {5, 5, 1}, "Authenticated already"};
+constexpr FixedReply kAuthMechanism{504, {5, 5, 4}, "Authentication mechanism is not known"};
+constexpr FixedReply kAuthRequired{530, {5, 7, 0}, "Authentication required"};
+constexpr FixedReply kTlsRequired{530, {5, 7, 0}, "Must issue a STARTTLS command first"};
+constexpr FixedReply kTimedOut{421, {4, 4, 2}, "Timeout, closing connection"};
+constexpr FixedReply kShuttingDown{421, {4, 3, 2}, "Service is shutting down"};
+
+// What is said most, rendered once for all.
+constexpr std::string_view kSenderOk = "250 2.1.0 Sender ok\r\n";
+constexpr std::string_view kRecipientOk = "250 2.1.5 Recipient ok\r\n";
+constexpr std::string_view kContentWanted = "354 End the message with <CRLF>.<CRLF>\r\n";
+constexpr std::string_view kContentOk = "250 2.0.0 Ok\r\n";
+constexpr std::string_view kLoginOk = "235 2.7.0 Authentication successful\r\n";
+constexpr std::string_view kReset = "250 2.0.0 Ok\r\n";
+constexpr std::string_view kNoop = "250 2.0.0 Ok\r\n";
+constexpr std::string_view kVerify = "252 2.0.0 Cannot verify, but mail will be tried\r\n";
+constexpr std::string_view kHelp = "214 2.0.0 See RFC 5321\r\n";
+constexpr std::string_view kStartTls = "220 2.0.0 Ready to start TLS\r\n";
+
+constexpr std::size_t kEndlessLineOctets = std::size_t{16} << 20;  // a line that is only being dropped may not go on for ever
+
+/// How the next octets are read.
+enum class Mode {
+    command,
+    overlong,  // dropping a line that is refused already, up to its CRLF
+    auth,
+    content,
+    handshake,  // 220 to STARTTLS is said; plaintext is discarded
+    closed,
+};
+
+/// The event that waits for its answer.
+enum class Open { none, hello, credentials, sender, recipient, content_begin, content_end };
+
+bool is_control(char octet) {
+    const auto value = static_cast<unsigned char>(octet);
+    return (value < 0x20 && octet != '\t') || value == 0x7f;
+}
+
+}  // namespace
+
+struct ServerSession::State {
+    explicit State(ServerOptions given) : options(std::move(given)) {}
+
+    // Input
+    void append(std::string_view octets);
+    [[nodiscard]] std::string_view unread() const { return std::string_view(input).substr(consumed); }
+    void consume(std::size_t count) { consumed += count; }
+    void release_input();
+
+    // One step of the conversation; false when it needs more octets or an answer.
+    bool advance();
+    bool read_command();
+    bool read_auth_line();
+    bool read_content();
+    bool skip_line();
+    [[nodiscard]] std::size_t line_limit() const;
+    bool start_overlong(std::optional<FixedReply> reply_at_end);
+
+    // Commands
+    void on_line(std::string_view line);
+    void on_command(const CommandLine& line);
+    [[nodiscard]] const FixedReply* limit_reached() const;
+    void on(HeloCommand& command) { hello(std::move(command.name), false); }
+    void on(EhloCommand& command) { hello(std::move(command.name), true); }
+    void on(MailCommand& command);
+    void on(RcptCommand& command);
+    void on(DataCommand&) { ask(Open::content_begin, ContentBegins{}); }
+    void on(RsetCommand&);
+    void on(NoopCommand&) { output += kNoop; }
+    void on(QuitCommand&);
+    void on(VrfyCommand&) { output += kVerify; }
+    void on(ExpnCommand&) {}
+    void on(HelpCommand&) { output += kHelp; }
+    void on(StartTlsCommand&);
+    void on(AuthCommand& command);
+    void on(UnknownCommand&) {}
+    void hello(std::string name, bool with_extensions);
+    [[nodiscard]] const FixedReply* mail_refused(const MailCommand& command) const;
+    [[nodiscard]] const FixedReply* auth_refused() const;
+    void on_auth_outcome(AuthExchange::Outcome outcome);
+
+    // Content
+    void begin_content();
+    void on_content_end();
+    void drop_content(const FixedReply& reply);
+    [[nodiscard]] const FixedReply& fault_reply() const;
+
+    // Events and replies
+    void ask(Open what, ServerEvent event);
+    void refuse(const FixedReply& reply);
+    void refuse(std::string_view what, const FixedReply& reply);
+    void say_and_close(const FixedReply& reply);
+    void close();
+    void settle(bool positive);
+    void settle_transaction(Open what, bool positive);
+    void end_transaction();
+    [[nodiscard]] std::optional<ServerEvent> take_event();
+    [[nodiscard]] std::string hello_reply(std::string_view words) const;
+    [[nodiscard]] std::string usual_reply() const;
+    [[nodiscard]] std::string usual_reply(std::string text) const;
+
+    [[nodiscard]] bool auth_possible() const { return options.auth != AuthRule::off && options.tls == TlsState::active && !authenticated; }
+    [[nodiscard]] bool in_transaction() const { return stage == Stage::sender || stage == Stage::recipients; }
+
+    ServerOptions options;
+    std::string input;
+    std::size_t consumed = 0;  // octets at the front of `input` that were read
+    std::size_t scanned = 0;   // unread octets known to hold no LF
+    std::string output;
+    std::vector<ServerEvent> events;
+    std::size_t next = 0;  // first of `events` not yet yielded
+
+    Mode mode = Mode::command;
+    Stage stage = Stage::fresh;
+    Open open = Open::none;
+    bool stopping = false;
+    bool authenticated = false;
+    bool extended = false;
+    bool pending_extended = false;
+    std::string helo_name;
+    std::string pending_name;  // of the HelloGiven that is open
+
+    std::size_t recipients = 0;
+    std::size_t commands = 0;
+    std::size_t errors = 0;
+    std::size_t auth_failures = 0;
+
+    Verb current = Verb::unknown;  // of the command being answered
+    std::optional<FixedReply> overlong_reply;
+    std::size_t overlong_octets = 0;
+    bool overlong_after_cr = false;
+
+    std::unique_ptr<AuthExchange> auth;
+    std::string auth_mechanism;
+
+    DotDecoder decoder;
+    std::uint64_t content_octets = 0;
+    const FixedReply* content_refusal = nullptr;
+};
+
+// ---- Input
+
+/// A fresh buffer instead of growing the old one: what was moved by realloc would leave a password behind.
+void ServerSession::State::append(std::string_view octets) {
+    const auto left = unread();
+    if (left.empty()) {
+        consumed = 0;
+        input.assign(octets);
+        return;
+    }
+    std::string fresh;
+    fresh.reserve(left.size() + octets.size());
+    fresh.append(left).append(octets);
+    if (auth_possible()) wipe(input);
+    input = std::move(fresh);
+    consumed = 0;
+}
+
+/// An idle session holds no buffer.
+void ServerSession::State::release_input() {
+    if (consumed < input.size() && mode != Mode::closed) return;
+    input = std::string();
+    consumed = scanned = 0;
+}
+
+bool ServerSession::State::advance() {
+    switch (mode) {
+        case Mode::command:
+            return read_command();
+        case Mode::overlong:
+            return skip_line();
+        case Mode::auth:
+            return read_auth_line();
+        case Mode::content:
+            return read_content();
+        case Mode::handshake:
+            consume(unread().size());
+            return false;
+        case Mode::closed:
+            return false;
+    }
+    return false;
+}
+
+/// The limit of the line that begins now; an AUTH command may carry a long initial response (RFC 4954 §4).
+std::size_t ServerSession::State::line_limit() const {
+    if (mode == Mode::auth) return options.auth_line;
+    const bool is_auth = split_command(unread().substr(0, 5)).verb == Verb::auth;
+    return is_auth && auth_possible() ? std::max(options.auth_line, options.command_line) : options.command_line;
+}
+
+bool ServerSession::State::read_command() {
+    const auto text = unread();
+    const auto end = text.find('\n', scanned);
+    const auto length = end == std::string_view::npos ? text.size() : end + 1;
+    if (length > options.command_line && length > line_limit()) {
+        const bool is_auth = split_command(text.substr(0, 5)).verb == Verb::auth;
+        return start_overlong(is_auth ? kAuthLineTooLong : kLineTooLong);
+    }
+    scanned = end == std::string_view::npos ? text.size() : 0;
+    if (end == std::string_view::npos) return false;
+    if (end == 0 || text[end - 1] != '\r') {
+        refuse("", kBareLf);
+        return start_overlong(std::nullopt);  // a line ends with CRLF only; what stands before it is no command
+    }
+    on_line(text.substr(0, end - 1));
+    if (auth_possible()) wipe(input.data() + consumed, length);
+    consume(length);
+    return true;
+}
+
+bool ServerSession::State::read_auth_line() {
+    const auto text = unread();
+    const auto end = text.find('\n', scanned);
+    const auto length = end == std::string_view::npos ? text.size() : end + 1;
+    if (length > options.auth_line) {
+        auth.reset();
+        return start_overlong(kAuthLineTooLong);
+    }
+    scanned = end == std::string_view::npos ? text.size() : 0;
+    if (end == std::string_view::npos) return false;
+    const bool whole = end > 0 && text[end - 1] == '\r';
+    if (whole) {
+        on_auth_outcome(auth->answer(text.substr(0, end - 1)));
+    } else {
+        auth.reset();
+        mode = Mode::command;
+        refuse("AUTH", kBareLf);
+    }
+    wipe(input.data() + consumed, length);
+    consume(length);
+    return whole || start_overlong(std::nullopt);
+}
+
+/// From here on the line is dropped as it comes. `reply_at_end` is said when its CRLF is there, nothing when it was refused already.
+bool ServerSession::State::start_overlong(std::optional<FixedReply> reply_at_end) {
+    if (mode == Mode::closed) return false;
+    mode = Mode::overlong;
+    overlong_reply = reply_at_end;
+    overlong_octets = 0;
+    overlong_after_cr = false;
+    scanned = 0;
+    return true;
+}
+
+bool ServerSession::State::skip_line() {
+    const auto text = unread();
+    if (text.empty()) return false;
+    const auto end = overlong_after_cr && text.front() == '\n' ? 0 : text.find("\r\n");
+    const bool found = end != std::string_view::npos;
+    const auto length = !found ? text.size() : text[end] == '\n' ? 1 : end + 2;
+    overlong_after_cr = text.ends_with('\r');
+    overlong_octets += length;
+    if (auth_possible()) wipe(input.data() + consumed, length);
+    consume(length);
+    if (found) {
+        mode = Mode::command;
+        if (overlong_reply) refuse("", *overlong_reply);
+    } else if (overlong_octets > kEndlessLineOctets) {
+        say_and_close(kEndlessLine);
+    }
+    return mode != Mode::closed;
+}
+
+// ---- Commands
+
+const FixedReply* ServerSession::State::limit_reached() const {
+    if (commands >= options.commands) return &kTooManyCommands;
+    if (errors >= options.errors) return &kTooManyErrors;
+    if (auth_failures >= options.auth_failures) return &kTooManyLogins;
+    return nullptr;
+}
+
+void ServerSession::State::on_line(std::string_view line) {
+    const auto command = split_command(line);
+    if (const auto* limit = limit_reached(); limit && command.verb != Verb::quit) return say_and_close(*limit);
+    ++commands;
+    current = command.verb;
+    if (std::ranges::any_of(line, is_control)) return refuse(kControlOctet);
+    if (command.verb == Verb::unknown && is_http_method(command.word)) return say_and_close(kHttp);
+    on_command(command);
+}
+
+void ServerSession::State::on_command(const CommandLine& line) {
+    if (const auto* refusal = refused_now(stage, line.verb)) return refuse(*refusal);
+    const bool auth_announced = options.auth != AuthRule::off && options.tls == TlsState::active;
+    auto command = parse_command(line, auth_announced ? AuthParameter::known : AuthParameter::unknown);
+    if (!command) return refuse(command.error());
+    std::visit([this](auto& parsed) { on(parsed); }, *command);
+}
+
+void ServerSession::State::hello(std::string name, bool with_extensions) {
+    if (in_transaction()) {
+        end_transaction();
+        events.emplace_back(TransactionReset{});
+    }
+    pending_name = name;
+    pending_extended = with_extensions;
+    ask(Open::hello, HelloGiven{.name = std::move(name), .extended = with_extensions});
+}
+
+const FixedReply* ServerSession::State::mail_refused(const MailCommand& command) const {
+    if (options.auth == AuthRule::required && !authenticated) return options.tls == TlsState::offered ? &kTlsRequired : &kAuthRequired;
+    const auto limit = options.message_size.count;
+    if (limit != 0 && command.size && command.size->count > limit) return &kTooBig;
+    return nullptr;
+}
+
+void ServerSession::State::on(MailCommand& command) {
+    if (const auto* refusal = mail_refused(command)) return refuse(*refusal);
+    ask(Open::sender, SenderGiven{.path = std::move(command.path), .size = command.size, .body = command.body});
+}
+
+void ServerSession::State::on(RcptCommand& command) {
+    if (recipients >= options.recipients) return refuse(kTooManyRecipients);  // earlier ones stay, RFC 5321 §4.5.3.1.10
+    ask(Open::recipient, RecipientGiven{std::move(command.mailbox)});
+}
+
+void ServerSession::State::on(RsetCommand&) {
+    if (in_transaction()) events.emplace_back(TransactionReset{});
+    end_transaction();
+    output += kReset;
+}
+
+void ServerSession::State::on(QuitCommand&) {
+    output.append("221 2.0.0 ").append(options.hostname).append(" closing connection\r\n");
+    close();
+}
+
+void ServerSession::State::on(StartTlsCommand&) {
+    if (options.tls == TlsState::unavailable) return refuse(kTlsNotAvailable);
+    if (options.tls == TlsState::active) return refuse(kTlsActive);
+    output += kStartTls;
+    mode = Mode::handshake;
+    events.emplace_back(TlsWanted{});
+}
+
+const FixedReply* ServerSession::State::auth_refused() const {
+    if (options.auth == AuthRule::off) return &kAuthNotAvailable;
+    if (options.tls != TlsState::active) return options.tls == TlsState::offered ? &kAuthNeedsTls : &kAuthNotAvailable;
+    return authenticated ? &kAuthDone : nullptr;
+}
+
+void ServerSession::State::on(AuthCommand& command) {
+    if (const auto* refusal = auth_refused()) return refuse(*refusal);
+    auto mechanism = sasl::make_server_mechanism(command.mechanism);
+    if (!mechanism) return refuse(kAuthMechanism);
+    auth = std::make_unique<AuthExchange>(std::move(mechanism));
+    auth_mechanism = std::move(command.mechanism);
+    on_auth_outcome(auth->begin(command.initial));
+}
+
+void ServerSession::State::on_auth_outcome(AuthExchange::Outcome outcome) {
+    if (auto* challenge = std::get_if<std::string>(&outcome)) {
+        output += *challenge;
+        mode = Mode::auth;
+        return;
+    }
+    auth.reset();
+    mode = Mode::command;
+    if (auto* claimed = std::get_if<sasl::Credentials>(&outcome)) {
+        ask(Open::credentials, CredentialsGiven{.mechanism = std::move(auth_mechanism),
+                                                .authorization = std::move(claimed->authorization),
+                                                .login = std::move(claimed->login),
+                                                .password = std::move(claimed->password)});
+        wipe(claimed->password);
+    } else {
+        refuse("AUTH", std::get<FixedReply>(outcome));
+    }
+}
+
+// ---- Content
+
+void ServerSession::State::begin_content() {
+    mode = Mode::content;
+    decoder = DotDecoder(options.content_line);
+    content_octets = 0;
+    content_refusal = nullptr;
+}
+
+/// Yields one piece, or finds out that none may come any more; either way the end is looked for.
+bool ServerSession::State::read_content() {
+    while (!unread().empty() && !decoder.ended()) {
+        const auto step = decoder.step(unread());
+        consume(step.consumed);
+        content_octets += step.content.size();
+        if (content_refusal) continue;
+        if (decoder.fault() != ContentFault::none) {
+            drop_content(fault_reply());
+            return true;
+        }
+        if (options.message_size.count != 0 && content_octets > options.message_size.count) {
+            drop_content(kTooBig);
+            return true;
+        }
+        if (!step.content.empty()) {
+            events.emplace_back(ContentChunk{step.content});
+            return true;
+        }
+    }
+    if (!decoder.ended()) return false;
+    on_content_end();
+    return true;
+}
+
+void ServerSession::State::on_content_end() {
+    mode = Mode::command;
+    if (!content_refusal) return ask(Open::content_end, ContentEnded{});
+    end_transaction();  // the envelope goes with the content, RFC 5321 §4.1.1.4
+    refuse("DATA", *std::exchange(content_refusal, nullptr));
+    if (stopping) say_and_close(kShuttingDown);
+}
+
+/// The reply waits for the true end: before it, every octet is content (RFC 5321 §4.5.3.1.9).
+void ServerSession::State::drop_content(const FixedReply& reply) {
+    content_refusal = &reply;
+    events.emplace_back(ContentDropped{std::string(reply.text)});
+}
+
+const FixedReply& ServerSession::State::fault_reply() const {
+    switch (decoder.fault()) {
+        case ContentFault::nul:
+            return kNulInContent;
+        case ContentFault::line_too_long:
+            return kContentLineTooLong;
+        default:
+            return kBareInContent;
+    }
+}
+
+// ---- Events and replies
+
+void ServerSession::State::ask(Open what, ServerEvent event) {
+    open = what;
+    events.push_back(std::move(event));
+}
+
+void ServerSession::State::refuse(const FixedReply& reply) { refuse(verb_name(current), reply); }
+
+/// Permanent refusals count as errors; 4yz is our trouble or our limit, not the client's fault.
+void ServerSession::State::refuse(std::string_view what, const FixedReply& reply) {
+    auto full = to_reply(reply);
+    output += render_reply(full);
+    if (full.permanent()) ++errors;
+    events.emplace_back(CommandRefused{.verb = std::string(what), .reply = std::move(full)});
+}
+
+void ServerSession::State::say_and_close(const FixedReply& reply) {
+    refuse(verb_name(current), reply);
+    close();
+}
+
+void ServerSession::State::close() {
+    if (mode == Mode::content && !content_refusal) events.emplace_back(ContentDropped{"the connection is closing"});
+    mode = Mode::closed;
+    open = Open::none;
+    auth.reset();
+}
+
+void ServerSession::State::end_transaction() {
+    recipients = 0;
+    if (in_transaction()) stage = Stage::ready;
+}
+
+/// What an answer does to the state.
+void ServerSession::State::settle(bool positive) {
+    switch (const auto what = std::exchange(open, Open::none)) {
+        case Open::hello:
+            if (!positive) break;  // as if it had not been said, RFC 5321 §4.1.4
+            helo_name = std::move(pending_name);
+            extended = pending_extended;
+            stage = Stage::ready;
+            break;
+        case Open::credentials:
+            authenticated = positive;
+            if (!positive) ++auth_failures;
+            break;
+        case Open::none:
+            break;
+        default:
+            settle_transaction(what, positive);
+    }
+    if (stopping && mode == Mode::command) say_and_close(kShuttingDown);
+}
+
+void ServerSession::State::settle_transaction(Open what, bool positive) {
+    switch (what) {
+        case Open::sender:
+            if (positive) stage = Stage::sender;
+            break;
+        case Open::recipient:
+            if (!positive) break;
+            stage = Stage::recipients;
+            ++recipients;
+            break;
+        case Open::content_begin:
+            if (positive)
+                begin_content();
+            else
+                end_transaction();
+            break;
+        default:
+            end_transaction();
+            if (positive) errors = 0;  // a client that delivers mail may err again
+    }
+}
+
+std::optional<ServerEvent> ServerSession::State::take_event() {
+    if (next == events.size()) return std::nullopt;
+    std::optional<ServerEvent> event(std::move(events[next++]));
+    if (next == events.size()) {
+        events.clear();
+        next = 0;
+    }
+    return event;
+}
+
+/// Lists only what is legal now: no STARTTLS under TLS, no AUTH without it or when it is done.
+std::string ServerSession::State::hello_reply(std::string_view words) const {
+    std::string first = options.hostname;
+    if (!words.empty()) first.append(" ").append(words);
+    Reply reply{.code = 250, .status = std::nullopt, .lines = {std::move(first)}};
+    if (pending_extended) {
+        reply.lines.insert(reply.lines.end(), {"PIPELINING", "SIZE " + std::to_string(options.message_size.count), "8BITMIME"});
+        if (options.tls == TlsState::offered) reply.lines.emplace_back("STARTTLS");
+        if (auth_possible()) {
+            auto& line = reply.lines.emplace_back("AUTH");
+            for (const auto mechanism : sasl::kServerMechanisms) line.append(" ").append(mechanism);
+        }
+        reply.lines.emplace_back("ENHANCEDSTATUSCODES");
+    }
+    return render_reply(reply);
+}
+
+std::string ServerSession::State::usual_reply() const {
+    switch (open) {
+        case Open::hello:
+            return hello_reply("");
+        case Open::credentials:
+            return std::string(kLoginOk);
+        case Open::sender:
+            return std::string(kSenderOk);
+        case Open::recipient:
+            return std::string(kRecipientOk);
+        case Open::content_begin:
+            return std::string(kContentWanted);
+        case Open::content_end:
+            return std::string(kContentOk);
+        case Open::none:
+            break;
+    }
+    return {};
+}
+
+/// The usual code and status with other words; words that bring a status of their own keep it.
+std::string ServerSession::State::usual_reply(std::string text) const {
+    if (open == Open::hello) return hello_reply(text);
+    Reply reply{.code = 250, .status = mail::EnhancedStatus{2, 0, 0}, .lines = {}};
+    switch (open) {
+        case Open::credentials:
+            reply.code = 235;
+            reply.status = {2, 7, 0};
+            break;
+        case Open::sender:
+            reply.status = {2, 1, 0};
+            break;
+        case Open::recipient:
+            reply.status = {2, 1, 5};
+            break;
+        case Open::content_begin:
+            reply.code = 354;
+            reply.status.reset();
+            break;
+        default:
+            break;
+    }
+    if (mail::leading_status(text)) reply.status.reset();
+    reply.lines.push_back(std::move(text));
+    return render_reply(reply);
+}
+
+// ---- The session
+
+ServerSession::ServerSession(ServerOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+ServerSession::~ServerSession() = default;
+ServerSession::ServerSession(ServerSession&&) noexcept = default;
+ServerSession& ServerSession::operator=(ServerSession&&) noexcept = default;
+
+void ServerSession::greet() {
+    state_->output +=
+        render_reply({.code = 220, .status = std::nullopt, .lines = {state_->options.hostname + ' ' + state_->options.greeting}});
+}
+
+void ServerSession::greet_with_refusal(const Reply& reply) {
+    state_->output += render_reply(reply);
+    state_->close();
+}
+
+void ServerSession::receive(std::string_view octets) {
+    if (state_->mode == Mode::closed || state_->mode == Mode::handshake || octets.empty()) return;
+    state_->append(octets);
+}
+
+std::optional<ServerEvent> ServerSession::next_event() {
+    for (;;) {
+        if (auto event = state_->take_event()) return event;
+        if (state_->open != Open::none || !state_->advance()) break;
+    }
+    auto event = state_->take_event();  // the last step may have closed with a word on it
+    if (!event) state_->release_input();
+    return event;
+}
+
+void ServerSession::accept() {
+    if (state_->open == Open::none) return;
+    state_->output += state_->usual_reply();
+    state_->settle(true);
+}
+
+void ServerSession::accept(std::string text) {
+    if (state_->open == Open::none) return;
+    state_->output += state_->usual_reply(std::move(text));
+    state_->settle(true);
+}
+
+void ServerSession::answer(const Reply& reply) {
+    if (state_->open == Open::none) return;  // timed out or shut down meanwhile
+    state_->output += render_reply(reply);
+    if (reply.permanent()) ++state_->errors;
+    if (reply.code == 421)
+        state_->close();
+    else
+        state_->settle(reply.positive() || reply.intermediate());
+}
+
+void ServerSession::tls_started() {
+    State& state = *state_;
+    state.input.clear();
+    state.consumed = state.scanned = 0;
+    state.options.tls = TlsState::active;
+    state.mode = Mode::command;
+    state.stage = Stage::fresh;
+    state.extended = false;
+    state.helo_name.clear();
+    state.recipients = 0;
+}
+
+void ServerSession::timed_out() {
+    if (state_->mode == Mode::handshake) return state_->close();
+    if (state_->mode != Mode::closed) state_->say_and_close(kTimedOut);
+}
+
+void ServerSession::shut_down() {
+    State& state = *state_;
+    if (state.mode == Mode::handshake) return state.close();
+    if (state.mode == Mode::closed) return;
+    state.stopping = true;
+    if (state.open == Open::none && state.mode != Mode::content) state.say_and_close(kShuttingDown);
+}
+
+bool ServerSession::has_output() const { return !state_->output.empty(); }
+std::string ServerSession::take_output() { return std::exchange(state_->output, {}); }
+
+std::chrono::seconds ServerSession::time_limit() const {
+    return in_content() ? state_->options.content_timeout : state_->options.command_timeout;
+}
+
+bool ServerSession::in_content() const { return state_->mode == Mode::content; }
+bool ServerSession::closed() const { return state_->mode == Mode::closed; }
+bool ServerSession::extended() const { return state_->extended; }
+const std::string& ServerSession::helo_name() const { return state_->helo_name; }
+
+}  // namespace thurn::smtp

@@ -1,0 +1,228 @@
+// Runs tests/transcripts/*.smtp in memory, with the client's octets cut in every way. The other side of the session is fixed:
+//
+//   MAIL    blocked* 550 5.7.1, later* 451 4.7.1, else accepted
+//   RCPT    unknown* 550 5.1.1, later* 450 4.2.0, else accepted
+//   AUTH    the password `secret` is right
+//   DATA    sender nodata* 451 4.3.0, else 354
+//   content holding `X-Refuse` 550 5.7.1, `X-Later` 451 4.3.0, else 250
+#include "support/transcript.h"
+
+#include "smtp/server_session.h"
+
+#include <algorithm>
+#include <deque>
+
+#include <gtest/gtest.h>
+
+namespace thurn::smtp {
+namespace {
+
+using tests::Transcript;
+using tests::TranscriptStep;
+
+/// How the pieces of the client are cut.
+struct Split {
+    std::size_t at = 0;   // every piece in two at this place; 0: not at all
+    bool octets = false;  // octet by octet
+};
+
+ServerOptions options_of(const Transcript& transcript) {
+    ServerOptions options{.hostname = "mx.example.com"};
+    const auto number = [&](const char* key, std::size_t& into) {
+        if (const auto found = transcript.options.find(key); found != transcript.options.end()) into = std::stoul(found->second);
+    };
+    number("recipients", options.recipients);
+    number("command_line", options.command_line);
+    number("auth_line", options.auth_line);
+    number("content_line", options.content_line);
+    number("commands", options.commands);
+    number("errors", options.errors);
+    number("auth_failures", options.auth_failures);
+    std::size_t size = options.message_size.count;
+    number("message_size", size);
+    options.message_size.count = size;
+    const std::map<std::string, TlsState> tls{
+        {"unavailable", TlsState::unavailable}, {"offered", TlsState::offered}, {"active", TlsState::active}};
+    const std::map<std::string, AuthRule> auth{{"off", AuthRule::off}, {"offered", AuthRule::offered}, {"required", AuthRule::required}};
+    if (const auto found = transcript.options.find("tls"); found != transcript.options.end()) options.tls = tls.at(found->second);
+    if (const auto found = transcript.options.find("auth"); found != transcript.options.end()) options.auth = auth.at(found->second);
+    return options;
+}
+
+/// Answers the session's events as the essay above says, and keeps what was accepted.
+class Inbound {
+public:
+    explicit Inbound(ServerSession& session) : session_(session) {}
+
+    void handle_all() {
+        while (auto event = session_.next_event()) std::visit([this](auto& given) { on(given); }, *event);
+    }
+    [[nodiscard]] long accepted() const { return accepted_; }
+    /// True once after TlsWanted.
+    [[nodiscard]] bool take_tls_wanted() { return std::exchange(tls_wanted_, false); }
+
+private:
+    void on(HelloGiven&) { session_.accept(); }
+    void on(CredentialsGiven& given) {
+        if (given.password == "secret")
+            session_.accept();
+        else
+            session_.answer(make_reply(535, {5, 7, 8}, "Login or password is wrong"));
+    }
+    void on(SenderGiven& given) {
+        sender_ = given.path.mailbox ? given.path.mailbox->local : "";
+        if (sender_.starts_with("blocked"))
+            session_.answer(make_reply(550, {5, 7, 1}, "Blocked"));
+        else if (sender_.starts_with("later"))
+            session_.answer(make_reply(451, {4, 7, 1}, "Later"));
+        else
+            session_.accept();
+    }
+    void on(RecipientGiven& given) {
+        if (given.mailbox.local.starts_with("unknown"))
+            session_.answer(make_reply(550, {5, 1, 1}, "No such user"));
+        else if (given.mailbox.local.starts_with("later"))
+            session_.answer(make_reply(450, {4, 2, 0}, "Later"));
+        else
+            session_.accept();
+    }
+    void on(ContentBegins&) {
+        content_.clear();
+        if (sender_.starts_with("nodata"))
+            session_.answer(make_reply(451, {4, 3, 0}, "Not now"));
+        else
+            session_.accept();
+    }
+    void on(ContentChunk& chunk) { content_ += chunk.octets; }
+    void on(ContentEnded&) {
+        check_line_ends();
+        if (content_.contains("X-Refuse")) return session_.answer(make_reply(550, {5, 7, 1}, "Refused"));
+        if (content_.contains("X-Later")) return session_.answer(make_reply(451, {4, 3, 0}, "Later"));
+        ++accepted_;
+        session_.accept();
+    }
+    void on(ContentDropped&) { content_.clear(); }
+    void on(TransactionReset&) {}
+    void on(TlsWanted&) { tls_wanted_ = true; }
+    void on(CommandRefused& refused) { EXPECT_GE(refused.reply.code, 400); }
+
+    void check_line_ends() {
+        for (std::size_t at = 0; at < content_.size(); ++at) {
+            if (content_[at] == '\r') EXPECT_TRUE(at + 1 < content_.size() && content_[at + 1] == '\n');
+            if (content_[at] == '\n') EXPECT_TRUE(at > 0 && content_[at - 1] == '\r');
+        }
+    }
+
+    ServerSession& session_;
+    std::string sender_;
+    std::string content_;
+    long accepted_ = 0;
+    bool tls_wanted_ = false;
+};
+
+class Runner {
+public:
+    Runner(const Transcript& transcript, Split split)
+        : transcript_(transcript), split_(split), session_(options_of(transcript)), inbound_(session_) {}
+
+    void run() {
+        session_.greet();
+        ASSERT_TRUE(session_.take_output().starts_with("220 mx.example.com "));
+        for (const auto& step : transcript_.steps) {
+            SCOPED_TRACE(transcript_.name + ":" + std::to_string(step.line) + " split " +
+                         (split_.octets ? "by octets" : std::to_string(split_.at)));
+            take(step);
+            if (testing::Test::HasFailure()) return;
+        }
+        EXPECT_TRUE(replies_.empty()) << "left over: " << replies_.front();
+    }
+
+private:
+    void take(const TranscriptStep& step) {
+        switch (step.kind) {
+            case TranscriptStep::Kind::client:
+                return say(step.text);
+            case TranscriptStep::Kind::server:
+                return expect(step.text);
+            case TranscriptStep::Kind::time:
+                return wait(step.number);
+            case TranscriptStep::Kind::accepted:
+                EXPECT_EQ(inbound_.accepted(), step.number);
+        }
+    }
+    void say(std::string_view octets) {
+        EXPECT_TRUE(replies_.empty()) << "left over: " << replies_.front();
+        if (split_.octets) {
+            for (const char& octet : octets) feed({&octet, 1});
+        } else {
+            feed(octets.substr(0, std::min(split_.at, octets.size())));
+            if (split_.at < octets.size()) feed(octets.substr(split_.at));
+        }
+        if (inbound_.take_tls_wanted()) session_.tls_started();  // what stood behind STARTTLS was plaintext
+    }
+    void feed(std::string_view octets) {
+        session_.receive(octets);
+        inbound_.handle_all();
+        collect();
+    }
+    void wait(long seconds) {
+        if (std::chrono::seconds(seconds) < session_.time_limit()) return;
+        session_.timed_out();
+        inbound_.handle_all();
+        collect();
+    }
+    void collect() {
+        output_ += session_.take_output();
+        for (auto end = output_.find("\r\n"); end != std::string::npos; end = output_.find("\r\n")) {
+            replies_.push_back(output_.substr(0, end));
+            output_.erase(0, end + 2);
+        }
+    }
+    void expect(const std::string& pattern) {
+        if (pattern == "(closed)") {
+            EXPECT_TRUE(session_.closed());
+            return;
+        }
+        ASSERT_FALSE(replies_.empty()) << "no reply, wanted " << pattern;
+        EXPECT_TRUE(tests::matches(pattern, replies_.front())) << replies_.front() << "\n  wanted " << pattern;
+        replies_.pop_front();
+    }
+
+    const Transcript& transcript_;
+    Split split_;
+    ServerSession session_;
+    Inbound inbound_;
+    std::string output_;
+    std::deque<std::string> replies_;
+};
+
+class TranscriptTest : public testing::TestWithParam<std::filesystem::path> {};
+
+std::size_t longest_piece(const Transcript& transcript) {
+    std::size_t longest = 0;
+    for (const auto& step : transcript.steps)
+        if (step.kind == TranscriptStep::Kind::client) longest = std::max(longest, step.text.size());
+    return longest;
+}
+
+TEST_P(TranscriptTest, HoldsForEverySplit) {
+    const auto transcript = tests::load_transcript(GetParam());
+    Runner(transcript, {}).run();
+    if (HasFailure()) return;
+    Runner(transcript, {.at = 0, .octets = true}).run();
+    const auto longest = longest_piece(transcript);
+    const auto stride = 1 + longest / 600;  // long pieces: a sample of the places
+    for (std::size_t at = 1; at < longest && !HasFailure(); at += stride) Runner(transcript, {.at = at, .octets = false}).run();
+}
+
+std::string test_name(const testing::TestParamInfo<std::filesystem::path>& info) {
+    auto name = info.param.stem().string();
+    std::ranges::replace_if(name, [](unsigned char octet) { return std::isalnum(octet) == 0; }, '_');
+    return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, TranscriptTest, testing::ValuesIn(tests::transcript_files(THURN_SOURCE_DIR "/tests/transcripts")),
+                         test_name);
+
+}  // namespace
+}  // namespace thurn::smtp
