@@ -1,0 +1,294 @@
+#include "storage/sqlite_directory.h"
+
+#include "storage/sqlite.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+namespace thurn::storage {
+namespace {
+
+using base::ErrorKind;
+using directory::AliasFor;
+using directory::MailboxOf;
+using directory::NotLocal;
+using directory::UnknownUser;
+
+mail::Mailbox address(std::string_view text) {
+    auto parsed = mail::parse_mailbox(text, mail::Charset::utf8);
+    EXPECT_TRUE(parsed) << text;
+    return parsed.value_or(mail::Mailbox{});
+}
+
+class SqliteDirectoryTest : public testing::Test {
+protected:
+    void SetUp() override {
+        std::string pattern = (std::filesystem::temp_directory_path() / "thurn-directory-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        folder_ = pattern;
+        options_.path = folder_ / "directory.db";
+        options_.resolve.hostname = address("x@mx.a.example").domain;
+        options_.busy_timeout = std::chrono::milliseconds(200);
+        directory_ = open();
+    }
+    void TearDown() override {
+        directory_.reset();
+        std::filesystem::remove_all(folder_);
+    }
+    std::unique_ptr<SqliteDirectory> open() {
+        auto opened = SqliteDirectory::open(options_);
+        EXPECT_TRUE(opened) << opened.error().detail;
+        return opened ? *std::move(opened) : nullptr;
+    }
+    template <class T>
+    T meaning(std::string_view text) {
+        auto resolved = directory_->resolve(address(text));
+        EXPECT_TRUE(resolved) << resolved.error().detail;
+        EXPECT_TRUE(resolved && std::holds_alternative<T>(*resolved)) << text;
+        return resolved && std::holds_alternative<T>(*resolved) ? std::get<T>(*resolved) : T{};
+    }
+    void add_anna() {
+        ASSERT_TRUE(directory_->add_domain("a.example"));
+        ASSERT_TRUE(directory_->add_account("Anna@a.example", "secret"));
+    }
+
+    std::filesystem::path folder_;
+    SqliteDirectoryOptions options_;
+    std::unique_ptr<SqliteDirectory> directory_;
+};
+
+#define EXPECT_FAILS(expression, expected_kind)                                 \
+    do {                                                                        \
+        auto failed = (expression);                                             \
+        ASSERT_FALSE(failed);                                                   \
+        EXPECT_EQ(failed.error().kind, expected_kind) << failed.error().detail; \
+    } while (false)
+
+TEST_F(SqliteDirectoryTest, IsMadeForItsOwnersEyesOnly) {
+    struct stat file{};
+    ASSERT_EQ(::stat(options_.path.c_str(), &file), 0);
+    EXPECT_EQ(file.st_mode & 0777, 0600u);
+    ASSERT_TRUE(directory_->add_domain("a.example"));
+    ASSERT_EQ(::stat((options_.path.string() + "-wal").c_str(), &file), 0);
+    EXPECT_EQ(file.st_mode & 0777, 0600u);
+}
+
+TEST_F(SqliteDirectoryTest, KeepsWhatItWasTold) {
+    add_anna();
+    ASSERT_TRUE(directory_->add_alias("info@a.example", {"anna@a.example", "x@elsewhere.example"}));
+    ASSERT_TRUE(directory_->add_alias("info@a.example", {"anna@a.example", "y@elsewhere.example"}));
+    ASSERT_TRUE(directory_->set_catch_all("a.example", "anna@a.example"));
+    directory_ = open();
+    EXPECT_EQ(meaning<MailboxOf>("ANNA+x@a.example").detail, "x");
+    EXPECT_EQ(meaning<AliasFor>("info@a.example").targets.size(), 3u);
+    EXPECT_EQ(meaning<AliasFor>("who@a.example").targets.front(), address("anna@a.example"));
+    meaning<NotLocal>("anna@elsewhere.example");
+    EXPECT_EQ(directory_->is_local_domain(address("x@a.example").domain), true);
+    EXPECT_EQ(directory_->is_local_domain(address("x@b.example").domain), false);
+    EXPECT_EQ(directory_->domains()->front(), std::pair(std::string("a.example"), std::string("anna@a.example")));
+    EXPECT_EQ(directory_->accounts()->front().address, "anna@a.example");
+    EXPECT_EQ(directory_->aliases()->front().targets,
+              (std::vector<std::string>{"anna@a.example", "x@elsewhere.example", "y@elsewhere.example"}));
+}
+
+TEST_F(SqliteDirectoryTest, FindsAccountsByLogin) {
+    add_anna();
+    auto found = directory_->find_account("ANNA@A.example");
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->address, "anna@a.example");
+    EXPECT_TRUE((*found)->enabled);
+    EXPECT_EQ((*found)->password_hash.substr(0, 3), "$y$");
+    for (const char* nobody : {"anna", "", "bert@a.example", "anna@b.example", "' OR 1=1 --", "anna@a.example' --"})
+        EXPECT_FALSE(directory_->find_account(nobody)->has_value()) << nobody;
+    ASSERT_TRUE(directory_->set_enabled("anna@a.example", false));
+    EXPECT_FALSE((*directory_->find_account("anna@a.example"))->enabled);
+    meaning<MailboxOf>("anna@a.example");
+    EXPECT_EQ(directory_->owns("anna@a.example", address("anna@a.example")), false);
+}
+
+TEST_F(SqliteDirectoryTest, RefusesWhatMakesNoSense) {
+    add_anna();
+    EXPECT_FAILS(directory_->add_domain("a.EXAMPLE"), ErrorKind::exists);
+    EXPECT_FAILS(directory_->add_domain("no spaces.example"), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_domain(""), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_domain("[192.0.2.1]"), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->remove_domain("b.example"), ErrorKind::not_found);
+    EXPECT_FAILS(directory_->remove_domain("a.example"), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_account("anna@a.example", "x"), ErrorKind::exists);
+    EXPECT_FAILS(directory_->add_account("anna", "x"), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_account("bert@a.example", ""), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_account("bert@a.example", std::string("a\0b", 3)), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_account("bert@a.example", std::string(512, 'a')), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_account("\"..\"@a.example", "x"), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_account("a/b@a.example", "x"), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->set_password("bert@a.example", "x"), ErrorKind::not_found);
+    EXPECT_FAILS(directory_->set_enabled("bert@a.example", true), ErrorKind::not_found);
+    EXPECT_FAILS(directory_->remove_account("bert@a.example"), ErrorKind::not_found);
+    EXPECT_FAILS(directory_->remove_alias("bert@a.example"), ErrorKind::not_found);
+    EXPECT_FAILS(directory_->add_alias("info@a.example", {}), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_alias("info@a.example", {"nonsense"}), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_alias("info@a.example", {"anna@a.example", "INFO@a.example"}), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_alias("info@a.example", {"anna@a.example", "nobody@a.example"}), ErrorKind::invalid);
+    EXPECT_FAILS(directory_->add_alias("info@b.example", {"anna@a.example"}), ErrorKind::not_found);
+    EXPECT_FAILS(directory_->set_catch_all("b.example", "anna@a.example"), ErrorKind::not_found);
+    EXPECT_FAILS(directory_->set_catch_all("a.example", "who@a.example"), ErrorKind::invalid);
+    EXPECT_TRUE(directory_->aliases()->empty());
+    EXPECT_EQ(directory_->accounts()->size(), 1u);
+}
+
+TEST_F(SqliteDirectoryTest, TellsHowToAddAMissingDomain) {
+    auto failed = directory_->add_account("anna@new.example", "secret");
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().kind, ErrorKind::not_found);
+    EXPECT_NE(failed.error().detail.find("thurn domain add new.example"), std::string::npos) << failed.error().detail;
+}
+
+TEST_F(SqliteDirectoryTest, TakesDomainsOfTheConfigurationToo) {
+    options_.resolve.domains[address("x@conf.example").domain] = std::nullopt;
+    directory_ = open();
+    EXPECT_TRUE(directory_->add_account("anna@conf.example", "secret"));
+    meaning<MailboxOf>("anna@conf.example");
+    meaning<UnknownUser>("bert@conf.example");
+    options_.resolve.domains.clear();
+    directory_ = open();
+    meaning<NotLocal>("anna@conf.example");
+}
+
+TEST_F(SqliteDirectoryTest, NormalizesInternationalDomains) {
+    ASSERT_TRUE(directory_->add_domain("BÜCHER.example"));
+    EXPECT_EQ(directory_->domains()->front().first, "xn--bcher-kva.example");
+    ASSERT_TRUE(directory_->add_account("jürgen@bücher.example", "secret"));
+    meaning<MailboxOf>("jürgen@xn--bcher-kva.example");
+}
+
+TEST_F(SqliteDirectoryTest, ForgetsWhatIsRemoved) {
+    add_anna();
+    ASSERT_TRUE(directory_->add_alias("info@a.example", {"anna@a.example"}));
+    meaning<AliasFor>("info@a.example");
+    ASSERT_TRUE(directory_->remove_alias("info@a.example"));
+    meaning<UnknownUser>("info@a.example");
+    ASSERT_TRUE(directory_->remove_account("anna@a.example"));
+    meaning<UnknownUser>("anna@a.example");
+    ASSERT_TRUE(directory_->remove_domain("a.example"));
+    meaning<NotLocal>("anna@a.example");
+}
+
+TEST_F(SqliteDirectoryTest, SeesChangesOfAnotherProcessAtOnce) {
+    add_anna();
+    meaning<UnknownUser>("bert@a.example");
+    auto other = open();
+    ASSERT_TRUE(other->add_account("bert@a.example", "secret"));
+    meaning<MailboxOf>("bert@a.example");
+    ASSERT_TRUE(other->remove_account("bert@a.example"));
+    meaning<UnknownUser>("bert@a.example");
+}
+
+TEST_F(SqliteDirectoryTest, KnowsByHeartWhatItWasAskedBefore) {
+    add_anna();
+    EXPECT_FALSE(directory_->peek(address("anna@a.example")));
+    meaning<MailboxOf>("anna@a.example");
+    EXPECT_TRUE(directory_->peek(address("anna@a.example")));
+    ASSERT_TRUE(directory_->add_account("bert@a.example", "secret"));
+    EXPECT_FALSE(directory_->peek(address("anna@a.example"))) << "anything may have changed";
+}
+
+TEST_F(SqliteDirectoryTest, RemembersABoundedNumber) {
+    options_.cached_addresses = 10;
+    directory_ = open();
+    add_anna();
+    for (int i = 0; i < 1000; ++i) meaning<UnknownUser>("u" + std::to_string(i) + "@a.example");
+    int known = 0;
+    for (int i = 0; i < 1000; ++i) known += directory_->peek(address("u" + std::to_string(i) + "@a.example")) ? 1 : 0;
+    EXPECT_LE(known, 10);
+}
+
+TEST_F(SqliteDirectoryTest, AnswersWhileAnotherWrites) {
+    add_anna();
+    auto locker = Database::open({.path = options_.path, .busy_timeout = std::chrono::milliseconds(100)});
+    ASSERT_TRUE(locker);
+    auto transaction = Transaction::begin(*locker);
+    ASSERT_TRUE(transaction);
+    meaning<MailboxOf>("anna@a.example");
+    EXPECT_FAILS(directory_->add_domain("b.example"), ErrorKind::refused);
+}
+
+TEST_F(SqliteDirectoryTest, StaysWholeWithManyThreads) {
+    add_anna();
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread)
+        threads.emplace_back([this, thread] {
+            for (int i = 0; i < 200; ++i) {
+                auto resolved = directory_->resolve(address("anna@a.example"));
+                EXPECT_TRUE(resolved && std::holds_alternative<MailboxOf>(*resolved));
+                if (i % 50 == 0) {
+                    EXPECT_TRUE(
+                        directory_->add_alias("t" + std::to_string(thread) + "@a.example", {"x" + std::to_string(i) + "@e.example"}));
+                }
+            }
+        });
+    threads.clear();
+    EXPECT_EQ(directory_->aliases()->size(), 4u);
+}
+
+TEST_F(SqliteDirectoryTest, IsNotOpenedWhenItIsNoDatabase) {
+    directory_.reset();
+    std::filesystem::remove(options_.path.string() + "-wal");
+    std::filesystem::remove(options_.path.string() + "-shm");
+    std::ofstream(options_.path, std::ios::trunc) << std::string(8192, 'x');
+    EXPECT_FAILS(SqliteDirectory::open(options_), ErrorKind::corrupt);
+    options_.path = folder_ / "missing" / "directory.db";
+    EXPECT_FAILS(SqliteDirectory::open(options_), ErrorKind::disk);
+}
+
+TEST_F(SqliteDirectoryTest, IsNotOpenedWhenANewerThurnMadeIt) {
+    directory_.reset();
+    {
+        auto database = Database::open({.path = options_.path});
+        ASSERT_TRUE(database);
+        ASSERT_TRUE(database->run("PRAGMA user_version = 99"));
+    }
+    EXPECT_FAILS(SqliteDirectory::open(options_), ErrorKind::invalid);
+}
+
+// A damaged file must never make users unknown (550 removes addresses from senders' lists): it answers with an error.
+TEST_F(SqliteDirectoryTest, CorruptionIsAnErrorNotAnUnknownUser) {
+    add_anna();
+    directory_.reset();
+    const auto size = std::filesystem::file_size(options_.path);
+    {
+        std::fstream file(options_.path, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(4096);
+        file << std::string(size - 4096, '\xff');
+    }
+    auto reopened = SqliteDirectory::open(options_);
+    if (!reopened) return;  // noticed at once: as good
+    auto resolved = (*reopened)->resolve(address("anna@a.example"));
+    ASSERT_FALSE(resolved);
+    EXPECT_EQ(resolved.error().kind, ErrorKind::corrupt);
+}
+
+TEST_F(SqliteDirectoryTest, AStoredAddressThatIsNoneIsCorrupt) {
+    add_anna();
+    ASSERT_TRUE(directory_->add_alias("info@a.example", {"anna@a.example"}));
+    auto database = Database::open({.path = options_.path});
+    ASSERT_TRUE(database && database->run("UPDATE alias_target SET target = 'no address'"));
+    EXPECT_FAILS(directory_->resolve(address("info@a.example")), ErrorKind::corrupt);
+}
+
+TEST_F(SqliteDirectoryTest, TakesQuotesAndOddOctetsAsTheyAre) {
+    add_anna();
+    const std::string odd = R"("x'; DROP TABLE account; --"@a.example)";
+    ASSERT_TRUE(directory_->add_account(odd, "secret"));
+    meaning<MailboxOf>(odd);
+    EXPECT_EQ(directory_->accounts()->size(), 2u);
+    meaning<UnknownUser>(R"("%' OR '1'='1"@a.example)");
+    EXPECT_TRUE(directory_->remove_account(odd));
+}
+
+}  // namespace
+}  // namespace thurn::storage

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "directory/directory.h"
+#include "directory/resolve.h"
+#include "storage/sqlite.h"
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace thurn::storage {
+
+/// The tables of the directory database, and the statements on them; no rules.
+///
+/// Shape    Schema version 1 (`user_version`): domain(name, catch_all), account(id, local, domain, password_hash, enabled, created),
+///          alias(id, local, domain), alias_target(alias, position, target). Local parts are folded; targets are rendered mailboxes.
+///          Accounts and aliases do not refer to `domain`: their domain may be one of the configuration.
+/// Errors   As of Database; `corrupt` also when a stored address is none.
+/// Threads  One at a time.
+class SqliteEntries final : public directory::Entries {
+public:
+    [[nodiscard]] static base::Result<SqliteEntries> open(const Database::Options& options);
+
+    base::Result<std::optional<DomainEntry>> find_domain(const mail::Domain& domain) override;
+    base::Result<std::vector<mail::Mailbox>> find_targets(const mail::Mailbox& address) override;
+    base::Result<bool> has_account(const mail::Mailbox& address) override;
+    base::Result<std::optional<mail::Mailbox>> find_first_account(const mail::Domain& domain) override;
+    [[nodiscard]] base::Result<std::optional<directory::Account>> find_account(const mail::Mailbox& address);
+    /// Changes when another connection, of this process or another, has changed anything. Costs a microsecond or two.
+    [[nodiscard]] base::Result<std::int64_t> version();
+
+    [[nodiscard]] base::Result<std::vector<std::pair<std::string, std::string>>> domains();
+    [[nodiscard]] base::Result<std::vector<directory::Account>> accounts();
+    [[nodiscard]] base::Result<std::vector<directory::Alias>> aliases();
+    /// Accounts and aliases in it.
+    [[nodiscard]] base::Result<std::int64_t> count_addresses(const mail::Domain& domain);
+
+    [[nodiscard]] base::Result<Transaction> begin() { return Transaction::begin(database_); }
+    // Changes. Those that find nothing to change return false.
+    [[nodiscard]] base::Result<void> insert_domain(const mail::Domain& domain);
+    [[nodiscard]] base::Result<bool> delete_domain(const mail::Domain& domain);
+    [[nodiscard]] base::Result<bool> update_catch_all(const mail::Domain& domain, std::string_view target);
+    [[nodiscard]] base::Result<void> insert_account(const mail::Mailbox& address, std::string_view password_hash);
+    [[nodiscard]] base::Result<bool> update_password(const mail::Mailbox& address, std::string_view password_hash);
+    [[nodiscard]] base::Result<bool> update_enabled(const mail::Mailbox& address, bool enabled);
+    [[nodiscard]] base::Result<bool> delete_account(const mail::Mailbox& address);
+    /// Adds what is not there yet, of the alias and of its targets.
+    [[nodiscard]] base::Result<void> insert_targets(const mail::Mailbox& alias, const std::vector<mail::Mailbox>& targets);
+    [[nodiscard]] base::Result<bool> delete_alias(const mail::Mailbox& address);
+
+private:
+    explicit SqliteEntries(Database database) : database_(std::move(database)) {}
+    [[nodiscard]] base::Result<std::int64_t> schema_version();
+    [[nodiscard]] base::Result<void> lay_out();
+    [[nodiscard]] base::Result<void> prepare();
+    template <class... Values>
+    [[nodiscard]] base::Result<bool> change(std::string_view sql, const Values&... values);
+
+    Database database_;
+    // The statements RCPT and AUTH need; the rare ones are prepared as they are used.
+    Statement find_domain_, find_targets_, has_account_, find_account_, version_;
+};
+
+}  // namespace thurn::storage
