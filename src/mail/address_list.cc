@@ -40,6 +40,7 @@ private:
     void open_bracket();
     void end_group_name();
     void end_element();
+    void add(std::string_view address);
     void spoil() { readable_ = false; }
     void forget_words();
 
@@ -154,15 +155,20 @@ std::string_view without_route(std::string_view address) {
     return colon == std::string_view::npos ? address : address.substr(colon + 1);
 }
 
+void AddressListReader::add(std::string_view address) {
+    if (const auto mailbox = parse_mailbox(address, Charset::utf8)) return list_.addresses.push_back(render_mailbox(*mailbox));
+    auto alone = parse_mailbox(std::string(address).append("@localhost"), Charset::utf8);
+    if (!alone) return void(list_.complete = false);
+    list_.unqualified.push_back(render_mailbox({.local = std::move(alone->local), .domain = {}}));
+}
+
 void AddressListReader::end_element() {
     const bool empty = words_.empty() && bracket_ == Bracket::none;  // obs-addr-list lets elements be empty (RFC 5322 §4.4)
     if (!readable_ || (!empty && two_words_)) {
         list_.complete = false;
     } else if (!empty) {
         const std::string_view address = bracket_ == Bracket::closed ? without_route(words_) : std::string_view(words_);
-        const auto mailbox = parse_mailbox(address, Charset::utf8);
-        if (mailbox) list_.addresses.push_back(render_mailbox(*mailbox));
-        list_.complete = list_.complete && mailbox.has_value();
+        add(address);
     }
     forget_words();
     readable_ = true;
