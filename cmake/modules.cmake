@@ -33,7 +33,7 @@ function(thurn_module name)
   cmake_parse_arguments(MODULE "IO" "" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/asio_impl)\\.cc$")  # Asio itself is thurn_asio
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(TRANSFORM MODULE_DEPENDS PREPEND thurn_)
   list(TRANSFORM MODULE_TEST_DEPENDS PREPEND thurn_)

@@ -4,12 +4,12 @@
 #include "base/result.h"
 #include "dns/dns.h"
 
-#include <boost/asio/awaitable.hpp>
-
 #include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/asio/awaitable.hpp>
 
 namespace thurn::net {
 

@@ -3,16 +3,16 @@
 #include "base/result.h"
 #include "net/tls.h"
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 
 namespace thurn::net {
 
@@ -22,14 +22,16 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 /// A connected TCP socket, in clear or under TLS, with a limit on every wait.
 ///
-/// TLS      OpenSSL works on the descriptor itself, with SSL_MODE_RELEASE_BUFFERS. The end of TLS is the end of the connection: close_notify reads as peer_gone.
-/// Memory   Under 1 KiB without TLS when idle; no buffer of its own.
-/// Errors   `timed_out` once the deadline has passed; `peer_gone` on close, reset or a broken TLS record. After an error the stream is only good to be closed.
-/// Threads  The loop it was made on.
+/// TLS      OpenSSL works on the descriptor itself, with SSL_MODE_RELEASE_BUFFERS. The end of TLS is the end of the connection:
+/// close_notify reads as peer_gone. Memory   Under 1 KiB without TLS when idle; no buffer of its own. Waits    One at a time: a reader and
+/// a writer at once are not supported. Errors   `timed_out` once the deadline has passed; `peer_gone` on close, reset or a broken TLS
+/// record; `refused`: the peer's certificate is not trusted;
+///          `stopping` after cancel(). After an error other than `stopping` and a read's `timed_out` the stream is only good to be closed.
+/// Threads  The loop it was made on. It may be moved and destroyed while something waits on it, which then wakes with `peer_gone`.
 class Stream {
 public:
-    explicit Stream(asio::ip::tcp::socket socket);   // sets TCP_NODELAY and non-blocking
-    ~Stream();                                        // closes
+    explicit Stream(asio::ip::tcp::socket socket);  // sets TCP_NODELAY and non-blocking
+    ~Stream();                                      // closes
     Stream(Stream&&) noexcept;
     Stream& operator=(Stream&&) = delete;
 
@@ -43,11 +45,12 @@ public:
 
     [[nodiscard]] asio::awaitable<base::Result<void>> async_accept_tls(std::shared_ptr<const TlsContext> context, Deadline deadline);
     /// `name`: for SNI, and for verification when the context asks for it.
-    [[nodiscard]] asio::awaitable<base::Result<void>> async_connect_tls(std::shared_ptr<const TlsContext> context, std::string name, Deadline deadline);
+    [[nodiscard]] asio::awaitable<base::Result<void>> async_connect_tls(std::shared_ptr<const TlsContext> context, std::string name,
+                                                                        Deadline deadline);
 
     /// Sends close_notify if it can at once, and closes. What waits on the stream wakes with `peer_gone`.
     void close();
-    /// Wakes what waits with `stopping`; from the stream's own loop.
+    /// Wakes what waits now with `stopping`; does nothing to later waits. From the stream's own loop.
     void cancel();
 
     [[nodiscard]] bool tls_active() const;
@@ -58,10 +61,13 @@ public:
 
 private:
     struct State;
-    std::unique_ptr<State> state_;
+    std::shared_ptr<State> state_;  // shared with what waits on the stream, so that it may be destroyed meanwhile
 };
 
 /// Connects, or says why not. `source`: the local address to use, if one is given.
-[[nodiscard]] asio::awaitable<base::Result<Stream>> async_connect(asio::ip::tcp::endpoint to, std::optional<asio::ip::address> source, Deadline deadline);
+/// Errors   `refused`: the peer or the system said no; `timed_out`; `full`: no descriptors left; `peer_gone`: no way there; `stopping`.
+/// `detail` names the endpoint.
+[[nodiscard]] asio::awaitable<base::Result<Stream>> async_connect(asio::ip::tcp::endpoint to, std::optional<asio::ip::address> source,
+                                                                  Deadline deadline);
 
 }  // namespace thurn::net

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/result.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -39,11 +40,15 @@ public:
     /// `ca_file`: empty for the system's roots.
     [[nodiscard]] static base::Result<std::shared_ptr<const TlsContext>> for_client(Verify verify, const std::filesystem::path& ca_file);
     ~TlsContext();
-    [[nodiscard]] ssl_ctx_st* native() const { return context_; }
+    [[nodiscard]] ssl_ctx_st* native() const;
+    /// Session tickets are good only where this is the same. Stream gives its local port as `scope`: what one listener handed out is no
+    /// good at another.
+    [[nodiscard]] std::string session_id_context(std::uint16_t scope) const;
 
 private:
-    explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
-    ssl_ctx_st* context_;
+    struct Parts;
+    explicit TlsContext(std::unique_ptr<Parts> parts);
+    std::unique_ptr<Parts> parts_;
 };
 
 /// Makes a self-signed P-256 pair for `hostname`, valid 10 years; the key is readable by its owner only. Existing files are kept.
@@ -51,13 +56,14 @@ private:
 /// What `thurn check` tells about a certificate.
 struct CertificateFacts {
     std::vector<std::string> names;
-    std::string not_after;      // RFC 3339
+    std::string not_after;  // RFC 3339
     long days_left = 0;
     bool self_signed = false;
 };
 [[nodiscard]] base::Result<CertificateFacts> inspect_certificate(const std::filesystem::path& certificate);
 
-/// The server's current context: re-read when the files change (asked at most once a second), the old one kept when the new files are bad, with a warning.
+/// The server's current context: re-read when the files change (asked at most once a second), the old one kept when the new files are bad,
+/// with a warning.
 ///
 /// Threads  Any.
 class ServerCertificates {
@@ -66,6 +72,7 @@ public:
     ~ServerCertificates();
     /// Loads for the first time.
     [[nodiscard]] base::Result<void> load();
+    /// Precondition: load() has succeeded.
     [[nodiscard]] std::shared_ptr<const TlsContext> current();
 
 private:

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "base/result.h"
+
+#include <chrono>
+#include <memory>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace thurn::net {
+
+namespace asio = boost::asio;
+
+/// A TCP socket and the one timer that limits whatever waits on it; the ground under Stream and async_connect().
+///
+/// Timer    It is moved only when it fires too early, or is set too late for the next wait: a busy connection that waits a thousand times
+/// with a limit of
+///          five minutes touches the timer queue once in five minutes.
+/// Shared   Owned by shared_ptr because a waiting coroutine and a timer that has fired already may both outlast the Stream.
+/// Waits    One at a time; who waits holds a shared_ptr.
+/// Threads  The socket's loop.
+class WatchedSocket : public std::enable_shared_from_this<WatchedSocket> {
+public:
+    using Deadline = std::chrono::steady_clock::time_point;
+    using Wait = asio::ip::tcp::socket::wait_type;
+
+    explicit WatchedSocket(asio::ip::tcp::socket connection) : socket_(std::move(connection)), timer_(socket_.get_executor()) {}
+
+    [[nodiscard]] asio::ip::tcp::socket& socket() { return socket_; }
+    [[nodiscard]] int descriptor() { return socket_.native_handle(); }
+
+    /// Errors   `timed_out`; `stopping` after cancel(); `peer_gone` after close(); otherwise it is worth trying to read or write.
+    [[nodiscard]] asio::awaitable<base::Result<void>> async_wait(Wait what, Deadline deadline);
+    /// Errors   As above, `refused` and `full` too.
+    [[nodiscard]] asio::awaitable<base::Result<void>> async_connect(asio::ip::tcp::endpoint to, Deadline deadline);
+
+    void cancel();
+    void close();
+    [[nodiscard]] bool closed() const { return !socket_.is_open(); }
+
+private:
+    enum class Cause { none, deadline, cancelled };
+    void arm(Deadline deadline);
+    void start_timer(Deadline at);
+    void on_timer();
+    [[nodiscard]] base::Result<void> disarm(const boost::system::error_code& ec);
+
+    asio::ip::tcp::socket socket_;
+    asio::steady_timer timer_;
+    Deadline deadline_{};  // of the current wait
+    Deadline timer_at_{};  // when the timer fires, if it is set
+    bool timer_set_ = false;
+    bool waiting_ = false;
+    Cause cause_ = Cause::none;  // why the current wait was cut short
+};
+
+}  // namespace thurn::net
