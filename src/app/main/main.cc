@@ -1,6 +1,3 @@
-#include <cstdio>
+#include "app/command.h"
 
-int main() {
-    std::puts("thurn");
-    return 0;
-}
+int main(int argc, char** argv) { return thurn::app::run_command_line(argc, argv); }

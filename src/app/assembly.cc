@@ -1,0 +1,78 @@
+#include "app/assembly.h"
+
+#include "app/own_addresses.h"
+
+#include <algorithm>
+
+namespace thurn::app {
+
+std::shared_ptr<const inbound::Options> inbound_options(const config::Config& config) {
+    inbound::Options options;
+    options.session.hostname = config.hostname;
+    options.session.message_size = config.limits.message_size;
+    options.session.recipients = config.limits.recipients;
+    options.session.command_line = config.limits.line_length;
+    options.session.commands = config.limits.commands;
+    options.session.errors = config.limits.errors;
+    options.session.command_timeout = config.limits.command_timeout;
+    options.session.content_timeout = config.limits.content_timeout;
+    options.relay_networks = config.relay_networks;
+    options.relay_domains = config.relay_domains;
+    options.any_sender = config.any_sender;
+    options.received_fields = config.limits.received_fields;
+    return std::make_shared<const inbound::Options>(std::move(options));
+}
+
+inbound::ListenerProfile listener_profile(const config::ListenerConfig& listener) {
+    const auto tls = listener.tls == config::ListenerTls::off        ? smtp::TlsState::unavailable
+                     : listener.tls == config::ListenerTls::starttls ? smtp::TlsState::offered
+                                                                     : smtp::TlsState::active;
+    return {.name = listener.name(), .role = listener.role, .tls = tls};
+}
+
+std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const config::Config& config) {
+    delivery::DispatcherOptions options;
+    options.hostname = config.hostname;
+    options.postmaster = config.postmaster;
+    options.retry = config.retry;
+    options.delay_notice = config.delay_notice;
+    return std::make_shared<const delivery::DispatcherOptions>(std::move(options));
+}
+
+delivery::SiteFinder::Options site_options(const config::Config& config) {
+    return {.ourselves = {.hostname = config.hostname, .addresses = own_addresses(config.listeners)},
+            .hosts = {.ipv6 = config.outbound_ipv6, .ipv4 = config.outbound_ipv4, .prefer_ipv4 = false},
+            .port = config.outbound_port};
+}
+
+directory::ResolveOptions resolve_options(const config::Config& config) {
+    directory::ResolveOptions options;
+    // The configuration was checked when it was read: these parse.
+    options.hostname = *mail::parse_domain(config.hostname);
+    options.postmaster = *mail::parse_mailbox(config.postmaster, mail::Charset::utf8);
+    options.tag_separator = config.tag_separator.empty() ? '\0' : config.tag_separator.front();
+    for (const auto& address : own_addresses(config.listeners)) {
+        const auto text = route::render_address(address);
+        const auto literal = mail::parse_domain(std::holds_alternative<dns::Ipv4>(address) ? "[" + text + "]" : "[IPv6:" + text + "]");
+        if (literal) options.literals.push_back(*literal);
+    }
+    for (const auto& domain : config.domains) {
+        std::optional<mail::Mailbox> catch_all;
+        if (!domain.catch_all.empty()) catch_all = *mail::parse_mailbox(domain.catch_all, mail::Charset::utf8);
+        options.domains.emplace(*mail::parse_domain(domain.name), std::move(catch_all));
+    }
+    return options;
+}
+
+net::CertificateFiles certificate_files(const config::Config& config) {
+    if (!self_signed_wanted(config)) return {config.tls_certificate, config.tls_private_key};
+    return {config.data_dir / "tls" / "self-signed.pem", config.data_dir / "tls" / "self-signed.key"};
+}
+
+bool self_signed_wanted(const config::Config& config) { return config.tls_certificate.empty(); }
+
+bool any_tls(const config::Config& config) {
+    return std::ranges::any_of(config.listeners, [](const auto& listener) { return listener.tls != config::ListenerTls::off; });
+}
+
+}  // namespace thurn::app

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "config/config.h"
+#include "delivery/dispatcher.h"
+#include "directory/resolve.h"
+#include "inbound/service.h"
+#include "net/tls.h"
+
+#include <memory>
+#include <vector>
+
+namespace thurn::app {
+
+// From the configuration to each module's options: pure but for own_addresses().
+
+[[nodiscard]] std::shared_ptr<const inbound::Options> inbound_options(const config::Config& config);
+[[nodiscard]] inbound::ListenerProfile listener_profile(const config::ListenerConfig& listener);
+[[nodiscard]] std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const config::Config& config);
+[[nodiscard]] delivery::SiteFinder::Options site_options(const config::Config& config);
+[[nodiscard]] directory::ResolveOptions resolve_options(const config::Config& config);
+/// The configured pair, or the place of the self-signed one.
+[[nodiscard]] net::CertificateFiles certificate_files(const config::Config& config);
+[[nodiscard]] bool self_signed_wanted(const config::Config& config);
+[[nodiscard]] bool any_tls(const config::Config& config);
+
+}  // namespace thurn::app

@@ -1,0 +1,149 @@
+#include "app/assembly.h"
+#include "app/command.h"
+#include "app/server.h"
+#include "app/stores.h"
+#include "net/tls.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+namespace thurn::app {
+
+namespace json = boost::json;
+
+namespace {
+
+struct Remark {
+    enum class Weight { ok, warning, error } weight;
+    std::string about;
+    std::string text;
+};
+
+std::string_view weight_name(Remark::Weight weight) {
+    return weight == Remark::Weight::ok ? "ok" : weight == Remark::Weight::warning ? "warning" : "error";
+}
+
+using Remarks = std::vector<Remark>;
+
+void check_certificate(const config::Config& config, Remarks& remarks) {
+    if (!any_tls(config)) {
+        remarks.push_back({Remark::Weight::warning, "tls", "no listener uses TLS: passwords cannot be used, mail travels in clear text"});
+        return;
+    }
+    const auto files = certificate_files(config);
+    if (self_signed_wanted(config))
+        remarks.push_back({Remark::Weight::warning, "tls", "no certificate is configured: a self-signed one is used, which mail programs do not trust; set tls.certificate and tls.private_key"});
+    std::error_code ignored;
+    if (self_signed_wanted(config) && !std::filesystem::exists(files.certificate, ignored)) return;  // made at the first start
+    if (const auto context = net::TlsContext::for_server({files}); !context) {
+        remarks.push_back({Remark::Weight::error, "tls", context.error().detail});
+        return;
+    }
+    const auto facts = net::inspect_certificate(files.certificate);
+    if (!facts) remarks.push_back({Remark::Weight::error, "tls", facts.error().detail});
+    else if (facts->days_left < 0) remarks.push_back({Remark::Weight::error, "tls", fmt::format("{}: expired on {}", files.certificate.string(), facts->not_after)});
+    else if (facts->days_left < 14) remarks.push_back({Remark::Weight::warning, "tls", fmt::format("{}: expires on {}", files.certificate.string(), facts->not_after)});
+    else remarks.push_back({Remark::Weight::ok, "tls", fmt::format("{}: for {}, until {}", files.certificate.string(), fmt::join(facts->names, ", "), facts->not_after)});
+}
+
+void check_private_key(const config::Config& config, Remarks& remarks) {
+    if (config.tls_private_key.empty()) return;
+    struct stat facts{};
+    if (::stat(config.tls_private_key.c_str(), &facts) != 0) return;  // told by check_certificate()
+    if ((facts.st_mode & 0077) != 0 && (facts.st_mode & 0007) != 0)
+        remarks.push_back({Remark::Weight::warning, "tls", fmt::format("{}: everybody on this machine can read the private key; chmod 0600 it", config.tls_private_key.string())});
+}
+
+void check_directory(const config::Config& config, Remarks& remarks) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(config.directory_path, ignored)) {
+        remarks.push_back({Remark::Weight::warning, "directory", "no domains or accounts yet: thurn domain add …, thurn account add …"});
+        return;
+    }
+    const auto directory = open_directory(config);
+    if (!directory) {
+        remarks.push_back({Remark::Weight::error, "directory", directory.error().detail});
+        return;
+    }
+    const auto domains = (*directory)->domains();
+    const auto accounts = (*directory)->accounts();
+    if (!domains || !accounts) {
+        remarks.push_back({Remark::Weight::error, "directory", (domains ? accounts.error() : domains.error()).detail});
+        return;
+    }
+    if (accounts->empty()) remarks.push_back({Remark::Weight::warning, "directory", "no accounts yet: thurn account add NAME@DOMAIN"});
+    else remarks.push_back({Remark::Weight::ok, "directory", fmt::format("{} domains, {} accounts", domains->size() + config.domains.size(), accounts->size())});
+}
+
+void check_spool(const config::Config& config, Remarks& remarks) {
+    const auto quarantine = config.data_dir / "spool" / "quarantine";
+    std::error_code ignored;
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(quarantine, ignored)) count += entry.is_regular_file() ? 1 : 0;
+    if (count > 0) remarks.push_back({Remark::Weight::error, "spool", fmt::format("{}: {} damaged records were set aside; each may have been a message", quarantine.string(), count)});
+    const auto space = std::filesystem::space(config.data_dir, ignored);
+    if (!ignored && space.available < config.limits.disk_reserve.count)
+        remarks.push_back({Remark::Weight::error, "spool", fmt::format("only {} octets are free: new mail is refused below {}", space.available, base::render_octets(config.limits.disk_reserve))});
+}
+
+int print_remarks(const CommandContext& context, const Remarks& remarks) {
+    json::array array;
+    bool errors = false;
+    for (const auto& remark : remarks) {
+        errors |= remark.weight == Remark::Weight::error;
+        array.push_back(json::object{{"weight", weight_name(remark.weight)}, {"about", remark.about}, {"text", remark.text}});
+        if (!context.json) print_line(fmt::format("{:<8} {}: {}", weight_name(remark.weight), remark.about, remark.text));
+    }
+    if (context.json) print_json(array);
+    return errors ? exit_no : exit_ok;
+}
+
+}  // namespace
+
+int check(const CommandContext& context) {
+    const auto loaded = load_configuration(context);
+    if (!loaded) return complain(loaded.error());
+    Remarks remarks;
+    const auto file = find_config(context);
+    remarks.push_back({Remark::Weight::ok, "configuration", file.empty() ? "no file: all defaults" : file.string()});
+    for (const auto& warning : loaded->warnings) remarks.push_back({Remark::Weight::warning, "configuration", warning});
+    check_certificate(loaded->config, remarks);
+    check_private_key(loaded->config, remarks);
+    check_directory(loaded->config, remarks);
+    check_spool(loaded->config, remarks);
+    return print_remarks(context, remarks);
+}
+
+int config_show(const CommandContext& context, bool changed_only) {
+    const auto loaded = load_configuration(context);
+    if (!loaded) return complain(loaded.error());
+    json::array array;
+    for (const auto& setting : loaded->settings) {
+        if (changed_only && !setting.changed()) continue;
+        array.push_back(json::object{{"key", setting.key}, {"value", setting.value}, {"origin", setting.origin}});
+        if (!context.json) print_line(fmt::format("{} = {}  # {}", setting.key, setting.value, setting.origin));
+    }
+    if (context.json) print_json(array);
+    return exit_ok;
+}
+
+int config_test(const CommandContext& context, const std::string& file) {
+    const auto loaded = config::load_config(file, surroundings());
+    if (!loaded) return complain(loaded.error());
+    for (const auto& warning : loaded->warnings) print_line("warning: " + warning);
+    if (!context.json) print_line(fmt::format("{}: good", file));
+    return exit_ok;
+}
+
+int serve(const CommandContext& context) {
+    auto loaded = load_configuration(context);
+    if (!loaded) return complain(loaded.error());
+    const auto ended = run_server(*std::move(loaded), {.config_file = find_config(context), .surroundings = surroundings()});
+    return ended ? exit_ok : complain(ended.error());
+}
+
+}  // namespace thurn::app

@@ -1,0 +1,84 @@
+#pragma once
+
+#include "base/result.h"
+#include "config/config.h"
+
+#include <boost/json/value.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thurn::app {
+
+/// Exit codes of the command line (DESIGN §8.3).
+enum ExitCode : int { exit_ok = 0, exit_no = 1, exit_usage = 2, exit_unreachable = 3 };
+
+/// What every command has: where its configuration is, and how it should print.
+struct CommandContext {
+    std::string config_file;  // empty: look in the usual places
+    bool json = false;
+};
+
+/// `--config`, else /etc/thurn/thurn.toml, else ./thurn.toml; empty when there is none.
+[[nodiscard]] std::filesystem::path find_config(const CommandContext& context);
+[[nodiscard]] config::Surroundings surroundings();
+/// Without a file, the defaults.
+[[nodiscard]] base::Result<config::Loaded> load_configuration(const CommandContext& context);
+
+/// Prints the error to standard error and gives its exit code: 3 when the server is not there, 2 for usage and configuration, else 1.
+int complain(const base::Error& error);
+void print_line(std::string_view text);
+void print_json(const boost::json::value& value);
+/// Columns as wide as their widest cell.
+void print_table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+
+/// The password from standard input's first line, or from a prompt without echo, asked twice.
+enum class PasswordFrom { prompt, standard_input };
+[[nodiscard]] base::Result<std::string> read_password(PasswordFrom from);
+
+// One function per command; each prints and gives the exit code.
+
+int serve(const CommandContext& context);
+int check(const CommandContext& context);
+int config_show(const CommandContext& context, bool changed_only);
+int config_test(const CommandContext& context, const std::string& file);
+
+struct DirectoryCommand {
+    std::string verb;     // add, list, show, remove, password, enable, disable, catch-all
+    std::string address;  // or domain name
+    std::vector<std::string> targets;
+    PasswordFrom password_from = PasswordFrom::prompt;
+};
+int domain_command(const CommandContext& context, const DirectoryCommand& command);
+int account_command(const CommandContext& context, const DirectoryCommand& command);
+int alias_command(const CommandContext& context, const DirectoryCommand& command);
+
+struct QueueCommand {
+    std::string verb;  // list, show, retry, hold, release, delete, stats
+    std::vector<std::string> ids;
+    std::string from, to, site;
+    bool all = false;
+    bool yes = false;
+    std::size_t limit = 1000;
+};
+int queue_command(const CommandContext& context, const QueueCommand& command);
+
+struct TraceCommand {
+    std::string id;
+    std::string from, to, since, until;
+    std::size_t limit = 100;
+};
+int trace_command(const CommandContext& context, const TraceCommand& command);
+
+int tool_address();
+/// `sendmail` as other programs call it; exit codes of sysexits.h.
+int sendmail(int argc, char** argv);
+int print_version();
+
+/// Reads the command line and runs the command.
+int run_command_line(int argc, char** argv);
+
+}  // namespace thurn::app

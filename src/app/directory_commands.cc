@@ -1,0 +1,145 @@
+#include "app/command.h"
+#include "app/privileges.h"
+#include "app/stores.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace thurn::app {
+
+namespace json = boost::json;
+
+namespace {
+
+using Admin = directory::DirectoryAdmin;
+
+/// Root at the command line acts as the owner of the data folder: files it makes there must be the server's.
+base::Result<void> act_as_owner(const config::Config& config) {
+    if (!is_root()) return {};
+    if (!config.user.empty())
+        if (auto identity = find_user(config.user)) {
+            if (auto made = prepare_folder(config.data_dir, &*identity); !made) return made;
+            return become(*identity);
+        }
+    struct stat facts{};
+    if (::stat(config.data_dir.c_str(), &facts) != 0 || facts.st_uid == 0) return {};
+    return become({facts.st_uid, facts.st_gid, {}});
+}
+
+int finish(const base::Result<void>& result, const std::string& said) {
+    if (!result) return complain(result.error());
+    print_line(said);
+    return exit_ok;
+}
+
+/// Opens the directory and runs the command on it.
+template <class Command>
+int with_directory(const CommandContext& context, Command command) {
+    const auto loaded = load_configuration(context);
+    if (!loaded) return complain(loaded.error());
+    if (auto done = act_as_owner(loaded->config); !done) return complain(done.error());
+    if (auto made = prepare_folder(loaded->config.data_dir, nullptr); !made) return complain(made.error());
+    const auto directory = open_directory(loaded->config);
+    if (!directory) return complain(directory.error());
+    return command(static_cast<Admin&>(**directory), loaded->config);
+}
+
+int list_domains(const CommandContext& context, Admin& directory, const config::Config& config) {
+    const auto domains = directory.domains();
+    if (!domains) return complain(domains.error());
+    auto all = *domains;
+    for (const auto& domain : config.domains)
+        if (std::ranges::none_of(all, [&](const auto& known) { return known.first == domain.name; })) all.emplace_back(domain.name, domain.catch_all);
+    json::array array;
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [name, catch_all] : all) {
+        array.push_back(json::object{{"name", name}, {"catch_all", catch_all}});
+        rows.push_back({name, catch_all.empty() ? "-" : catch_all});
+    }
+    if (context.json) print_json(array);
+    else print_table({"DOMAIN", "CATCH-ALL"}, rows);
+    return exit_ok;
+}
+
+int list_accounts(const CommandContext& context, Admin& directory, const std::string& only) {
+    const auto accounts = directory.accounts();
+    if (!accounts) return complain(accounts.error());
+    json::array array;
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& account : *accounts) {
+        if (!only.empty() && account.address != only) continue;
+        array.push_back(json::object{{"address", account.address}, {"enabled", account.enabled}});
+        rows.push_back({account.address, account.enabled ? "enabled" : "disabled"});
+    }
+    if (!only.empty() && rows.empty()) return complain({base::ErrorKind::not_found, fmt::format("there is no account {}", only)});
+    if (context.json) print_json(array);
+    else print_table({"ACCOUNT", "STATE"}, rows);
+    return exit_ok;
+}
+
+int list_aliases(const CommandContext& context, Admin& directory, const std::string& only) {
+    const auto aliases = directory.aliases();
+    if (!aliases) return complain(aliases.error());
+    json::array array;
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& alias : *aliases) {
+        if (!only.empty() && alias.address != only) continue;
+        json::array targets;
+        for (const auto& target : alias.targets) targets.push_back(json::value(target));
+        array.push_back(json::object{{"address", alias.address}, {"targets", std::move(targets)}});
+        rows.push_back({alias.address, fmt::format("{}", fmt::join(alias.targets, ", "))});
+    }
+    if (!only.empty() && rows.empty()) return complain({base::ErrorKind::not_found, fmt::format("there is no alias {}", only)});
+    if (context.json) print_json(array);
+    else print_table({"ALIAS", "TARGETS"}, rows);
+    return exit_ok;
+}
+
+/// Asks for the password before anything is touched.
+int with_password(const DirectoryCommand& command, auto action) {
+    const auto password = read_password(command.password_from);
+    return password ? action(*password) : complain(password.error());
+}
+
+}  // namespace
+
+int domain_command(const CommandContext& context, const DirectoryCommand& command) {
+    return with_directory(context, [&](Admin& directory, const config::Config& config) {
+        if (command.verb == "list") return list_domains(context, directory, config);
+        if (command.verb == "add") return finish(directory.add_domain(command.address), fmt::format("added domain {}", command.address));
+        if (command.verb == "remove") return finish(directory.remove_domain(command.address), fmt::format("removed domain {}", command.address));
+        const auto target = command.targets.empty() ? std::string() : command.targets.front();
+        return finish(directory.set_catch_all(command.address, target),
+                      target.empty() ? fmt::format("{} has no catch-all", command.address) : fmt::format("unknown addresses of {} go to {}", command.address, target));
+    });
+}
+
+int account_command(const CommandContext& context, const DirectoryCommand& command) {
+    return with_directory(context, [&](Admin& directory, const config::Config&) {
+        const auto& address = command.address;
+        if (command.verb == "list" || command.verb == "show") return list_accounts(context, directory, address);
+        if (command.verb == "remove") return finish(directory.remove_account(address), fmt::format("removed account {}; its mail is kept", address));
+        if (command.verb == "enable") return finish(directory.set_enabled(address, true), fmt::format("enabled account {}", address));
+        if (command.verb == "disable") return finish(directory.set_enabled(address, false), fmt::format("disabled account {}", address));
+        return with_password(command, [&](const std::string& password) {
+            if (command.verb == "password") return finish(directory.set_password(address, password), fmt::format("changed the password of {}", address));
+            return finish(directory.add_account(address, password), fmt::format("added account {}", address));
+        });
+    });
+}
+
+int alias_command(const CommandContext& context, const DirectoryCommand& command) {
+    return with_directory(context, [&](Admin& directory, const config::Config&) {
+        if (command.verb == "list" || command.verb == "show") return list_aliases(context, directory, command.address);
+        if (command.verb == "remove") return finish(directory.remove_alias(command.address), fmt::format("removed alias {}", command.address));
+        return finish(directory.add_alias(command.address, command.targets), fmt::format("{} leads to {}", command.address, fmt::join(command.targets, ", ")));
+    });
+}
+
+}  // namespace thurn::app

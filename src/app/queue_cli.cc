@@ -1,0 +1,160 @@
+#include "admin/control_server.h"
+#include "admin/queue_commands.h"
+#include "app/command.h"
+#include "app/stores.h"
+#include "app/system.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <fmt/format.h>
+#include <future>
+
+namespace thurn::app {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string text(const json::object& object, const char* key) {
+    const auto* value = object.if_contains(key);
+    if (!value) return {};
+    return value->is_string() ? std::string(value->as_string()) : fmt::format("{}", value->to_number<std::int64_t>());
+}
+
+/// The running server, or the spool itself when none runs.
+class Queue {
+public:
+    explicit Queue(const config::Config& config) : config_(config) {}
+
+    admin::ControlResult list(const admin::QueueFilter& filter) {
+        json::object request{{"command", "queue.list"}};
+        admin::write_filter(filter, request);
+        return ask(request, [&](spool::Spool& spool) { return admin::list_queue(spool, filter, admin::why_at_rest); });
+    }
+    admin::ControlResult show(base::MessageId id) {
+        return ask({{"command", "queue.show"}, {"id", id.text()}}, [&](spool::Spool& spool) { return admin::show_message(spool, id, admin::why_at_rest); });
+    }
+    admin::ControlResult stats() {
+        return ask({{"command", "queue.stats"}}, [](spool::Spool& spool) -> admin::ControlResult { return admin::render_stats(spool.stats()); });
+    }
+    /// Changes need the server: it alone knows what is under way.
+    admin::ControlResult change(const std::string& verb, const std::vector<std::string>& ids) {
+        json::array list;
+        for (const auto& id : ids) list.push_back(json::value(id));
+        return admin::ask_server(socket(), {{"command", "queue.change"}, {"change", verb}, {"ids", std::move(list)}});
+    }
+
+private:
+    std::filesystem::path socket() const { return config_.data_dir / "control.sock"; }
+
+    template <class Offline>
+    admin::ControlResult ask(const json::object& request, Offline offline) {
+        auto answer = admin::ask_server(socket(), request);
+        if (answer || answer.error().kind != base::ErrorKind::peer_gone) return answer;
+        std::error_code ignored;
+        if (!std::filesystem::exists(config_.data_dir / "spool", ignored)) return answer;
+        SystemClock clock;
+        base::NullLog log;
+        const auto spool = open_spool(config_, clock, log);
+        if (!spool) return std::unexpected(spool.error());
+        return offline(*spool->spool);
+    }
+
+    const config::Config& config_;
+};
+
+void print_recipient(const json::object& recipient) {
+    auto line = fmt::format("    {}: {}", text(recipient, "address"), text(recipient, "state"));
+    if (const auto reason = text(recipient, "reason"); !reason.empty()) line += "; " + reason;
+    if (const auto until = text(recipient, "until"); !until.empty()) line += "; until " + until;
+    if (const auto attempts = text(recipient, "attempts"); attempts != "0") line += fmt::format(" ({} attempts)", attempts);
+    print_line(line);
+}
+
+void print_message(const json::object& message) {
+    print_line(fmt::format("{}  {}  {} octets  from <{}>", text(message, "id"), text(message, "accepted"), text(message, "size"), text(message, "from")));
+    for (const auto& recipient : message.at("recipients").as_array()) print_recipient(recipient.as_object());
+}
+
+int print_list(const CommandContext& context, const admin::ControlResult& result) {
+    if (!result) return complain(result.error());
+    if (context.json) {
+        print_json(*result);
+        return exit_ok;
+    }
+    for (const auto& message : result->as_array()) print_message(message.as_object());
+    print_line(fmt::format("{} messages", result->as_array().size()));
+    return exit_ok;
+}
+
+int print_stats(const CommandContext& context, const admin::ControlResult& result) {
+    if (!result) return complain(result.error());
+    if (context.json) {
+        print_json(*result);
+        return exit_ok;
+    }
+    const auto& stats = result->as_object();
+    for (const auto& [key, value] : stats)
+        if (value.is_number()) print_line(fmt::format("{:<16} {}", std::string_view(key), value.to_number<std::uint64_t>()));
+    const auto* sites = stats.if_contains("sites");
+    if (!sites || sites->as_array().empty()) return exit_ok;
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& entry : sites->as_array()) {
+        const auto& site = entry.as_object();
+        rows.push_back({text(site, "site"), text(site, "ready"), text(site, "running"), text(site, "connections"), text(site, "allowed"), text(site, "resting_until")});
+    }
+    print_table({"SITE", "READY", "RUNNING", "CONNECTIONS", "ALLOWED", "RESTS UNTIL"}, rows);
+    return exit_ok;
+}
+
+std::vector<std::string> ids_of(const json::value& list) {
+    std::vector<std::string> ids;
+    for (const auto& message : list.as_array()) ids.push_back(text(message.as_object(), "id"));
+    return ids;
+}
+
+/// By id at once; by filter only after the count was shown and --yes given.
+int change(const CommandContext& context, const QueueCommand& command, Queue& queue) {
+    auto ids = command.ids;
+    if (ids.empty()) {
+        if (!command.all && command.from.empty() && command.to.empty() && command.site.empty())
+            return complain({base::ErrorKind::invalid, "name messages by id, or choose them with --from, --to, --site or --all"});
+        const auto list = queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit});
+        if (!list) return complain(list.error());
+        ids = ids_of(*list);
+        if (!command.yes) {
+            print_line(fmt::format("would {} {} messages; say so again with --yes to do it", command.verb, ids.size()));
+            return ids.empty() ? exit_ok : exit_no;
+        }
+        if (ids.empty()) {
+            print_line("0 messages");
+            return exit_ok;
+        }
+    }
+    const auto result = queue.change(command.verb, ids);
+    if (!result) return complain(result.error());
+    if (context.json) print_json(*result);
+    else print_line(fmt::format("{}: {} recipients of {} messages", command.verb, text(result->as_object(), "recipients"), text(result->as_object(), "messages")));
+    return result->as_object().at("messages").to_number<std::uint64_t>() > 0 ? exit_ok : exit_no;
+}
+
+}  // namespace
+
+int queue_command(const CommandContext& context, const QueueCommand& command) {
+    const auto loaded = load_configuration(context);
+    if (!loaded) return complain(loaded.error());
+    Queue queue(loaded->config);
+    if (command.verb == "list") return print_list(context, queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit}));
+    if (command.verb == "stats") return print_stats(context, queue.stats());
+    for (const auto& id : command.ids)
+        if (const auto parsed = base::parse_message_id(id); !parsed) return complain(parsed.error());
+    if (command.verb != "show") return change(context, command, queue);
+    const auto message = queue.show(*base::parse_message_id(command.ids.at(0)));
+    if (!message) return complain(message.error());
+    if (context.json) print_json(*message);
+    else print_message(message->as_object());
+    return exit_ok;
+}
+
+}  // namespace thurn::app

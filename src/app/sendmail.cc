@@ -1,0 +1,323 @@
+// `sendmail`, as cron, PHP and mail(1) call it: reads a message, hands it to the running server over SMTP on the loopback, and exits as sysexits.h says.
+// It needs no rights of its own: whether a local program may send is the server's decision (relay.networks), as for any other client.
+#include "app/command.h"
+#include "app/system.h"
+#include "mail/date.h"
+#include "mail/header.h"
+#include "mail/mailbox.h"
+#include "net/endpoint.h"
+#include "smtp/client_session.h"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <iostream>
+#include <poll.h>
+#include <pwd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+namespace thurn::app {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kLargestInput = std::size_t{1} << 31;
+
+struct SendmailOptions {
+    enum class Mode { deliver, smtp, queue_list, queue_run } mode = Mode::deliver;
+    bool recipients_from_header = false;  // -t
+    bool dot_ends_input = true;           // without -i
+    std::string sender;                   // -f
+    std::string full_name;                // -F
+    std::string config_file;              // -C
+    std::vector<std::string> recipients;
+};
+
+int usage_error(const std::string& what) {
+    fmt::print(stderr, "sendmail: {}\n", what);
+    return EX_USAGE;
+}
+
+/// Sendmail's options cling to their letters: `-oi`, `-fa@b` and `-f a@b` are all in use.
+class OptionReader {
+public:
+    OptionReader(int argc, char** argv) : words_(argv + 1, argv + argc) {}
+
+    base::Result<SendmailOptions> read() {
+        for (std::size_t i = 0; i < words_.size(); ++i) {
+            const auto& word = words_[i];
+            if (literal_ || word.size() < 2 || word[0] != '-') options_.recipients.push_back(word);
+            else if (word == "--") literal_ = true;
+            else if (auto done = read_option(word, i); !done) return base::pass_on(done);
+        }
+        return std::move(options_);
+    }
+
+private:
+    base::Result<void> read_option(const std::string& word, std::size_t& i) {
+        switch (word[1]) {
+            case 't': options_.recipients_from_header = true; return {};
+            case 'i': options_.dot_ends_input = false; return {};
+            case 'o':
+                if (word == "-oi" || word == "-oitrue") options_.dot_ends_input = false;
+                return {};  // other -o options steer how sendmail works inside: they mean nothing here
+            case 'f':
+            case 'r': return argument(word, i, options_.sender);
+            case 'F': return argument(word, i, options_.full_name);
+            case 'C': return argument(word, i, options_.config_file);
+            case 'b': return read_mode(word);
+            case 'q': options_.mode = SendmailOptions::Mode::queue_run; return {};
+            case 'B':
+            case 'N':
+            case 'R':
+            case 'V':
+            case 'h':
+            case 'L':
+            case 'O':
+            case 'X': return argument(word, i, ignored_);
+            case 'n':
+            case 'v':
+            case 'm':
+            case 'U':
+            case 'G': return {};
+            default: return base::fail(base::ErrorKind::syntax, fmt::format("unknown option {}", word));
+        }
+    }
+    base::Result<void> read_mode(const std::string& word) {
+        if (word == "-bs") options_.mode = SendmailOptions::Mode::smtp;
+        else if (word == "-bp") options_.mode = SendmailOptions::Mode::queue_list;
+        else if (word != "-bm" && word != "-b") return base::fail(base::ErrorKind::invalid, fmt::format("{} is not supported; there are -bm, -bs and -bp", word));
+        return {};
+    }
+    base::Result<void> argument(const std::string& word, std::size_t& i, std::string& target) {
+        if (word.size() > 2) target = word.substr(2);
+        else if (i + 1 < words_.size()) target = words_[++i];
+        else return base::fail(base::ErrorKind::syntax, fmt::format("{} needs an argument", word));
+        return {};
+    }
+
+    std::vector<std::string> words_;
+    SendmailOptions options_;
+    std::string ignored_;
+    bool literal_ = false;
+};
+
+/// Standard input with CRLF line ends, up to its end or, unless told otherwise, a line with a single dot.
+base::Result<std::string> read_message(const SendmailOptions& options) {
+    std::string message;
+    std::string line;
+    while (std::getline(std::cin, line)) {
+        if (!line.empty() && line.back() == '\r') line.pop_back();
+        if (options.dot_ends_input && line == ".") break;
+        message += line;
+        message += "\r\n";
+        if (message.size() > kLargestInput) return base::fail(base::ErrorKind::too_long, "the message is over 2 GiB");
+    }
+    return message;
+}
+
+std::string login_name() {
+    const auto* entry = ::getpwuid(::getuid());
+    return entry ? entry->pw_name : fmt::format("uid{}", ::getuid());
+}
+
+/// Takes the header fields of that name out.
+void remove_field(std::string& message, std::string_view name) {
+    const auto header = mail::parse_header(message);
+    std::vector<std::pair<std::size_t, std::size_t>> ranges;
+    for (const auto& field : header.fields) {
+        if (field.name.size() != name.size() || ::strncasecmp(field.name.data(), name.data(), name.size()) != 0) continue;
+        const auto begin = static_cast<std::size_t>(field.name.data() - message.data());
+        const auto end = static_cast<std::size_t>(field.value.data() + field.value.size() - message.data());
+        ranges.emplace_back(begin, end + 2 - begin);
+    }
+    for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) message.erase(range->first, range->second);
+}
+
+/// What a message must have and programs leave out.
+void complete_header(std::string& message, const std::string& sender, const std::string& full_name, const std::string& hostname) {
+    const auto header = mail::parse_header(message);
+    const SystemClock clock;
+    SystemRandom random;
+    std::string added;
+    if (!header.find("Date")) added += fmt::format("Date: {}\r\n", mail::render_date(clock.now()));
+    if (!header.find("Message-ID")) added += fmt::format("Message-ID: <{}.{:016x}@{}>\r\n", clock.now().time_since_epoch().count(), random.next(), hostname);
+    if (!header.find("From")) added += full_name.empty() ? fmt::format("From: {}\r\n", sender) : fmt::format("From: \"{}\" <{}>\r\n", full_name, sender);
+    const bool has_header = !header.fields.empty();
+    message.insert(0, has_header ? added : added + "\r\n");
+}
+
+base::Result<std::vector<mail::Mailbox>> collect_recipients(const SendmailOptions& options, const std::string& message, const std::string& hostname) {
+    auto texts = options.recipients;
+    if (options.recipients_from_header) {
+        const auto header = mail::parse_header(message);
+        for (const auto& field : header.fields) {
+            const std::string name(field.name);
+            if (::strcasecmp(name.c_str(), "To") != 0 && ::strcasecmp(name.c_str(), "Cc") != 0 && ::strcasecmp(name.c_str(), "Bcc") != 0) continue;
+            const auto list = mail::parse_address_list(field.value);
+            if (!list.complete) fmt::print(stderr, "sendmail: not all addresses of the {} field could be read\n", name);
+            texts.insert(texts.end(), list.addresses.begin(), list.addresses.end());
+        }
+    }
+    std::vector<mail::Mailbox> recipients;
+    for (const auto& text : texts) {
+        auto mailbox = mail::parse_mailbox(text.find('@') == std::string::npos ? text + "@" + hostname : text);
+        if (!mailbox) return base::fail(base::ErrorKind::syntax, fmt::format("recipient \"{}\": {}", text, mailbox.error().detail));
+        if (std::ranges::find(recipients, *mailbox) == recipients.end()) recipients.push_back(*std::move(mailbox));
+    }
+    if (recipients.empty()) return base::fail(base::ErrorKind::invalid, "no recipients");
+    return recipients;
+}
+
+/// The server's mx listener, reached from this machine.
+base::Result<asio::ip::tcp::socket> connect_to_server(asio::io_context& loop, const config::Config& config) {
+    std::string tried;
+    for (const auto& listener : config.listeners) {
+        if (listener.role != policy::Role::mx) continue;
+        for (const auto& text : listener.bind) {
+            auto endpoint = net::parse_endpoint(text, 25);
+            if (!endpoint) continue;
+            if (endpoint->address().is_unspecified())
+                endpoint->address(endpoint->address().is_v4() ? asio::ip::address(asio::ip::address_v4::loopback()) : asio::ip::address(asio::ip::address_v6::loopback()));
+            asio::ip::tcp::socket socket(loop);
+            boost::system::error_code error;
+            socket.connect(*endpoint, error);
+            if (!error) return socket;
+            tried += fmt::format(" {}: {};", net::render_endpoint(*endpoint), error.message());
+        }
+    }
+    return base::fail(base::ErrorKind::peer_gone, "the server cannot be reached:" + (tried.empty() ? " it has no mx listener" : tried));
+}
+
+/// One transaction, blocking.
+base::Result<std::vector<smtp::Reply>> submit(asio::ip::tcp::socket socket, smtp::Transaction transaction, const std::string& message, const std::string& hello) {
+    smtp::ClientSession session({.hello_name = hello, .starttls = smtp::StartTls::never, .credentials = {}});
+    std::vector<char> buffer(65536);
+    boost::system::error_code error;
+    while (true) {
+        while (auto event = session.next_event()) {
+            if (auto* ended = std::get_if<smtp::TransactionEnded>(&*event)) {
+                session.quit();
+                asio::write(socket, asio::buffer(session.take_output()), error);
+                return std::move(ended->replies);
+            }
+            if (auto* failed = std::get_if<smtp::ClientFailed>(&*event))
+                return base::fail(failed->error.kind, failed->reply ? smtp::describe_reply(*failed->reply) : failed->error.detail);
+            if (std::holds_alternative<smtp::Ready>(*event)) session.begin(std::move(transaction));
+            if (std::holds_alternative<smtp::ContentWanted>(*event)) {
+                session.content(message);
+                session.content_end();
+            }
+        }
+        if (session.has_output()) asio::write(socket, asio::buffer(session.take_output()), error);
+        const auto count = error ? 0 : socket.read_some(asio::buffer(buffer), error);
+        if (count > 0) session.receive({buffer.data(), count});
+        else session.peer_closed();
+    }
+}
+
+int judge_replies(const std::vector<mail::Mailbox>& recipients, const std::vector<smtp::Reply>& replies) {
+    int code = EX_OK;
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+        if (replies[i].positive()) continue;
+        fmt::print(stderr, "sendmail: {}: {}\n", mail::render_mailbox(recipients[i]), smtp::describe_reply(replies[i]));
+        code = replies[i].transient() ? EX_TEMPFAIL : EX_UNAVAILABLE;
+    }
+    return code;
+}
+
+int deliver(const SendmailOptions& options, const config::Config& config) {
+    auto message = read_message(options);
+    if (!message) return usage_error(message.error().detail);
+    const auto recipients = collect_recipients(options, *message, config.hostname);
+    if (!recipients) return usage_error(recipients.error().detail);
+    mail::ReversePath sender;
+    const auto wanted = options.sender.empty() ? login_name() : options.sender;
+    if (wanted != "<>") {
+        auto mailbox = mail::parse_mailbox(wanted.find('@') == std::string::npos ? wanted + "@" + config.hostname : wanted);
+        if (!mailbox) return usage_error(fmt::format("sender \"{}\": {}", wanted, mailbox.error().detail));
+        sender.mailbox = *std::move(mailbox);
+    }
+    remove_field(*message, "Bcc");
+    complete_header(*message, sender.mailbox ? mail::render_mailbox(*sender.mailbox) : "MAILER-DAEMON@" + config.hostname, options.full_name, config.hostname);
+    const bool eight_bit = std::ranges::any_of(*message, [](char c) { return static_cast<unsigned char>(c) > 127; });
+    asio::io_context loop;
+    auto socket = connect_to_server(loop, config);
+    if (!socket) {
+        fmt::print(stderr, "sendmail: {}\n", socket.error().detail);
+        return EX_TEMPFAIL;
+    }
+    const auto replies = submit(*std::move(socket),
+                                {.sender = sender, .recipients = *recipients, .size = {message->size()}, .body = eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit},
+                                *message, config.hostname);
+    if (replies) return judge_replies(*recipients, *replies);
+    fmt::print(stderr, "sendmail: {}\n", replies.error().detail);
+    return EX_TEMPFAIL;
+}
+
+/// `-bs`: the caller speaks SMTP on standard input and output; the server answers.
+int relay_session(const config::Config& config) {
+    asio::io_context loop;
+    auto socket = connect_to_server(loop, config);
+    if (!socket) {
+        fmt::print("421 4.3.2 {}\r\n", socket.error().detail);
+        return EX_TEMPFAIL;
+    }
+    std::vector<char> buffer(65536);
+    pollfd ends[] = {{STDIN_FILENO, POLLIN, 0}, {socket->native_handle(), POLLIN, 0}};
+    while (::poll(ends, 2, -1) >= 0) {
+        boost::system::error_code error;
+        if (ends[1].revents != 0) {
+            const auto count = socket->read_some(asio::buffer(buffer), error);
+            if (error) return EX_OK;
+            for (std::size_t sent = 0; sent < count;) {
+                const auto more = ::write(STDOUT_FILENO, buffer.data() + sent, count - sent);
+                if (more <= 0) return EX_IOERR;
+                sent += static_cast<std::size_t>(more);
+            }
+        }
+        if (ends[0].revents != 0) {
+            const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+            if (count > 0) asio::write(*socket, asio::buffer(buffer.data(), static_cast<std::size_t>(count)), error);
+            else {
+                socket->shutdown(asio::ip::tcp::socket::shutdown_send, error);
+                ends[0].fd = -1;
+            }
+        }
+    }
+    return EX_OSERR;
+}
+
+}  // namespace
+
+int sendmail(int argc, char** argv) {
+    const std::string_view name = argv[0];
+    if (name.ends_with("newaliases")) return EX_OK;  // aliases are in the directory: nothing to rebuild
+    auto options = OptionReader(argc, argv).read();
+    if (!options) return usage_error(options.error().detail);
+    if (name.ends_with("mailq")) options->mode = SendmailOptions::Mode::queue_list;
+    const CommandContext context{.config_file = options->config_file, .json = false};
+    const auto loaded = load_configuration(context);
+    if (!loaded) {
+        fmt::print(stderr, "sendmail: {}\n", loaded.error().detail);
+        return EX_CONFIG;
+    }
+    switch (options->mode) {
+        case SendmailOptions::Mode::smtp: return relay_session(loaded->config);
+        case SendmailOptions::Mode::queue_list: return queue_command(context, {.verb = "list", .ids = {}, .from = {}, .to = {}, .site = {}});
+        case SendmailOptions::Mode::queue_run: {
+            const int code = queue_command(context, {.verb = "retry", .ids = {}, .from = {}, .to = {}, .site = {}, .all = true, .yes = true});
+            return code == exit_unreachable ? EX_TEMPFAIL : EX_OK;
+        }
+        case SendmailOptions::Mode::deliver: break;
+    }
+    return deliver(*options, loaded->config);
+}
+
+}  // namespace thurn::app

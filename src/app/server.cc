@@ -1,0 +1,351 @@
+// The wiring: who is made before whom, who runs on which thread, and in which order it all ends. Nothing here decides about mail.
+#include "app/server.h"
+
+#include "admin/control_server.h"
+#include "admin/queue_commands.h"
+#include "app/assembly.h"
+#include "app/log_sink.h"
+#include "app/privileges.h"
+#include "app/stores.h"
+#include "app/switchable_directory.h"
+#include "app/system.h"
+#include "net/endpoint.h"
+#include "net/listener.h"
+#include "storage/password.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <csignal>
+#include <fmt/format.h>
+#include <future>
+#include <list>
+#include <sys/stat.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+namespace thurn::app {
+
+namespace asio = net::asio;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kBlockingThreads = 16;
+constexpr std::chrono::seconds kStopGrace{30};
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+LogFormat log_format(const config::Config& config) { return config.log_format == "json" ? LogFormat::json : LogFormat::logfmt; }
+
+base::LogLevel log_level(const config::Config& config) {
+    if (config.log_level == "debug") return base::LogLevel::debug;
+    if (config.log_level == "warning") return base::LogLevel::warning;
+    if (config.log_level == "error") return base::LogLevel::error;
+    return base::LogLevel::info;
+}
+
+std::size_t loop_count(const config::Config& config) { return config.threads != 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency()); }
+
+base::Result<smtp::ClientCredentials> read_credentials(const std::string& reference) {
+    auto secret = config::read_secret(reference);
+    if (!secret) return base::pass_on(secret);
+    return smtp::ClientCredentials{std::move(secret->login), std::move(secret->password)};
+}
+
+class Server {
+public:
+    Server(config::Loaded loaded, const ServerOptions& options)
+        : options_(options),
+          config_(std::move(loaded.config)),
+          log_(log_format(config_), log_level(config_), clock_),
+          pool_(kBlockingThreads),
+          service_(nullptr),
+          loops_(loop_count(config_)) {
+        for (const auto& warning : loaded.warnings) log_.warning("configuration", {{"warning", warning}});
+    }
+
+    base::Result<void> start();
+    void wait() { ended_.get_future().wait(); }
+    void tear_down();
+    base::Log& log() { return log_; }
+
+private:
+    base::Result<std::optional<Identity>> choose_identity() const;
+    base::Result<void> prepare_data(const Identity* owner);
+    base::Result<void> prepare_tls();
+    base::Result<void> bind_listeners();
+    base::Result<void> drop_root(const std::optional<Identity>& identity);
+    base::Result<void> open_stores();
+    base::Result<void> make_dispatcher();
+    base::Result<delivery::Carriers> make_carriers(const config::Config& config);
+    void make_service();
+    base::Result<void> open_control();
+    void start_listeners();
+    asio::awaitable<void> async_watch_signals();
+    asio::awaitable<void> async_stop();
+    void reload();
+
+    const ServerOptions options_;
+    config::Config config_;
+    SystemClock clock_;
+    SystemRandom random_;
+    LogSink log_;
+    net::BlockingPool pool_;
+    std::unique_ptr<net::Resolver> resolver_;
+    std::unique_ptr<net::ServerCertificates> certificates_;
+    std::shared_ptr<const net::TlsContext> opportunistic_;  // shared with couriers
+    std::shared_ptr<const net::TlsContext> verifying_;
+    std::unique_ptr<storage::FileJournal> journal_;
+    std::unique_ptr<SwitchableDirectory> directory_;
+    std::unique_ptr<storage::DirectoryPasswordChecker> passwords_;
+    std::optional<base::MessageIdSource> ids_;
+    OpenSpool spool_;
+    std::unique_ptr<inbound::Service> service_;
+    net::Loops loops_;
+    std::unique_ptr<delivery::Dispatcher> dispatcher_;
+    std::unique_ptr<admin::ControlServer> control_;
+    struct Bound {
+        net::Listener listener;
+        inbound::ListenerProfile profile;
+        std::size_t loop;
+    };
+    std::list<Bound> listeners_;  // addresses stay: conversations refer to their profile
+    std::promise<void> ended_;
+};
+
+base::Result<void> Server::start() {
+    raise_descriptor_limit();
+    std::signal(SIGPIPE, SIG_IGN);
+    const auto identity = choose_identity();
+    if (!identity) return std::unexpected(identity.error());
+    const std::function<base::Result<void>()> steps[] = {
+        [&] { return prepare_data(identity->has_value() ? &**identity : nullptr); },
+        [&] { return prepare_tls(); },
+        [&] { return bind_listeners(); },
+        [&] { return drop_root(*identity); },
+        [&] { return open_stores(); },
+        [&] { return make_dispatcher(); },
+        [&] { return open_control(); },
+    };
+    for (const auto& step : steps)
+        if (auto done = step(); !done) return done;
+    make_service();
+    start_listeners();
+    dispatcher_->start();
+    asio::co_spawn(loops_.loop(0), async_watch_signals(), asio::detached);
+    loops_.start();
+    log_.info("started", {{"hostname", config_.hostname}, {"loops", loops_.count()}, {"data_dir", config_.data_dir.string()}});
+    return {};
+}
+
+/// Root serves only to open ports and keys, unless the administrator insists.
+base::Result<std::optional<Identity>> Server::choose_identity() const {
+    if (!is_root()) return std::nullopt;
+    if (!config_.user.empty()) {
+        auto identity = find_user(config_.user);
+        if (!identity) return base::pass_on(identity);
+        return std::optional(*identity);
+    }
+    if (config_.allow_root) return std::nullopt;
+    if (auto identity = find_user("thurn")) return std::optional(*identity);
+    return base::fail(base::ErrorKind::refused,
+                      "will not run as root: make a user for it (adduser --system --group --no-create-home thurn), or name one with user = \"…\"; allow_root = true overrides this");
+}
+
+base::Result<void> Server::prepare_data(const Identity* owner) {
+    for (const auto* name : {"", "spool", "trace", "mail", "tls"}) {
+        const auto folder = *name ? config_.data_dir / name : config_.data_dir;
+        if (auto made = prepare_folder(folder, owner); !made) return made;
+    }
+    return owner ? hand_over_folder(config_.data_dir, *owner) : base::Result<void>{};
+}
+
+base::Result<void> Server::prepare_tls() {
+    auto opportunistic = net::TlsContext::for_client(net::TlsContext::Verify::no, {});
+    if (!opportunistic) return base::pass_on(opportunistic);
+    auto verifying = net::TlsContext::for_client(net::TlsContext::Verify::yes, {});
+    if (!verifying) return base::pass_on(verifying);
+    opportunistic_ = *std::move(opportunistic);
+    verifying_ = *std::move(verifying);
+    if (!any_tls(config_)) return {};
+    const auto files = certificate_files(config_);
+    if (self_signed_wanted(config_)) {
+        if (auto made = net::make_self_signed(files, config_.hostname); !made) return made;
+        log_.warning("self_signed_certificate", {{"file", files.certificate.string()}, {"advice", "mail programs will not trust it; set tls.certificate and tls.private_key"}});
+    }
+    certificates_ = std::make_unique<net::ServerCertificates>(std::vector{files}, log_);
+    return certificates_->load();
+}
+
+/// Each loop has its own listener at each address; the kernel shares connections out.
+base::Result<void> Server::bind_listeners() {
+    const auto sharing = loops_.count() > 1 ? net::ListenerOptions::Sharing::among_loops : net::ListenerOptions::Sharing::none;
+    for (const auto& config : config_.listeners)
+        for (const auto& text : config.bind) {
+            const auto endpoint = net::parse_endpoint(text, 25);
+            if (!endpoint) return std::unexpected(endpoint.error());
+            for (std::size_t loop = 0; loop < loops_.count(); ++loop) {
+                auto listener = net::Listener::bind(loops_.loop(loop), {.endpoint = *endpoint, .sharing = sharing}, log_);
+                if (!listener) return base::pass_on(listener);
+                listeners_.push_back({*std::move(listener), listener_profile(config), loop});
+            }
+            log_.info("listening", {{"address", text}, {"role", config.name()}});
+        }
+    return {};
+}
+
+base::Result<void> Server::drop_root(const std::optional<Identity>& identity) {
+    if (identity) {
+        // What root just made in the data folder is the new user's now.
+        if (auto done = hand_over_folder(config_.data_dir, *identity); !done) return done;
+        if (auto done = become(*identity); !done) return done;
+        log_.info("privileges_dropped", {{"user", identity->name}});
+    } else if (is_root()) {
+        log_.warning("running_as_root", {{"advice", "set user = \"…\""}});
+    }
+    forbid_new_privileges();
+    return {};
+}
+
+base::Result<void> Server::open_stores() {
+    auto journal = open_journal(config_, clock_, log_);
+    if (!journal) return base::pass_on(journal);
+    journal_ = *std::move(journal);
+    auto directory = open_directory(config_);
+    if (!directory) return base::pass_on(directory);
+    directory_ = std::make_unique<SwitchableDirectory>(*std::move(directory));
+    passwords_ = std::make_unique<storage::DirectoryPasswordChecker>(*directory_);
+    auto spool = open_spool(config_, clock_, log_);
+    if (!spool) return base::pass_on(spool);
+    spool_ = *std::move(spool);
+    ids_.emplace(clock_, std::uint16_t{0}, spool_.spool->newest());
+    return {};
+}
+
+base::Result<delivery::Carriers> Server::make_carriers(const config::Config& config) {
+    const delivery::SmtpCourierOptions courier{.hello_name = config.outbound_hello};
+    return delivery::Carriers{
+        .options = dispatcher_options(config),
+        .router = std::make_shared<const route::Router>(config.routes, *directory_),
+        .sites = std::make_shared<delivery::SiteFinder>(*resolver_, random_, site_options(config), read_credentials),
+        .smtp = std::make_shared<const delivery::SmtpCourier>(courier, opportunistic_, verifying_, pool_, log_),
+        .maildir = std::make_shared<const delivery::Maildir>(delivery::MaildirOptions{.path_template = config.maildir_path, .hostname = config.hostname}),
+    };
+}
+
+base::Result<void> Server::make_dispatcher() {
+    auto resolver = net::Resolver::start({.servers = config_.dns_servers, .dnssec = config_.dnssec});
+    if (!resolver) return base::pass_on(resolver);
+    resolver_ = *std::move(resolver);
+    auto carriers = make_carriers(config_);
+    if (!carriers) return base::pass_on(carriers);
+    dispatcher_ = std::make_unique<delivery::Dispatcher>(
+        delivery::DispatcherDependencies{.spool = *spool_.spool, .journal = *journal_, .log = log_, .clock = clock_, .random = random_, .ids = *ids_, .loops = loops_,
+                                         .pool = pool_, .directory = *directory_},
+        config_.scheduler, *std::move(carriers), loops_.loop(0).get_executor());
+    return {};
+}
+
+void Server::make_service() {
+    service_ = std::make_unique<inbound::Service>(
+        inbound::Dependencies{.spool = *spool_.spool, .directory = *directory_, .passwords = *passwords_, .journal = *journal_, .log = log_, .clock = clock_, .ids = *ids_,
+                              .pool = pool_, .resolver = resolver_.get(), .certificates = certificates_.get(),
+                              .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); }},
+        loops_.count(), config_.limits.connections, config_.limits.connections_per_ip);
+    service_->configure(inbound_options(config_));
+}
+
+base::Result<void> Server::open_control() {
+    auto handlers = admin::queue_handlers(*spool_.spool, *dispatcher_, pool_);
+    handlers["trace.flush"] = [this](json::object) -> asio::awaitable<admin::ControlResult> {
+        return pool_.async_run([this]() -> admin::ControlResult {
+            journal_->flush();
+            return json::value(true);
+        });
+    };
+    control_ = std::make_unique<admin::ControlServer>(loops_.loop(0), std::move(handlers), log_);
+    return control_->listen(config_.data_dir / "control.sock");
+}
+
+void Server::start_listeners() {
+    for (auto& bound : listeners_)
+        bound.listener.start([this, &bound](asio::ip::tcp::socket socket) { service_->serve(std::move(socket), bound.profile, bound.loop); });
+}
+
+asio::awaitable<void> Server::async_watch_signals() {
+    asio::signal_set signals(loops_.loop(0), SIGTERM, SIGINT, SIGHUP);
+    while (true) {
+        const auto [error, number] = co_await signals.async_wait(as_result);
+        if (error) co_return;
+        if (number != SIGHUP) break;
+        reload();
+    }
+    co_await async_stop();
+}
+
+/// Accept no more, let messages in transfer end, settle what is being delivered, then let go.
+asio::awaitable<void> Server::async_stop() {
+    log_.info("stopping", {{"conversations", service_->open()}});
+    control_->close();
+    for (auto& bound : listeners_) bound.listener.close();
+    service_->shut_down();
+    asio::steady_timer pause(loops_.loop(0));
+    const auto until = std::chrono::steady_clock::now() + kStopGrace;
+    while (service_->open() > 0 && std::chrono::steady_clock::now() < until) {
+        pause.expires_after(std::chrono::milliseconds(20));
+        co_await pause.async_wait(as_result);
+    }
+    service_->abort();
+    co_await dispatcher_->async_stop(kStopGrace);
+    ended_.set_value();
+}
+
+/// The spool first: its thread calls into the dispatcher and the loops, which therefore must still be there.
+void Server::tear_down() {
+    spool_.spool.reset();
+    loops_.stop();
+    pool_.stop();
+    log_.info("stopped");
+}
+
+/// On loop 0, where the dispatcher lives. A file that is not right as a whole changes nothing.
+void Server::reload() {
+    auto loaded = config::load_config(options_.config_file, options_.surroundings);
+    if (!loaded) {
+        log_.error("reload_failed", {{"reason", loaded.error().detail}});
+        return;
+    }
+    auto directory = open_directory(loaded->config);
+    if (!directory) {
+        log_.error("reload_failed", {{"reason", directory.error().detail}});
+        return;
+    }
+    directory_->switch_to(*std::move(directory));
+    auto carriers = make_carriers(loaded->config);
+    if (!carriers) {
+        log_.error("reload_failed", {{"reason", carriers.error().detail}});
+        return;
+    }
+    dispatcher_->configure(*std::move(carriers));
+    service_->configure(inbound_options(loaded->config));
+    log_.info("reloaded", {{"file", options_.config_file.string()}, {"needs_restart", "listeners, user, threads, data_dir, tls paths, dns, connection limits and log"}});
+}
+
+}  // namespace
+
+base::Result<void> run_server(config::Loaded loaded, const ServerOptions& options) {
+    Server server(std::move(loaded), options);
+    auto started = server.start();
+    if (!started) return started;
+    server.wait();
+    server.tear_down();
+    return {};
+}
+
+}  // namespace thurn::app

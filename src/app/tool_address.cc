@@ -1,0 +1,47 @@
+#include "app/command.h"
+#include "mail/mailbox.h"
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include <fmt/format.h>
+#include <iostream>
+
+namespace thurn::app {
+
+namespace json = boost::json;
+
+namespace {
+
+json::object judge(const json::object& question) {
+    json::object answer;
+    if (const auto* id = question.if_contains("id")) answer["id"] = *id;
+    const auto* utf8 = question.if_contains("smtputf8");
+    const auto charset = utf8 && utf8->is_bool() && utf8->as_bool() ? mail::Charset::utf8 : mail::Charset::ascii;
+    const auto* address = question.if_contains("address");
+    const auto mailbox = address && address->is_string() ? mail::parse_mailbox(std::string_view(address->as_string()), charset)
+                                                         : base::Result<mail::Mailbox>(base::fail(base::ErrorKind::syntax, "no \"address\" in the question"));
+    answer["valid"] = mailbox.has_value();
+    answer["local"] = mailbox ? json::value(mailbox->local) : json::value(nullptr);
+    answer["domain"] = mailbox ? json::value(mailbox->domain.text()) : json::value(nullptr);
+    answer["reason"] = mailbox ? "" : mailbox.error().detail;
+    return answer;
+}
+
+}  // namespace
+
+int tool_address() {
+    std::string line;
+    std::size_t number = 0;
+    while (std::getline(std::cin, line)) {
+        ++number;
+        if (line.empty()) continue;
+        boost::system::error_code error;
+        const auto question = json::parse(line, error);
+        if (error || !question.is_object()) return complain({base::ErrorKind::syntax, fmt::format("line {}: not a JSON object", number)});
+        print_json(judge(question.as_object()));
+    }
+    return exit_ok;
+}
+
+}  // namespace thurn::app
