@@ -1,0 +1,485 @@
+#include "queue/scheduler.h"
+
+#include <deque>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace thurn::queue {
+namespace {
+
+using namespace std::chrono_literals;
+
+const base::Time kStart{std::chrono::sys_days{std::chrono::year{2026} / 11 / 22}};
+
+Job job(std::uint64_t id, std::string sender = "a@x", std::vector<std::uint32_t> recipients = {0}) {
+    return {.id = {id}, .recipients = std::move(recipients), .sender = std::move(sender)};
+}
+
+std::vector<std::uint64_t> ids(const std::vector<Job>& jobs) {
+    std::vector<std::uint64_t> found;
+    for (const Job& each : jobs) found.push_back(each.id.value);
+    return found;
+}
+
+/// Fails the only connection of a site, so that it rests.
+void kill(Scheduler& scheduler, const std::string& site, base::Time now) {
+    const auto batch = scheduler.take(now);
+    ASSERT_TRUE(batch && batch->site == site);
+    scheduler.finished(site, batch->jobs.size());
+    scheduler.released(site, SiteOutcome::unreachable, now);
+}
+
+TEST(Scheduler, GivesAJobWithAllItCarries) {
+    Scheduler scheduler({});
+    scheduler.add("mx:a", job(7, "login", {3, 1, 4}));
+    EXPECT_EQ(scheduler.ready(), 1U);
+    const auto batch = scheduler.take(kStart);
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->site, "mx:a");
+    ASSERT_EQ(batch->jobs.size(), 1U);
+    EXPECT_EQ(batch->jobs[0].id.value, 7U);
+    EXPECT_EQ(batch->jobs[0].sender, "login");
+    EXPECT_EQ(batch->jobs[0].recipients, (std::vector<std::uint32_t>{3, 1, 4}));
+    EXPECT_EQ(scheduler.ready(), 0U);
+    EXPECT_EQ(scheduler.running(), 1U);
+    EXPECT_FALSE(scheduler.take(kStart));
+    scheduler.finished("mx:a", 1);
+    scheduler.released("mx:a", SiteOutcome::worked, kStart);
+    EXPECT_EQ(scheduler.running(), 0U);
+}
+
+TEST(Scheduler, SpreadsFewJobsOverFreeConnections) {
+    Scheduler scheduler({});
+    for (std::uint64_t id = 0; id < 10; ++id) scheduler.add("mx:a", job(id));
+    for (int connection = 0; connection < 5; ++connection) {
+        const auto batch = scheduler.take(kStart);
+        ASSERT_TRUE(batch);
+        EXPECT_EQ(batch->jobs.size(), 2U);
+    }
+    EXPECT_FALSE(scheduler.take(kStart));
+}
+
+TEST(Scheduler, BatchHasItsLimit) {
+    Scheduler scheduler({});
+    for (std::uint64_t id = 0; id < 1000; ++id) scheduler.add("mx:a", job(id));
+    EXPECT_EQ(scheduler.take(kStart)->jobs.size(), 20U);
+    EXPECT_EQ(scheduler.take_more("mx:a", kStart)->jobs.size(), 20U);
+}
+
+TEST(Scheduler, BulkSenderDoesNotHoldUpAPasswordReset) {
+    Scheduler scheduler({.connections_per_site = 1});
+    for (std::uint64_t id = 0; id < 5000; ++id) scheduler.add("mx:a", job(id, "bulk"));
+    static_cast<void>(scheduler.take(kStart));
+    scheduler.add("mx:a", job(9999, "reset"));
+    const auto batch = scheduler.take_more("mx:a", kStart);
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(ids(batch->jobs)[1], 9999U);
+}
+
+TEST(Scheduler, SendersWithABacklogAdvanceInStep) {
+    Scheduler scheduler({.connections_per_site = 1, .jobs_per_batch = 7});
+    std::map<std::string, int> served;
+    for (std::uint64_t id = 0; id < 900; ++id) scheduler.add("mx:a", job(id, "sender" + std::to_string(id % 9 < 7 ? 0 : id % 9)));
+    for (auto batch = scheduler.take(kStart); batch; batch = scheduler.take_more("mx:a", kStart)) {
+        for (const Job& each : batch->jobs) ++served[each.sender];
+        scheduler.finished("mx:a", batch->jobs.size());
+        if (served["sender7"] < 100) {
+            EXPECT_LE(std::abs(served["sender0"] - served["sender7"]), 1);
+            EXPECT_LE(std::abs(served["sender8"] - served["sender7"]), 1);
+        }
+    }
+    EXPECT_EQ(served["sender0"], 700);
+}
+
+TEST(Scheduler, SitesTakeTurns) {
+    Scheduler scheduler({});
+    for (std::uint64_t id = 0; id < 300; ++id) scheduler.add("mx:" + std::to_string(id % 3), job(id));
+    std::vector<std::string> order;
+    for (int round = 0; round < 6; ++round) order.push_back(scheduler.take(kStart)->site);
+    EXPECT_EQ(order, (std::vector<std::string>{"mx:0", "mx:1", "mx:2", "mx:0", "mx:1", "mx:2"}));
+}
+
+TEST(Scheduler, ConnectionsInAllAreLimitedButLocalMailGoesOn) {
+    Scheduler scheduler({.total_connections = 3});
+    for (std::uint64_t id = 0; id < 8; ++id) scheduler.add("mx:" + std::to_string(id), job(id));
+    for (int round = 0; round < 3; ++round) ASSERT_TRUE(scheduler.take(kStart));
+    EXPECT_FALSE(scheduler.take(kStart));
+    EXPECT_EQ(scheduler.why({7}, kStart)->reason, "waiting for a connection (3 of 3 in use)");
+    scheduler.add("local", job(100));
+    EXPECT_EQ(scheduler.take(kStart)->site, "local");
+    scheduler.finished("mx:0", 1);
+    scheduler.released("mx:0", SiteOutcome::worked, kStart);
+    EXPECT_EQ(scheduler.take(kStart)->site, "mx:3");
+}
+
+TEST(Scheduler, LocalSitesHaveAFixedNumberOfSlotsAndNeverRest) {
+    Scheduler scheduler({.local_concurrency = 2});
+    for (std::uint64_t id = 0; id < 100; ++id) scheduler.add("local:example.com", job(id));
+    ASSERT_TRUE(scheduler.take(kStart));
+    ASSERT_TRUE(scheduler.take(kStart));
+    EXPECT_FALSE(scheduler.take(kStart));
+    for (int round = 0; round < 2; ++round) scheduler.released("local:example.com", SiteOutcome::unreachable, kStart);
+    EXPECT_TRUE(scheduler.take(kStart));
+    EXPECT_FALSE(scheduler.take_stale(kStart));
+}
+
+TEST(Scheduler, DeadSiteHandsItsJobsBack) {
+    Scheduler scheduler({.first_connections = 1, .jobs_per_hand_back = 60});
+    for (std::uint64_t id = 0; id < 100; ++id) scheduler.add("mx:a", job(id));
+    kill(scheduler, "mx:a", kStart);
+    EXPECT_FALSE(scheduler.take(kStart + 29s));
+    EXPECT_EQ(scheduler.next_wake(kStart), kStart + 30s);
+    const auto wait = scheduler.why({99}, kStart);
+    ASSERT_TRUE(wait);
+    EXPECT_EQ(wait->reason, "site mx:a could not be reached and rests");
+    EXPECT_EQ(wait->until, kStart + 30s);
+    const auto first = scheduler.take_stale(kStart);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->site, "mx:a");
+    EXPECT_EQ(first->until, kStart + 30s);
+    EXPECT_EQ(first->jobs.size(), 60U);
+    EXPECT_EQ(scheduler.take_stale(kStart)->jobs.size(), 20U);
+    EXPECT_FALSE(scheduler.take_stale(kStart));
+    EXPECT_FALSE(scheduler.next_wake(kStart));
+    EXPECT_EQ(scheduler.ready() + scheduler.running(), 0U);
+}
+
+TEST(Scheduler, OneProbeWithOneJobGoesBehindARest) {
+    Scheduler scheduler({.first_connections = 1});
+    scheduler.add("mx:a", job(0));
+    kill(scheduler, "mx:a", kStart);
+    for (std::uint64_t id = 1; id < 50; ++id) scheduler.add("mx:a", job(id));
+    EXPECT_FALSE(scheduler.take(kStart + 1s));
+    const auto probe = scheduler.take(kStart + 30s);
+    ASSERT_TRUE(probe);
+    EXPECT_EQ(probe->jobs.size(), 1U);
+    EXPECT_FALSE(scheduler.take(kStart + 30s));
+    EXPECT_FALSE(scheduler.take_stale(kStart + 30s)) << "they wait for the probe";
+    EXPECT_EQ(scheduler.why({40}, kStart)->reason, "site mx:a could not be reached; waiting for a probe of it");
+    scheduler.finished("mx:a", 1);
+    scheduler.released("mx:a", SiteOutcome::unreachable, kStart + 31s);
+    EXPECT_EQ(scheduler.next_wake(kStart + 31s), kStart + 91s);
+}
+
+TEST(Scheduler, ProbeThatComesBackForMoreRestoresTheSite) {
+    Scheduler scheduler({});
+    scheduler.add("mx:a", job(0));
+    kill(scheduler, "mx:a", kStart);
+    for (std::uint64_t id = 1; id < 200; ++id) scheduler.add("mx:a", job(id));
+    ASSERT_TRUE(scheduler.take(kStart + 30s));
+    EXPECT_EQ(scheduler.take_more("mx:a", kStart + 31s)->jobs.size(), 20U);
+    for (int connection = 1; connection < 5; ++connection) EXPECT_TRUE(scheduler.take(kStart + 31s));
+    EXPECT_FALSE(scheduler.take(kStart + 31s));
+}
+
+TEST(Scheduler, OperatorWakesASite) {
+    Scheduler scheduler({});
+    scheduler.add("mx:a", job(0));
+    kill(scheduler, "mx:a", kStart);
+    scheduler.add("mx:a", job(1));
+    EXPECT_FALSE(scheduler.take(kStart));
+    scheduler.wake("mx:a");
+    scheduler.wake("mx:unknown");
+    EXPECT_TRUE(scheduler.take(kStart));
+}
+
+TEST(Scheduler, RestEndsWhenTheClockIsSetBack) {
+    Scheduler scheduler({});
+    scheduler.add("mx:a", job(0));
+    kill(scheduler, "mx:a", kStart);
+    scheduler.add("mx:a", job(1));
+    EXPECT_TRUE(scheduler.take(kStart - std::chrono::hours(24 * 365)));
+}
+
+TEST(Scheduler, RemoveDropsOnlyTheJobsOfThatMessage) {
+    Scheduler scheduler({});
+    for (std::uint64_t id = 0; id < 10; ++id) {
+        scheduler.add("mx:a", job(id, "one", {0}));
+        scheduler.add("mx:b", job(id, "two", {1, 2}));
+    }
+    scheduler.remove({4});
+    scheduler.remove({4});
+    scheduler.remove({77});
+    EXPECT_EQ(scheduler.ready(), 18U);
+    EXPECT_FALSE(scheduler.why({4}, kStart));
+    EXPECT_TRUE(scheduler.why({5}, kStart));
+    while (const auto batch = scheduler.take(kStart)) {
+        for (const Job& each : batch->jobs) EXPECT_NE(each.id.value, 4U);
+    }
+}
+
+TEST(Scheduler, TellsWhyEachRecipientWaits) {
+    Scheduler scheduler({.connections_per_site = 1});
+    scheduler.add("mx:a", job(1, "x", {0}));
+    static_cast<void>(scheduler.take(kStart));
+    EXPECT_FALSE(scheduler.why({1}, kStart)) << "it is under way";
+    scheduler.add("mx:a", job(2, "x", {0}));
+    scheduler.add("mx:b", job(2, "x", {1, 5}));
+    EXPECT_EQ(scheduler.why({2}, 0, kStart)->reason, "waiting for a slot at site mx:a (1 of 1 in use)");
+    EXPECT_EQ(scheduler.why({2}, 5, kStart)->reason, "about to start at site mx:b");
+    EXPECT_FALSE(scheduler.why({2}, 6, kStart));
+}
+
+TEST(Scheduler, ListsSitesWithSomethingToTell) {
+    Scheduler scheduler({});
+    for (std::uint64_t id = 0; id < 3; ++id) scheduler.add("mx:b", job(id));
+    static_cast<void>(scheduler.take(kStart));
+    scheduler.add("mx:a", job(9));
+    const auto sites = scheduler.sites(kStart);
+    ASSERT_EQ(sites.size(), 2U);
+    EXPECT_EQ(sites[0].site, "mx:a");
+    EXPECT_EQ(sites[1].ready, 2U);
+    EXPECT_EQ(sites[1].running, 1U);
+    EXPECT_EQ(sites[1].in_use, 1U);
+    EXPECT_EQ(sites[1].allowed, 5U);
+    scheduler.remove({9});
+    EXPECT_EQ(scheduler.sites(kStart).size(), 1U);
+}
+
+TEST(Scheduler, ForgetsTheOldestIdleSitesOnly) {
+    Scheduler scheduler({.remembered_sites = 2});
+    for (const char* site : {"mx:a", "mx:b", "mx:c"}) {
+        scheduler.add(site, job(1));
+        kill(scheduler, site, kStart);
+    }
+    EXPECT_EQ(scheduler.sites(kStart).size(), 2U);
+    scheduler.add("mx:a", job(2));
+    scheduler.add("mx:c", job(3));
+    EXPECT_EQ(scheduler.take(kStart)->site, "mx:a") << "its rest is forgotten";
+    EXPECT_FALSE(scheduler.take(kStart));
+}
+
+TEST(Scheduler, SurvivesCallsThatMakeNoSense) {
+    Scheduler scheduler({.remembered_sites = 0});
+    scheduler.finished("mx:a", 3);
+    scheduler.released("mx:a", SiteOutcome::worked, kStart);
+    EXPECT_FALSE(scheduler.take_more("mx:a", kStart));
+    scheduler.add("mx:a", job(1));
+    EXPECT_FALSE(scheduler.take_more("mx:a", kStart)) << "no connection is open";
+    static_cast<void>(scheduler.take(kStart));
+    scheduler.finished("mx:a", 3);
+    scheduler.released("mx:a", SiteOutcome::worked, kStart);
+    scheduler.released("mx:a", SiteOutcome::worked, kStart);
+    EXPECT_EQ(scheduler.running(), 0U);
+}
+
+// These would take hours if any step went through the jobs, the senders or the sites.
+TEST(SchedulerDepth, MillionJobsOfManySendersOnOneSite) {
+    Scheduler scheduler({});
+    constexpr std::uint64_t kJobs = 1'000'000;
+    std::vector<std::string> senders(50'000);
+    for (std::size_t n = 0; n < senders.size(); ++n) senders[n] = "sender" + std::to_string(n);
+    for (std::uint64_t id = 0; id < kJobs; ++id) scheduler.add("mx:a", job(id, senders[id % senders.size()]));
+    for (std::uint64_t id = 0; id < kJobs; id += 10) scheduler.remove({id});
+    std::size_t got = 0;
+    for (auto batch = scheduler.take(kStart); batch; batch = scheduler.take_more("mx:a", kStart)) got += batch->jobs.size();
+    EXPECT_EQ(got, kJobs * 9 / 10);
+}
+
+TEST(SchedulerDepth, HundredThousandDeadSites) {
+    constexpr std::uint64_t kSites = 100'000;
+    Scheduler scheduler({.total_connections = 10, .remembered_sites = kSites});
+    for (std::uint64_t id = 0; id < 2 * kSites; ++id) scheduler.add("mx:" + std::to_string(id % kSites), job(id));
+    base::Time now = kStart;
+    std::size_t tried = 0, stale = 0;
+    while (const auto batch = scheduler.take(now)) {
+        tried += batch->jobs.size();
+        scheduler.finished(batch->site, batch->jobs.size());
+        scheduler.released(batch->site, SiteOutcome::unreachable, now);
+        while (const auto back = scheduler.take_stale(now)) stale += back->jobs.size();
+    }
+    EXPECT_EQ(tried, kSites);
+    EXPECT_EQ(stale, kSites);
+}
+
+/// Plays dispatcher and couriers with random luck, and keeps its own books.
+class RandomDriver {
+public:
+    RandomDriver(std::uint64_t seed, SchedulerOptions options) : options_(options), scheduler_(options), random_(seed) {}
+
+    void play(int steps) {
+        for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
+            act();
+            check_counts();
+            now_ += std::chrono::milliseconds(pick(3000));
+        }
+    }
+    /// Lets everything work until nothing is left.
+    void drain() {
+        for (int round = 0; round < 100'000 && !known_.empty() && !testing::Test::HasFailure(); ++round) {
+            drain_round();
+            check_counts();
+        }
+        EXPECT_TRUE(known_.empty()) << known_.size() << " jobs were lost";
+        EXPECT_EQ(scheduler_.ready(), 0U);
+        EXPECT_EQ(scheduler_.running(), 0U);
+    }
+
+private:
+    struct Connection {
+        std::string site;
+        std::size_t jobs;
+    };
+    enum class Place { waiting, running };
+    struct Known {
+        std::string site, sender;
+        Place place;
+    };
+
+    std::size_t pick(std::size_t bound) { return random_() % bound; }
+
+    void act() {
+        switch (pick(10)) {
+            case 0:
+            case 1:
+            case 2:
+                return add();
+            case 3:
+            case 4:
+            case 5:
+                return start();
+            case 6:
+                return more();
+            case 7:
+            case 8:
+                return end(pick(3) == 0 ? SiteOutcome::unreachable : SiteOutcome::worked);
+            default:
+                return pick(4) == 0 ? operate() : hand_back();
+        }
+    }
+    void add() {
+        const std::uint64_t id = next_id_++;
+        const std::string site = pick(5) == 0 ? "local" : "mx:" + std::to_string(pick(4));
+        const std::string sender = "s" + std::to_string(pick(3));
+        known_[id] = {site, sender, Place::waiting};
+        scheduler_.add(site, job(id, sender));
+    }
+    void got(const std::vector<Job>& jobs, const std::string& site, Place place) {
+        ASSERT_FALSE(jobs.empty());
+        for (const Job& each : jobs) {
+            const auto found = known_.find(each.id.value);
+            ASSERT_NE(found, known_.end()) << "given twice, or removed";
+            ASSERT_EQ(found->second.place, Place::waiting) << "given twice";
+            ASSERT_EQ(found->second.site, site);
+            ASSERT_EQ(found->second.sender, each.sender);
+            found->second.place = place;
+        }
+    }
+    void start() {
+        const auto batch = scheduler_.take(now_);
+        if (!batch) return check_that_waiting_has_a_reason();
+        got(batch->jobs, batch->site, Place::running);
+        ASSERT_LE(batch->jobs.size(), options_.jobs_per_batch);
+        running_jobs_[connections_.size()] = batch->jobs;
+        connections_.push_back({batch->site, batch->jobs.size()});
+        for (const SiteView& view : scheduler_.sites(now_)) {
+            if (view.site == batch->site) {
+                ASSERT_LE(view.in_use, view.allowed);
+            }
+        }
+        std::size_t remote = 0;
+        for (const Connection& each : connections_) remote += each.site != "local";
+        ASSERT_LE(remote, options_.total_connections);
+    }
+    void more() {
+        if (connections_.empty()) return;
+        const std::size_t index = pick(connections_.size());
+        settle(index);
+        const auto batch = scheduler_.take_more(connections_[index].site, now_);
+        if (!batch) return;
+        got(batch->jobs, connections_[index].site, Place::running);
+        running_jobs_[index] = batch->jobs;
+    }
+    void settle(std::size_t index) {
+        auto& jobs = running_jobs_[index];
+        for (const Job& each : jobs) known_.erase(each.id.value);
+        scheduler_.finished(connections_[index].site, jobs.size());
+        jobs.clear();
+    }
+    void end(SiteOutcome outcome) {
+        if (connections_.empty()) return;
+        const std::size_t index = pick(connections_.size());
+        settle(index);
+        scheduler_.released(connections_[index].site, outcome, now_);
+        connections_[index] = connections_.back();
+        running_jobs_[index] = running_jobs_[connections_.size() - 1];
+        running_jobs_.erase(connections_.size() - 1);
+        connections_.pop_back();
+    }
+    void hand_back() {
+        const auto stale = scheduler_.take_stale(now_);
+        if (!stale) return;
+        ASSERT_GT(stale->until, now_);
+        got(stale->jobs, stale->site, Place::running);
+        for (const Job& each : stale->jobs) known_.erase(each.id.value);
+    }
+    void operate() {
+        if (pick(2) == 0) return scheduler_.wake("mx:" + std::to_string(pick(4)));
+        if (known_.empty()) return;
+        auto victim = known_.begin();
+        std::advance(victim, static_cast<std::ptrdiff_t>(pick(known_.size())));
+        scheduler_.remove({victim->first});
+        if (victim->second.place == Place::waiting) known_.erase(victim);
+    }
+    /// Nothing can start: then each job that waits says why, and next_wake() comes no later than the first rest ends.
+    void check_that_waiting_has_a_reason() {
+        std::optional<base::Time> first;
+        for (const auto& [id, entry] : known_) {
+            const auto wait = scheduler_.why({id}, now_);
+            ASSERT_EQ(wait.has_value(), entry.place == Place::waiting);
+            if (!wait) continue;
+            ASSERT_FALSE(wait->reason.starts_with("about")) << "it should have started";
+            if (wait->until) first = std::min(first.value_or(*wait->until), *wait->until);
+        }
+        ASSERT_EQ(scheduler_.next_wake(now_), first);
+        if (first) {
+            ASSERT_GT(*first, now_);
+        }
+    }
+    void check_counts() {
+        std::size_t waiting = 0;
+        for (const auto& [id, entry] : known_) waiting += entry.place == Place::waiting;
+        ASSERT_EQ(scheduler_.ready(), waiting);
+        ASSERT_EQ(scheduler_.running(), known_.size() - waiting);
+    }
+    void drain_round() {
+        const std::size_t before = connections_.size();
+        start();
+        if (connections_.size() > before) return;
+        if (!connections_.empty()) return end(SiteOutcome::worked);
+        const auto wake = scheduler_.next_wake(now_);
+        ASSERT_TRUE(wake) << "jobs wait, nothing runs, and nobody will wake them";
+        now_ = *wake;
+    }
+
+    SchedulerOptions options_;
+    Scheduler scheduler_;
+    std::mt19937_64 random_;
+    base::Time now_ = kStart;
+    std::uint64_t next_id_ = 1;
+    std::map<std::uint64_t, Known> known_;
+    std::vector<Connection> connections_;
+    std::map<std::size_t, std::vector<Job>> running_jobs_;
+};
+
+TEST(SchedulerProperties, NoJobIsLostOrGivenTwiceAndNoLimitIsPassed) {
+    for (std::uint64_t seed = 1; seed <= 150 && !HasFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        RandomDriver driver(seed, {.connections_per_site = 1 + seed % 6,
+                                   .first_connections = 1 + seed % 3,
+                                   .local_concurrency = 2,
+                                   .jobs_per_batch = 1 + seed % 5,
+                                   .total_connections = 4 + seed % 7,
+                                   .jobs_per_hand_back = 3,
+                                   .remembered_sites = seed % 4});
+        driver.play(400);
+        driver.drain();
+    }
+}
+
+}  // namespace
+}  // namespace thurn::queue
