@@ -2,8 +2,9 @@
 
 #include "base/octets.h"
 #include "mail/mailbox.h"
+#include "smtp/body_type.h"
+#include "smtp/extensions.h"
 #include "smtp/reply.h"
-#include "smtp/server_session.h"
 
 #include <chrono>
 #include <memory>
@@ -14,17 +15,6 @@
 #include <vector>
 
 namespace thurn::smtp {
-
-/// What the server listed after EHLO.
-struct Extensions {
-    bool extended = false;  // it answered EHLO at all
-    bool pipelining = false;
-    bool eight_bit_mime = false;
-    bool enhanced_status = false;
-    bool starttls = false;
-    std::optional<base::Octets> size;  // 0: offered without a limit
-    std::vector<std::string> auth;     // mechanisms, upper case
-};
 
 /// One envelope to hand over.
 struct Transaction {
@@ -66,10 +56,11 @@ struct ClientCredentials {
 struct ClientOptions {
     std::string hello_name;
     StartTls starttls = StartTls::may;
-    bool tls_active = false;                       // implicit TLS
-    std::optional<ClientCredentials> credentials;  // AUTH PLAIN or LOGIN, only under TLS; `refused` when not offered
-    std::chrono::seconds greeting_timeout{300};    // RFC 5321 §4.5.3.2 and below
+    bool tls_active = false;                                      // implicit TLS
+    std::optional<ClientCredentials> credentials = std::nullopt;  // AUTH PLAIN or LOGIN, only under TLS; `refused` when not offered
+    std::chrono::seconds greeting_timeout{300};                   // RFC 5321 §4.5.3.2 and below
     std::chrono::seconds command_timeout{300};
+    std::chrono::seconds data_timeout{120};  // for the 354
     std::chrono::seconds content_timeout{180};
     std::chrono::seconds ending_timeout{600};
 };
@@ -78,8 +69,14 @@ struct ClientOptions {
 ///
 /// Loop     next_event() until empty → take_output() → send → read → receive().
 /// Pipeline With PIPELINING, MAIL, all RCPT and DATA leave in one piece. Without recipients accepted, a 354 is answered by an empty
-/// content. Content  Dot-stuffed here; ends with CRLF. Every bare CR or LF becomes CRLF: nothing we send can be taken for an early end.
+///          content (RFC 2920 §3.1).
+/// Content  Dot-stuffed here; ends with CRLF. Every bare CR or LF becomes CRLF: nothing we send can be taken for an early end. The driver
+/// may
+///          take_output() as often as it likes between two pieces. BODY= is said only where it is offered; what to do with 8-bit content
+///          elsewhere is the driver's decision. What is larger than the server's SIZE is answered 552 5.3.4 here and not tried.
 /// Reuse    After TransactionEnded, begin() again (a RSET is said when the last transaction ended badly), or quit().
+/// Ends     A 421 within a transaction ends it with what is known, TransactionEnded, and then the session, ClientFailed. Replies that came
+///          before peer_closed() or timed_out() are still read. After ClientFailed the session is closed and yields nothing more.
 /// Threads  One at a time.
 class ClientSession {
 public:
