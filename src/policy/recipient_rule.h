@@ -13,11 +13,11 @@ namespace thurn::policy {
 /// What was decided, by which rule, and why: for the reply, the log and the trace.
 struct Decision {
     enum class Kind { accept, defer, reject } kind = Kind::accept;
-    std::string rule;            // `relay.networks`, `local-recipient`, `sender-ownership`, …
-    std::string reason;          // for the trace
-    std::uint16_t code = 250;    // for a refusal: 4yz or 5yz
+    std::string rule;          // `relay.networks`, `local-recipient`, `sender-ownership`, …
+    std::string reason;        // for the trace
+    std::uint16_t code = 250;  // for a refusal: 4yz or 5yz
     mail::EnhancedStatus status;
-    std::string text;            // of the reply
+    std::string text;  // of the reply
 };
 
 enum class Role { mx, submission };
@@ -26,17 +26,20 @@ enum class Role { mx, submission };
 class Network {
 public:
     [[nodiscard]] bool contains(std::string_view address) const;
-    [[nodiscard]] bool is_everyone() const;   // so wide that it would relay for the internet: /0, or together with others
+    [[nodiscard]] bool is_everyone() const;  // so wide that it would relay for the internet: /0, or together with others
     [[nodiscard]] const std::string& text() const { return text_; }
 
 private:
     friend base::Result<Network> parse_network(std::string_view text);
+    friend bool covers_everyone(const std::vector<Network>& networks);
     std::string text_;
     std::string prefix_;  // 16 octets, IPv4 mapped
     unsigned bits_ = 0;
 };
+/// Without `/`, one address.
+/// Errors   `syntax`; `invalid`: bits are set behind the prefix, and which network was perhaps meant.
 [[nodiscard]] base::Result<Network> parse_network(std::string_view text);
-/// Whether these networks together hold all of IPv4 or all of IPv6 (0.0.0.0/1 with 128.0.0.0/1 does).
+/// Whether these networks together hold all public addresses of IPv4 or of IPv6 (0.0.0.0/1 with 128.0.0.0/1 does, and 2000::/3).
 [[nodiscard]] bool covers_everyone(const std::vector<Network>& networks);
 
 /// What is known when a sender or recipient is given.
@@ -46,11 +49,13 @@ struct Facts {
     std::string login;  // empty without AUTH
 };
 
-/// MAIL: a login may use its own addresses only, unless `any_sender` (553 5.7.1). `owns` is what the directory said; not asked without a login.
+/// MAIL: a login may use its own addresses only, unless `any_sender` (553 5.7.1). `owns` is what the directory said; not asked without a
+/// login.
 [[nodiscard]] Decision decide_sender(const Facts& facts, const mail::ReversePath& sender, bool owns, bool any_sender);
 
 /// RCPT: the relay rule of DESIGN §7, not configurable away, and recipients nobody has (550 5.1.1).
 /// `relayed`: the domain is one of relay.domains.
-[[nodiscard]] Decision decide_recipient(const Facts& facts, const directory::Resolution& resolution, bool relayed, const std::vector<Network>& relay_networks);
+[[nodiscard]] Decision decide_recipient(const Facts& facts, const directory::Resolution& resolution, bool relayed,
+                                        const std::vector<Network>& relay_networks);
 
 }  // namespace thurn::policy

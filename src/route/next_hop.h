@@ -21,7 +21,7 @@ struct ByMx { std::string domain; TlsDemand tls = TlsDemand::may; };
 /// To one configured host (smarthost). Its addresses are looked up, its MX is not.
 struct ToHost { std::string host; std::uint16_t port = 25; bool implicit_tls = false; TlsDemand tls = TlsDemand::may; std::string credentials_reference; };
 /// Nowhere. `permanent` bounces; otherwise it is tried again later.
-struct Unroutable { bool permanent; std::string status; };  // `5.1.1 no such mailbox`
+struct Unroutable { bool permanent; std::string status; };  // as an outcome has it: `550 5.1.1 no such mailbox here`
 /// Thrown away, by explicit configuration only.
 struct Discarded {};
 

@@ -85,7 +85,7 @@ struct SqliteDirectory::State {
 
     Result<Resolution> look_up(Store& held, const Mailbox& mailbox) const {
         if (auto known = recall(held, mailbox)) return *std::move(known);
-        auto meaning = directory::resolve(held.entries, options.resolve, mailbox);
+        auto meaning = held.entries.in_one_snapshot([&] { return directory::resolve(held.entries, options.resolve, mailbox); });
         if (!meaning || options.cached_addresses == 0) return meaning;
         if (held.meanings.size() >= options.cached_addresses) held.meanings.clear();
         held.meanings.emplace(key_of(mailbox), *meaning);
@@ -163,10 +163,12 @@ Result<bool> SqliteDirectory::owns(std::string_view login, const Mailbox& sender
     if (!address) return false;
     const Mailbox account = directory::fold_mailbox(*address);
     return state_->reading.with([&](auto& held) -> Result<bool> {
-        auto found = held.entries.find_account(account);
-        if (!found) return pass_on(found);
-        if (!*found || !(*found)->enabled) return false;
-        return directory::owns_address(held.entries, state_->options.resolve, account, sender);
+        return held.entries.in_one_snapshot([&]() -> Result<bool> {
+            auto found = held.entries.find_account(account);
+            if (!found) return pass_on(found);
+            if (!*found || !(*found)->enabled) return false;
+            return directory::owns_address(held.entries, state_->options.resolve, account, sender);
+        });
     });
 }
 

@@ -24,7 +24,7 @@ struct SqliteDirectoryOptions {
 /// Shape    A resource. Two connections, one of them for changes; what addresses mean is remembered until anything in the database changes,
 /// by us or by another
 ///          process (`thurn account` while the server runs shows at once). The file is made 0600.
-/// Cost     An address seen before: a few µs; a new one: some 15 µs. Changes sync the disk and hash passwords: blocking pool only.
+/// Cost     An address seen before: a few µs; a new one: some 20 µs. Changes sync the disk and hash passwords: blocking pool only.
 /// Limits   Passwords have 1..511 octets, as crypt(3) has it, and no NUL. Local parts of accounts have no '/', and are not `.` or `..`.
 /// Errors   `corrupt`, `disk`, `full`; `refused`: locked by another for longer than `busy_timeout`. A file that is replaced (not changed)
 ///          while it is open is noticed at the next start only.

@@ -124,6 +124,8 @@ Result<void> SqliteEntries::prepare() {
         {&has_account_, "SELECT 1 FROM account WHERE domain = ? AND local = ?"},
         {&find_account_, "SELECT password_hash, enabled FROM account WHERE domain = ? AND local = ?"},
         {&version_, "PRAGMA data_version"},
+        {&begin_snapshot_, "BEGIN"},
+        {&end_snapshot_, "COMMIT"},
     };
     for (const auto& [statement, sql] : wanted) {
         auto prepared = database_.prepare(sql);

@@ -36,6 +36,16 @@ public:
     /// Accounts and aliases in it.
     [[nodiscard]] base::Result<std::int64_t> count_addresses(const mail::Domain& domain);
 
+    /// Does `work`, which returns a Result, on one state of the database; and locks it once, not for each statement.
+    template <class Work>
+    [[nodiscard]] auto in_one_snapshot(Work&& work) -> decltype(work()) {
+        if (auto begun = begin_snapshot_.start().finish(); !begun) return base::pass_on(begun);
+        auto result = work();
+        // Nothing was changed, so there is nothing to lose: where it cannot end now, the next begin fails and says so.
+        static_cast<void>(end_snapshot_.start().finish());
+        return result;
+    }
+
     [[nodiscard]] base::Result<Transaction> begin() { return Transaction::begin(database_); }
     // Changes. Those that find nothing to change return false.
     [[nodiscard]] base::Result<void> insert_domain(const mail::Domain& domain);
@@ -59,7 +69,7 @@ private:
 
     Database database_;
     // The statements RCPT and AUTH need; the rare ones are prepared as they are used.
-    Statement find_domain_, find_targets_, has_account_, find_account_, version_;
+    Statement find_domain_, find_targets_, has_account_, find_account_, version_, begin_snapshot_, end_snapshot_;
 };
 
 }  // namespace thurn::storage

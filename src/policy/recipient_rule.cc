@@ -1,0 +1,76 @@
+#include "policy/recipient_rule.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace thurn::policy {
+namespace {
+
+using Kind = Decision::Kind;
+
+Decision accept(std::string rule, std::string reason) {
+    return {.kind = Kind::accept, .rule = std::move(rule), .reason = std::move(reason), .code = 250, .status = {2, 1, 5}, .text = "OK"};
+}
+
+Decision authentication_required() {
+    return {.kind = Kind::reject,
+            .rule = "authentication-required",
+            .reason = "a submission port serves logins only",
+            .code = 530,  // RFC 4954 §6
+            .status = {5, 7, 0},
+            .text = "authentication required"};
+}
+
+Decision unknown_recipient() {
+    return {.kind = Kind::reject,
+            .rule = "local-recipient",
+            .reason = "the domain is ours, the address is nobody's",
+            .code = 550,
+            .status = {5, 1, 1},
+            .text = "no such mailbox here"};
+}
+
+Decision relaying_denied(const Facts& facts) {
+    return {.kind = Kind::reject,
+            .rule = "relay",
+            .reason = "the domain is not ours, and " + facts.client_address + " is neither logged in nor in relay.networks",
+            .code = 550,
+            .status = {5, 7, 1},
+            .text = "relaying denied"};
+}
+
+const Network* find_network(const std::vector<Network>& networks, std::string_view address) {
+    const auto found = std::ranges::find_if(networks, [&](const Network& network) { return network.contains(address); });
+    return found == networks.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Decision decide_sender(const Facts& facts, const mail::ReversePath& sender, bool owns, bool any_sender) {
+    if (facts.login.empty())
+        return facts.role == Role::submission ? authentication_required() : accept("sender", "senders from outside are not ours to own");
+    // Notifications and replies made by a mail program have the null path (RFC 8098 §3); it claims nobody's name.
+    if (sender.is_null()) return accept("sender-ownership", "the null path is everybody's");
+    if (owns) return accept("sender-ownership", facts.login + " owns it");
+    if (any_sender) return accept("submission.any_sender", "logins may use any sender");
+    return {.kind = Kind::reject,
+            .rule = "sender-ownership",
+            .reason = facts.login + " does not own it",
+            .code = 553,
+            .status = {5, 7, 1},
+            .text = "this sender address belongs to another login"};
+}
+
+Decision decide_recipient(const Facts& facts, const directory::Resolution& resolution, bool relayed,
+                          const std::vector<Network>& relay_networks) {
+    if (facts.role == Role::submission && facts.login.empty()) return authentication_required();
+    if (std::holds_alternative<directory::UnknownUser>(resolution)) return unknown_recipient();
+    if (!std::holds_alternative<directory::NotLocal>(resolution)) return accept("local-recipient", "the address is ours");
+    if (!facts.login.empty()) return accept("authenticated", "logged in as " + facts.login);
+    if (relayed) return accept("relay.domains", "we relay for this domain");
+    if (const Network* network = find_network(relay_networks, facts.client_address))
+        return accept("relay.networks", facts.client_address + " is in " + network->text());
+    return relaying_denied(facts);
+}
+
+}  // namespace thurn::policy

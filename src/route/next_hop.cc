@@ -1,0 +1,152 @@
+#include "base/ascii.h"
+#include "mail/status.h"
+#include "route/address.h"
+#include "route/router.h"
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace thurn::route {
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+using base::pass_on;
+using base::Result;
+
+constexpr std::uint16_t kSmtpPort = 25;
+constexpr std::uint16_t kSubmissionsPort = 465;  // RFC 8314 §7.3
+constexpr std::size_t kMaxErrorText = 400;       // with code and status still one reply line (RFC 5321 §4.5.3.1.5)
+
+struct Place {
+    std::string host;
+    std::optional<std::uint16_t> port;
+};
+
+Result<std::uint16_t> parse_port(std::string_view text) {
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    if (error != std::errc{} || end != text.data() + text.size() || port == 0)
+        return fail(ErrorKind::syntax, "the port must be 1 to 65535");
+    return port;
+}
+
+/// A host name in its normal form, or an address.
+Result<std::string> parse_host(std::string_view text) {
+    if (const auto address = parse_address(text)) return render_address(*address);
+    auto domain = mail::parse_domain(text, mail::Charset::utf8);
+    if (!domain || domain->empty()) return fail(ErrorKind::syntax, "a host name or an address is missing or wrong");
+    return domain->text();
+}
+
+/// What stands behind `[`: an address, `]`, and perhaps a port.
+Result<Place> parse_bracketed(std::string_view text) {
+    const auto end = text.find(']');
+    if (end == std::string_view::npos) return fail(ErrorKind::syntax, "the ] is missing");
+    auto inside = text.substr(0, end);
+    if (inside.size() > 5 && base::equal_ignoring_case(inside.substr(0, 5), "IPv6:")) inside.remove_prefix(5);
+    const auto address = parse_address(inside);
+    if (!address) return fail(ErrorKind::syntax, "between [ and ] an IP address is needed");
+    Place place{render_address(*address), std::nullopt};
+    const auto rest = text.substr(end + 1);
+    if (rest.empty()) return place;
+    if (rest.front() != ':') return fail(ErrorKind::syntax, "behind ] only a port may stand");
+    auto port = parse_port(rest.substr(1));
+    if (!port) return pass_on(port);
+    place.port = *port;
+    return place;
+}
+
+/// `host`, `host:port`, `[address]`, `[address]:port`.
+Result<Place> parse_place(std::string_view text) {
+    if (text.ends_with('/')) text.remove_suffix(1);
+    if (text.find('@') != std::string_view::npos)
+        return fail(ErrorKind::syntax, "name and password belong into `auth`, not into the next hop");
+    if (text.find('/') != std::string_view::npos) return fail(ErrorKind::syntax, "behind host and port nothing may stand");
+    if (text.starts_with('[')) return parse_bracketed(text.substr(1));
+    const auto colon = text.find(':');
+    if (colon != text.rfind(':')) return fail(ErrorKind::syntax, "write an IPv6 address in brackets: [2001:db8::1]");
+    auto host = parse_host(text.substr(0, colon));
+    if (!host) return pass_on(host);
+    Place place{*std::move(host), std::nullopt};
+    if (colon == std::string_view::npos) return place;
+    auto port = parse_port(text.substr(colon + 1));
+    if (!port) return pass_on(port);
+    place.port = *port;
+    return place;
+}
+
+enum class Wrapping { none, implicit_tls };
+
+Result<NextHop> parse_smtp(std::string_view text, Wrapping wrapping, TlsDemand tls, std::string_view credentials_reference) {
+    auto place = parse_place(text);
+    if (!place) return pass_on(place);
+    const bool implicit_tls = wrapping == Wrapping::implicit_tls;
+    if (implicit_tls && tls == TlsDemand::none)
+        return fail(ErrorKind::invalid, "smtps:// is TLS from the first octet: tls = \"none\" contradicts it");
+    return ToHost{.host = std::move(place->host),
+                  .port = place->port.value_or(implicit_tls ? kSubmissionsPort : kSmtpPort),
+                  .implicit_tls = implicit_tls,
+                  .tls = tls,
+                  .credentials_reference = std::string(credentials_reference)};
+}
+
+Result<NextHop> parse_mx(std::string_view text, TlsDemand tls) {
+    if (text.empty()) return ByMx{"", tls};
+    auto domain = mail::parse_domain(text, mail::Charset::utf8);
+    if (!domain) return fail(ErrorKind::syntax, "mx: needs a domain: " + domain.error().detail);
+    if (domain->is_literal()) return fail(ErrorKind::invalid, "an address has no MX: write smtp://" + domain->text());
+    return ByMx{domain->text(), tls};
+}
+
+Result<NextHop> parse_maildir(std::string_view text) {
+    if (text.empty()) return LocalMailbox{};
+    auto mailbox = mail::parse_mailbox(text, mail::Charset::utf8);
+    if (!mailbox) return fail(ErrorKind::syntax, "maildir: takes an address or nothing: " + mailbox.error().detail);
+    return LocalMailbox{*std::move(mailbox), ""};
+}
+
+/// `5.7.1 text`: goes into replies and reports, so it must be one line of printable octets.
+Result<NextHop> parse_error(std::string_view text) {
+    const auto status = mail::leading_status(text);
+    if (!status || status->status_class == 2) return fail(ErrorKind::syntax, "error: needs a status such as 5.7.1 or 4.3.2, and a text");
+    const auto code = mail::render_status(*status);
+    auto words = text.substr(code.size());
+    while (words.starts_with(' ')) words.remove_prefix(1);
+    for (const char octet : words)
+        if (base::is_ascii(octet) && !base::is_printable(octet))
+            return fail(ErrorKind::syntax, "the text of error: holds a control character");
+    if (words.size() > kMaxErrorText) return fail(ErrorKind::too_long, "the text of error: is too long");
+    const bool permanent = status->status_class == 5;
+    return Unroutable{permanent, (permanent ? "550 " : "451 ") + code + " " + (words.empty() ? "refused by a route" : std::string(words))};
+}
+
+Result<NextHop> parse_discard(std::string_view text) {
+    if (!text.empty()) return fail(ErrorKind::syntax, "behind discard: nothing may stand");
+    return Discarded{};
+}
+
+/// Takes `prefix` off the front of `text`, in any case.
+bool skip(std::string_view& text, std::string_view prefix) {
+    if (!base::equal_ignoring_case(text.substr(0, prefix.size()), prefix)) return false;
+    text.remove_prefix(prefix.size());
+    return true;
+}
+
+}  // namespace
+
+Result<NextHop> parse_next_hop(std::string_view text, TlsDemand tls, std::string_view credentials_reference) {
+    if (skip(text, "smtp://")) return parse_smtp(text, Wrapping::none, tls, credentials_reference);
+    if (skip(text, "smtps://")) return parse_smtp(text, Wrapping::implicit_tls, tls, credentials_reference);
+    if (!credentials_reference.empty()) return fail(ErrorKind::invalid, "`auth` goes with smtp:// and smtps:// only");
+    if (skip(text, "mx:")) return parse_mx(text, tls);
+    if (skip(text, "maildir:")) return parse_maildir(text);
+    if (skip(text, "error:")) return parse_error(text);
+    if (skip(text, "discard:")) return parse_discard(text);
+    for (const std::string_view scheme : {"lmtp:", "lmtp+unix:", "pipe:"})
+        if (skip(text, scheme)) return fail(ErrorKind::invalid, "thurn does not carry mail by " + std::string(scheme) + " yet");
+    return fail(ErrorKind::syntax, "a next hop begins with smtp://, smtps://, mx:, maildir:, discard: or error:");
+}
+
+}  // namespace thurn::route
