@@ -19,7 +19,8 @@ std::size_t line_end(std::string_view text, std::size_t from) {
 }
 
 std::string_view without_line_end(std::string_view line) {
-    if (line.ends_with('\n')) line.remove_suffix(1);
+    if (!line.ends_with('\n')) return line;  // a bare CR at the end of the message ends no line either
+    line.remove_suffix(1);
     if (line.ends_with('\r')) line.remove_suffix(1);
     return line;
 }

@@ -47,6 +47,7 @@ INSTANTIATE_TEST_SUITE_P(
         HeaderCase{"EndsInAFold", "A: b\r\n ", {{"A", " b\r\n "}}, 7},
         HeaderCase{"BareLineFeeds", "A: b\nC: d\n e\n\nbody", {{"A", " b"}, {"C", " d\n e"}}, 14},
         HeaderCase{"BareCarriageReturnEndsNothing", "A: b\rC: d\r\n\r\n", {{"A", " b\rC: d"}}, 13},
+        HeaderCase{"BareCarriageReturnAtTheEnd", "A: b\r", {{"A", " b\r"}}, 5},
         HeaderCase{"TwoCarriageReturns", "A: b\r\r\n\r\n", {{"A", " b\r"}}, 9},
         HeaderCase{"ColonsInTheValue", "A: b:c: d\r\n\r\n", {{"A", " b:c: d"}}, 13},
         HeaderCase{"WhiteSpaceBeforeTheColon", "A \t: b\r\n\r\n", {{"A", " b"}}, 10},
