@@ -23,21 +23,40 @@ struct Question {
     friend auto operator<=>(const Question&, const Question&) = default;
 };
 
-struct Ipv4 { std::array<std::uint8_t, 4> octets{}; friend auto operator<=>(const Ipv4&, const Ipv4&) = default; };
-struct Ipv6 { std::array<std::uint8_t, 16> octets{}; friend auto operator<=>(const Ipv6&, const Ipv6&) = default; };
-struct Mx { std::uint16_t preference = 0; std::string exchange; friend auto operator<=>(const Mx&, const Mx&) = default; };  // exchange empty: the root, "null MX"
-struct NameRecord { std::string target; friend auto operator<=>(const NameRecord&, const NameRecord&) = default; };  // CNAME, PTR, NS
-struct Text { std::string octets; friend auto operator<=>(const Text&, const Text&) = default; };                // TXT strings joined
-struct Opaque { std::string octets; friend auto operator<=>(const Opaque&, const Opaque&) = default; };          // any other type's RDATA
+struct Ipv4 {
+    std::array<std::uint8_t, 4> octets{};
+    friend auto operator<=>(const Ipv4&, const Ipv4&) = default;
+};
+struct Ipv6 {
+    std::array<std::uint8_t, 16> octets{};
+    friend auto operator<=>(const Ipv6&, const Ipv6&) = default;
+};
+struct Mx {
+    std::uint16_t preference = 0;
+    std::string exchange;
+    friend auto operator<=>(const Mx&, const Mx&) = default;
+};  // exchange empty: the root, "null MX"
+struct NameRecord {
+    std::string target;
+    friend auto operator<=>(const NameRecord&, const NameRecord&) = default;
+};  // CNAME, PTR, NS
+struct Text {
+    std::string octets;
+    friend auto operator<=>(const Text&, const Text&) = default;
+};  // TXT strings joined
+struct Opaque {
+    std::string octets;
+    friend auto operator<=>(const Opaque&, const Opaque&) = default;
+};  // any other type's RDATA
 
 using Record = std::variant<Ipv4, Ipv6, Mx, NameRecord, Text, Opaque>;
 
 enum class Status {
-    ok,          // records of the asked type, after following CNAMEs
-    no_data,     // the name exists, without such records
-    no_name,     // NXDOMAIN
-    failed,      // SERVFAIL, refused, malformed, time-out: ask again later
-    bogus,       // DNSSEC says the answer is forged: as bad as failed, and worth telling
+    ok,       // records of the asked type, after following CNAMEs
+    no_data,  // the name exists, without such records
+    no_name,  // NXDOMAIN
+    failed,   // SERVFAIL, refused, malformed, time-out: ask again later
+    bogus,    // DNSSEC says the answer is forged: as bad as failed, and worth telling
 };
 
 struct Answer {
@@ -50,8 +69,11 @@ struct Answer {
 };
 
 /// Reads a raw answer packet. Follows CNAMEs inside it; ignores records of other names and types.
-/// Limits   Compression pointers go backwards only, at most 127 labels and 255 octets a name; linear.
-/// Errors   `syntax`: cut short, loops, RDATA that does not fit its type.
+/// Names    In presentation form; octets other than letters, digits, `-`, `_`, `*` and `/` come as `\DDD` (see dns/name.h), so a name that
+/// is no host name shows it. Limits   Compression pointers go backwards only, at most 127 labels and 255 octets a name, 16 CNAMEs; linear.
+/// Errors   `syntax`: cut short, loops, RDATA that does not fit its type; `syntax`, `too_long`: the name asked for is none. A response code
+/// other than NOERROR and
+///          NXDOMAIN is no error but Status::failed.
 [[nodiscard]] base::Result<Answer> parse_answer(std::string_view packet, const Question& question);
 
 [[nodiscard]] std::string render_ipv4(const Ipv4& address);
