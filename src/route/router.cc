@@ -42,7 +42,7 @@ Routed to_literal(const mail::Domain& literal) {
     if (!address) return {Unroutable{true, "550 5.1.2 " + literal.text() + " is no address mail can be sent to"}, "address literal"};
     // That we take no mail for it was decided by the directory; to send it to ourselves would go round in circles.
     if (is_this_machine(*address))
-        return {Unroutable{true, "550 5.4.6 mail for " + literal.text() + " loops back to myself"}, "address literal"};
+        return {Unroutable{true, "554 5.4.6 mail for " + literal.text() + " loops back to myself"}, "address literal"};
     return {ToHost{.host = render_address(unmapped(*address)), .credentials_reference = {}}, "address literal"};
 }
 
