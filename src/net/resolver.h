@@ -1,10 +1,10 @@
 #pragma once
 
-#include "base/log.h"
 #include "base/result.h"
 #include "dns/dns.h"
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,17 +17,29 @@ struct ResolverOptions {
     std::vector<std::string> servers;  // `192.0.2.1`, `127.0.0.1:5353`, `[::1]:53`; empty: those of /etc/resolv.conf
     bool dnssec = true;                // validate with the root's trust anchor when it is installed
     std::chrono::milliseconds timeout{20000};
+    std::filesystem::path trust_anchor = "/usr/share/dns/root.key";
 };
 
 /// Asks DNS through libunbound, on one thread of its own; keeps a cache.
 ///
-/// Errors   None: trouble is an Answer with Status::failed, the reason in `detail`.
-/// Threads  async_ask() from any loop; resumes on the caller's executor.
+/// Local    `localhost` and what is under it are answered here: 127.0.0.1 and ::1 (RFC 6761 §6.3). /etc/hosts is not read.
+/// DNSSEC   Answers are validated if it is wanted and the trust anchor is there; see validates().
+/// Errors   None: trouble is an Answer with Status::failed, the reason in `detail`: "timed out", "stopping", what the servers said.
+/// Stopping Call stop() while the loops still run, or at least before Loops::stop(): all that waits is answered.
+/// Threads  async_ask() from any loop; resumes on the caller's executor. stop() from none of them.
 class Resolver {
 public:
+    /// Errors   `syntax`: a server is no address. `refused`, `full`: the thread or libunbound could not be set up.
     [[nodiscard]] static base::Result<std::unique_ptr<Resolver>> start(const ResolverOptions& options);
     ~Resolver();
     [[nodiscard]] boost::asio::awaitable<dns::Answer> async_ask(dns::Question question);
+    /// Answers all that waits, and all that asks from now on, with `failed`.
+    void stop();
+
+    /// The servers asked, `192.0.2.1@53`.
+    [[nodiscard]] const std::vector<std::string>& servers() const;
+    /// Whether answers are validated; if not, `secure` is never set.
+    [[nodiscard]] bool validates() const;
 
 private:
     struct State;
