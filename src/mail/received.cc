@@ -37,12 +37,18 @@ private:
     std::size_t column_;
 };
 
-/// A host name or an address literal; anything else a client calls itself could end a comment, a clause or a line.
-bool is_harmless_name(std::string_view name) {
-    const auto harmless = [](char c) { return is(OctetClass::label, c) || c == '.' || c == ':' || c == '[' || c == ']'; };
-    return !name.empty() && name.size() <= kMaxName && std::ranges::all_of(name, harmless);
+bool is_made_of_labels(std::string_view text, std::string_view also) {
+    const auto fits = [also](char c) { return is(OctetClass::label, c) || also.contains(c); };
+    return !text.empty() && text.size() <= kMaxName && std::ranges::all_of(text, fits);
 }
-std::string_view cleaned_name(std::string_view name) { return is_harmless_name(name) ? name : kUnknown; }
+bool is_literal(std::string_view name) {
+    return name.size() > 2 && name.starts_with('[') && name.ends_with(']') && is_made_of_labels(name.substr(1, name.size() - 2), ".:");
+}
+
+/// A host name or an address literal; anything else a client calls itself could end a comment, a clause or a line.
+std::string_view cleaned_helo(std::string_view name) { return is_made_of_labels(name, ".") || is_literal(name) ? name : kUnknown; }
+std::string_view cleaned_name(std::string_view name) { return is_made_of_labels(name, ".") ? name : kUnknown; }
+std::string_view cleaned_address(std::string_view address) { return is_made_of_labels(address, ".:") ? address : kUnknown; }
 
 /// Text that may stand in a comment (RFC 5322 §3.2.2): no parentheses, backslashes or control octets.
 std::string cleaned_comment(std::string_view text) {
@@ -59,10 +65,13 @@ bool is_harmless_mailbox(std::string_view mailbox) {
 /// From-domain of RFC 5321 §4.4; what is verified stands in the comment. Mail that came by no connection has none.
 void add_from(FoldedField& field, const ReceivedOptions& options) {
     if (options.helo.empty() && options.client_address.empty()) return;
-    field.add(std::string("from ").append(cleaned_name(options.helo)));
+    field.add(std::string("from ").append(cleaned_helo(options.helo)));
     if (options.client_address.empty()) return;
-    field.add(
-        std::string("(").append(cleaned_name(options.client_name)).append(" [").append(cleaned_name(options.client_address)).append("])"));
+    field.add(std::string("(")
+                  .append(cleaned_name(options.client_name))
+                  .append(" [")
+                  .append(cleaned_address(options.client_address))
+                  .append("])"));
 }
 
 }  // namespace

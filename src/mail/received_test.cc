@@ -103,6 +103,13 @@ TEST(Received, CleansHostileNames) {
                                    "käthe",
                                    "a\x1b[0m",
                                    "a,b",
+                                   "[[",
+                                   "]",
+                                   "[]",
+                                   "[a",
+                                   "a]",
+                                   "a:b",
+                                   ":",
                                    std::string(256, 'a'),
                                    std::string(100'000, 'a')};
     for (const auto& name : hostile) {
