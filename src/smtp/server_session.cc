@@ -198,10 +198,10 @@ void ServerSession::State::append(std::string_view octets) {
     consumed = 0;
 }
 
-/// An idle session holds no buffer.
+/// An idle session holds no buffer. (Assigning an empty string would keep the old one's memory: libstdc++ copies short strings.)
 void ServerSession::State::release_input() {
     if (consumed < input.size() && mode != Mode::closed) return;
-    input = std::string();
+    std::string().swap(input);
     consumed = scanned = 0;
 }
 

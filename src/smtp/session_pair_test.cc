@@ -1,0 +1,227 @@
+// The two sessions against each other: whatever is offered and whoever is refused, what the one is given the other receives.
+#include "smtp/client_session.h"
+#include "smtp/server_session.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace thurn::smtp {
+namespace {
+
+constexpr unsigned kTls = 1, kAuth = 2, kEightBit = 4, kRefuseData = 8, kRefuseContent = 16, kOctets = 32, kOptions = 64;
+
+struct Message {
+    std::vector<std::string> recipients;
+    std::string content;
+};
+
+/// A server that refuses recipients named `no…`, and keeps what it gets.
+class Server {
+public:
+    explicit Server(unsigned how) : how_(how), session(options(how)) { session.greet(); }
+
+    void handle_all() {
+        while (auto event = session.next_event()) std::visit([this](auto& given) { on(given); }, *event);
+    }
+    bool tls_wanted = false;
+    std::vector<Message> messages;
+
+private:
+    static ServerOptions options(unsigned how) {
+        ServerOptions options;
+        options.hostname = "server.example";
+        options.tls = how & kTls ? TlsState::offered : TlsState::unavailable;
+        options.auth = how & kAuth ? AuthRule::required : AuthRule::off;
+        options.message_size = base::kibibytes(64);
+        return options;
+    }
+    void on(HelloGiven&) { session.accept(); }
+    void on(CredentialsGiven& given) {
+        EXPECT_EQ(given.login + ":" + given.password, "joe:secret");
+        session.accept();
+    }
+    void on(SenderGiven&) {
+        current_ = {};
+        session.accept();
+    }
+    void on(RecipientGiven& given) {
+        if (given.mailbox.local.starts_with("no")) return session.answer(make_reply(550, {5, 1, 1}, "no"));
+        current_.recipients.push_back(given.mailbox.local);
+        session.accept();
+    }
+    void on(ContentBegins&) {
+        if (how_ & kRefuseData)
+            session.answer(make_reply(451, {4, 3, 0}, "later"));
+        else
+            session.accept();
+    }
+    void on(ContentChunk& chunk) { current_.content += chunk.octets; }
+    void on(ContentEnded&) {
+        if (how_ & kRefuseContent) return session.answer(make_reply(550, {5, 7, 1}, "spam"));
+        messages.push_back(std::move(current_));
+        session.accept();
+    }
+    void on(ContentDropped& dropped) { ADD_FAILURE() << dropped.reason; }
+    void on(TransactionReset&) {}
+    void on(TlsWanted&) { tls_wanted = true; }
+    void on(CommandRefused&) {}
+
+    unsigned how_;
+    Message current_;
+
+public:
+    ServerSession session;
+};
+
+class Pair {
+public:
+    explicit Pair(unsigned how) : how_(how), server(how), client(client_options(how)) {}
+
+    /// Carries octets until both wait; gives the client's events, content excepted, which is `content_` when asked for.
+    void run() {
+        for (int idle = 0; idle < 2;) {
+            const bool moved = carry(server.session, [this](std::string_view octets) {
+                client.receive(octets);
+                pump_client();
+            });
+            const bool moved_back = carry(client, [this](std::string_view octets) {
+                server.session.receive(octets);
+                server.handle_all();
+            });
+            shake_hands();
+            pump_client();
+            idle = moved || moved_back ? 0 : idle + 1;
+        }
+    }
+    std::vector<Reply> hand_over(Transaction transaction, std::string content) {
+        content_ = std::move(content);
+        transaction.size = {content_.size()};
+        client.begin(std::move(transaction));
+        run();
+        return std::exchange(replies_, {});
+    }
+
+    unsigned how_;
+    Server server;
+    ClientSession client;
+    bool ready = false;
+
+private:
+    static ClientOptions client_options(unsigned how) {
+        ClientOptions options;
+        options.hello_name = "client.example";
+        if (how & kAuth) options.credentials = ClientCredentials{"joe", "secret"};
+        return options;
+    }
+    template <class From, class To>
+    bool carry(From& from, To to) {
+        const auto octets = from.take_output();
+        if (how_ & kOctets) {
+            for (const char& octet : octets) to(std::string_view(&octet, 1));
+        } else if (!octets.empty()) {
+            to(octets);
+        }
+        return !octets.empty();
+    }
+    void shake_hands() {
+        if (!tls_wanted_ || !server.tls_wanted) return;
+        tls_wanted_ = server.tls_wanted = false;
+        server.session.tls_started();
+        client.tls_started();
+    }
+    void pump_client() {
+        while (auto event = client.next_event()) {
+            if (std::holds_alternative<Ready>(*event)) ready = true;
+            if (std::holds_alternative<ClientTlsWanted>(*event)) tls_wanted_ = true;
+            if (std::holds_alternative<ContentWanted>(*event)) send_content();
+            if (auto* ended = std::get_if<TransactionEnded>(&*event)) replies_ = std::move(ended->replies);
+            if (auto* failed = std::get_if<ClientFailed>(&*event)) ADD_FAILURE() << failed->error.detail;
+        }
+    }
+    void send_content() {
+        for (std::size_t at = 0; at < content_.size(); at += 7) client.content(std::string_view(content_).substr(at, 7));
+        client.content_end();
+    }
+
+    std::string content_;
+    std::vector<Reply> replies_;
+    bool tls_wanted_ = false;
+};
+
+constexpr std::string_view kContents[] = {
+    "",
+    "Subject: x\r\n\r\ntext\r\n",
+    ".\r\n..\r\n...\r\n.a\r\n",
+    "no end",
+    "\r\n.\r\n\r\n.\r\nMAIL FROM:<evil@example>\r\n.\r\n",
+    "bare\nline\nends\n.\nhere\r.\r\r\n",
+};
+
+/// What must arrive: CRLF for every line end of any kind, and one at the end.
+std::string normalized(std::string_view content) {
+    std::string result;
+    for (std::size_t at = 0; at < content.size(); ++at) {
+        if (content[at] == '\r' && at + 1 < content.size() && content[at + 1] == '\n') ++at;
+        if (content[at] == '\r' || content[at] == '\n')
+            result += "\r\n";
+        else
+            result += content[at];
+    }
+    if (!result.empty() && !result.ends_with("\r\n")) result += "\r\n";
+    return result;
+}
+
+Transaction transaction_to(const std::vector<std::string>& recipients, unsigned how) {
+    Transaction transaction{
+        .sender = {}, .recipients = {}, .size = {}, .body = how & kEightBit ? BodyType::eight_bit : BodyType::seven_bit};
+    for (const auto& name : recipients) transaction.recipients.push_back(*mail::parse_mailbox(name + "@server.example"));
+    return transaction;
+}
+
+int expected_code(const std::string& recipient, bool any_good, unsigned how) {
+    if (recipient.starts_with("no") || !any_good) return 550;
+    if (how & kRefuseData) return 451;
+    return how & kRefuseContent ? 550 : 250;
+}
+
+TEST(SessionPair, AgreesOnEveryMessageWhateverIsOfferedOrRefused) {
+    for (unsigned how = 0; how < kOptions; ++how) {
+        if ((how & kAuth) && !(how & kTls)) continue;
+        Pair pair(how);
+        pair.run();
+        ASSERT_TRUE(pair.ready) << how;
+        for (unsigned mask = 0; mask < 8; ++mask) {  // which of three recipients are refused; several messages on one connection
+            std::vector<std::string> names;
+            for (unsigned index = 0; index < 3; ++index) names.push_back((mask >> index & 1 ? "no" : "yes") + std::to_string(index));
+            const auto content = kContents[mask % std::size(kContents)];
+            const auto before = pair.server.messages.size();
+            const auto replies = pair.hand_over(transaction_to(names, how), std::string(content));
+            const bool any_good = mask != 7;
+            ASSERT_EQ(replies.size(), 3U) << how;
+            for (std::size_t index = 0; index < 3; ++index)
+                EXPECT_EQ(replies[index].code, expected_code(names[index], any_good, how)) << how;
+            const bool arrives = any_good && !(how & (kRefuseData | kRefuseContent));
+            ASSERT_EQ(pair.server.messages.size(), before + (arrives ? 1 : 0)) << how;
+            if (!arrives) continue;
+            EXPECT_EQ(pair.server.messages.back().content, normalized(content)) << how;
+            std::erase_if(names, [](const auto& name) { return name.starts_with("no"); });
+            EXPECT_EQ(pair.server.messages.back().recipients, names);
+        }
+        EXPECT_TRUE(pair.client.ready());
+    }
+}
+
+TEST(SessionPair, TriesNothingBeyondTheServersSize) {
+    Pair pair(0);
+    pair.run();
+    const auto replies = pair.hand_over(transaction_to({"yes"}, 0), std::string(65537, 'x'));
+    ASSERT_EQ(replies.size(), 1U);
+    EXPECT_EQ(replies.front().code, 552);
+    EXPECT_EQ(pair.hand_over(transaction_to({"yes"}, 0), "x").front().code, 250);
+}
+
+}  // namespace
+}  // namespace thurn::smtp
