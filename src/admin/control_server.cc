@@ -75,6 +75,7 @@ asio::awaitable<void> ControlServer::async_accept_for_ever() {
             continue;
         }
         if (error == asio::error::operation_aborted) co_return;
+        log_.warning("control_accept_failed", {{"reason", error.message()}});
         asio::steady_timer pause(loop_, std::chrono::milliseconds(100));  // out of descriptors: do not spin
         co_await pause.async_wait(as_result);
     }

@@ -125,7 +125,8 @@ void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint3
     verdicts.delays.recipients.push_back({.final_recipient = address, .original_recipient = recipient.original, .action = report::DsnAction::delayed,
                                           .status = status_code_of(outcome.status), .remote_host = outcome.remote_host,
                                           .diagnostic = outcome.remote_host.empty() ? "" : outcome.status,
-                                          .explanation = outcome.remote_host.empty() ? outcome.status : "", .last_attempt = now});
+                                          .explanation = outcome.remote_host.empty() ? outcome.status : "", .last_attempt = now,
+                                          .retry_until = message.id.time() + carriers_.options->retry.lifetime});
 }
 
 void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, spool::RecipientState state, const char* word,
@@ -146,7 +147,7 @@ void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t inde
                                             .status = expired ? "5.4.7" : status_code_of(outcome.status), .remote_host = outcome.remote_host,
                                             .diagnostic = outcome.remote_host.empty() ? "" : outcome.status,
                                             .explanation = outcome.remote_host.empty() ? outcome.status : expired ? "tried for too long; the last answer was: " + outcome.status : "",
-                                            .last_attempt = with_.clock.now()});
+                                            .last_attempt = with_.clock.now(), .retry_until = {}});
     verdicts.failures.updates.push_back(std::move(update));
 }
 
