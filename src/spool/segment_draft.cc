@@ -1,0 +1,86 @@
+#include "spool/segment_draft.h"
+
+#include <xxhash.h>
+
+namespace thurn::spool {
+
+namespace {
+
+constexpr std::string_view kFolder = "big/";
+constexpr std::size_t kFirstBuffer = 16U << 10;  // most mail fits, so the buffer is never copied
+constexpr std::size_t kFileBuffer = 256U << 10;  // gathered before it is written to the file
+
+}  // namespace
+
+std::string content_path(base::MessageId id) { return std::string(kFolder) + id.text(); }
+std::string content_draft_path(base::MessageId id) { return content_path(id) + ".tmp"; }
+
+std::optional<base::MessageId> parse_content_name(std::string_view name) {
+    const auto id = base::parse_message_id(name);
+    return id && id->text() == name ? std::optional(*id) : std::nullopt;
+}
+
+struct RunningChecksum::State {
+    XXH3_state_t* xxh = XXH3_createState();
+    State() { XXH3_64bits_reset(xxh); }
+    ~State() { XXH3_freeState(xxh); }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+};
+
+RunningChecksum::RunningChecksum() : state_(std::make_unique<State>()) {}
+RunningChecksum::~RunningChecksum() = default;
+void RunningChecksum::add(std::string_view octets) { XXH3_64bits_update(state_->xxh, octets.data(), octets.size()); }
+std::uint64_t RunningChecksum::value() const { return XXH3_64bits_digest(state_->xxh); }
+
+SegmentDraft::~SegmentDraft() {
+    // On the worker: the last owner may be an event loop, which must not wait for a disk.
+    if (name_ != Name::draft) return;
+    worker_.post([&filesystem = filesystem_, path = content_draft_path(id_)] { std::ignore = filesystem.remove(path); });
+}
+
+bool SegmentDraft::needs_disk(std::size_t more) const {
+    return file_ ? buffer_.size() + more >= kFileBuffer : buffer_.size() + more > limits_.in_memory;
+}
+
+base::Result<void> SegmentDraft::append(std::string_view octets) {
+    if (!file_ && needs_disk(octets.size())) {
+        if (auto begun = begin_file(); !begun) return begun;
+    }
+    if (buffer_.capacity() < kFirstBuffer) buffer_.reserve(kFirstBuffer);
+    buffer_.append(octets);
+    size_ += octets.size();
+    return file_ && buffer_.size() >= kFileBuffer ? write_buffer() : base::Result<void>{};
+}
+
+base::Result<void> SegmentDraft::begin_file() {
+    if (!has_room_()) return base::fail(base::ErrorKind::full, "the disk of the spool has no room");
+    auto file = filesystem_.open(content_draft_path(id_), Access::create);
+    if (!file) return base::pass_on(file);
+    file_ = *std::move(file);
+    name_ = Name::draft;
+    checksum_ = std::make_unique<RunningChecksum>();
+    return {};
+}
+
+base::Result<void> SegmentDraft::write_buffer() {
+    if (!has_room_()) return base::fail(base::ErrorKind::full, "the disk of the spool has no room");
+    const std::string_view slice = buffer_;
+    if (auto written = file_->write(written_, {&slice, 1}); !written) return written;
+    checksum_->add(slice);
+    written_ += slice.size();
+    buffer_.clear();
+    return {};
+}
+
+base::Result<SegmentDraft::Finished> SegmentDraft::finish_file() {
+    auto done = buffer_.empty() ? base::Result<void>{} : write_buffer();
+    if (done) done = file_->sync();
+    if (done) done = filesystem_.rename(content_draft_path(id_), content_path(id_));
+    if (!done) return base::pass_on(done);
+    name_ = Name::final;
+    if (done = filesystem_.sync_folder("big"); !done) return base::pass_on(done);
+    return Finished{.file = std::move(file_), .checksum = checksum_->value()};
+}
+
+}  // namespace thurn::spool

@@ -1,0 +1,301 @@
+#include "spool/segment_spool.h"
+
+#include "support/spool_on_memory_disk.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace thurn::spool {
+namespace {
+
+using base::ErrorKind;
+using support::FakeClock;
+using support::MemoryFilesystem;
+using support::SpoolOnMemoryDisk;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+mail::Mailbox mailbox(std::string local) { return {.local = std::move(local), .domain = mail::Domain::restored("example.com")}; }
+
+Recipient recipient(std::string local, base::Time due = FakeClock::kStart) {
+    Recipient to;
+    to.mailbox = mailbox(std::move(local));
+    to.state.due = due;
+    return to;
+}
+
+Envelope envelope_to(std::vector<Recipient> recipients) {
+    Envelope envelope;
+    envelope.sender.mailbox = mailbox("sender");
+    envelope.recipients = std::move(recipients);
+    envelope.eight_bit = true;
+    envelope.login = "sender@example.com";
+    envelope.client = "192.0.2.1";
+    return envelope;
+}
+
+RecipientUpdate standing(base::MessageId id, std::uint32_t index, Standing now) {
+    return {.id = id, .index = index, .state = {.standing = now, .due = {}, .last_status = {}, .site = {}}, .expansion = {}};
+}
+
+RecipientUpdate deferred(base::MessageId id, std::uint32_t index, base::Time due) {
+    return {.id = id, .index = index, .state = {.attempts = 1, .due = due, .last_status = "451 later", .site = "mx"}, .expansion = {}};
+}
+
+std::string read_all(const Content& content) {
+    std::string octets(content.size().count, '\0');
+    auto count = content.read(0, octets);
+    EXPECT_TRUE(count);
+    if (count) octets.resize(*count);
+    return octets;
+}
+
+class SegmentSpoolTest : public testing::Test {
+protected:
+    SegmentSpoolTest() { open(); }
+    void open() {
+        auto opened = on.open();
+        ASSERT_TRUE(opened) << opened.error().detail;
+    }
+    void crash_and_open() {
+        on.crash();
+        open();
+    }
+    void kill_and_open() {
+        on.kill();
+        open();
+    }
+    void put(std::uint64_t id, std::string_view content = "Subject: a\r\n\r\nb\r\n") {
+        ASSERT_TRUE(on.commit({id}, content, envelope_to({recipient("a")})));
+    }
+    std::vector<std::uint64_t> due_ids(base::Time until = FakeClock::kStart) {
+        std::vector<std::uint64_t> ids;
+        auto due = on.spool->due(until, nullptr, 1000);
+        EXPECT_TRUE(due);
+        if (due) {
+            for (const auto& one : *due) ids.push_back(one.id.value);
+        }
+        return ids;
+    }
+
+    SpoolOnMemoryDisk on;
+};
+
+TEST_F(SegmentSpoolTest, GivesBackWhatWasCommittedWithItsContentInMemory) {
+    const auto envelope = envelope_to({recipient("a"), recipient("b")});
+    const auto stored = on.commit({7}, "content\r\n", envelope);
+    ASSERT_TRUE(stored);
+    EXPECT_EQ(stored->id.value, 7U);
+    EXPECT_EQ(stored->envelope, envelope);
+    EXPECT_EQ(stored->content->in_memory(), "content\r\n");
+    const auto loaded = on.spool->load({7});
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ(loaded->envelope, envelope);
+    EXPECT_EQ(read_all(*loaded->content), "content\r\n");
+}
+
+TEST_F(SegmentSpoolTest, KeepsWhatItPromisedThroughACrash) {
+    for (std::uint64_t id = 1; id <= 20; ++id) put(id, "message " + std::to_string(id));
+    crash_and_open();
+    EXPECT_EQ(on.spool->stats().messages, 20U);
+    for (std::uint64_t id = 1; id <= 20; ++id) {
+        const auto loaded = on.spool->load({id});
+        ASSERT_TRUE(loaded) << id;
+        EXPECT_EQ(read_all(*loaded->content), "message " + std::to_string(id));
+        EXPECT_EQ(loaded->envelope, envelope_to({recipient("a")}));
+    }
+    EXPECT_EQ(on.spool->newest().value, 20U);
+}
+
+TEST_F(SegmentSpoolTest, AMessageIsGoneWhenItsLastRecipientIsFinal) {
+    ASSERT_TRUE(on.commit({1}, "c", envelope_to({recipient("a"), recipient("b")})));
+    ASSERT_TRUE(on.update({standing({1}, 0, Standing::delivered)}));
+    EXPECT_TRUE(on.spool->load({1}));
+    ASSERT_TRUE(on.update({standing({1}, 1, Standing::failed)}));
+    EXPECT_EQ(on.spool->load({1}).error().kind, ErrorKind::not_found);
+    EXPECT_THAT(due_ids(), IsEmpty());
+    crash_and_open();
+    EXPECT_EQ(on.spool->load({1}).error().kind, ErrorKind::not_found);
+    EXPECT_EQ(on.spool->stats().messages, 0U);
+}
+
+TEST_F(SegmentSpoolTest, FinalRecipientsStayAsTheyAre) {
+    ASSERT_TRUE(on.commit({1}, "c", envelope_to({recipient("a"), recipient("b")})));
+    ASSERT_TRUE(on.update({standing({1}, 0, Standing::delivered)}));
+    ASSERT_TRUE(on.update({standing({1}, 0, Standing::waiting), standing({1}, 99, Standing::held), standing({5}, 0, Standing::held)}));
+    EXPECT_EQ(on.spool->load({1})->envelope.recipients[0].state.standing, Standing::delivered);
+}
+
+TEST_F(SegmentSpoolTest, DueComesInOrderAndInPages) {
+    const auto at = [](int minutes) { return FakeClock::kStart + std::chrono::minutes(minutes); };
+    ASSERT_TRUE(on.commit({1}, "c", envelope_to({recipient("a", at(3)), recipient("b", at(1))})));
+    ASSERT_TRUE(on.commit({2}, "c", envelope_to({recipient("a", at(2)), recipient("b", at(9))})));
+    ASSERT_TRUE(on.spool->upkeep());  // those into the index
+    ASSERT_TRUE(on.commit({3}, "c", envelope_to({recipient("a", at(2)), recipient("b", at(0))})));
+    ASSERT_TRUE(on.update({standing({3}, 1, Standing::held)}));
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> all;
+    std::optional<DueRecipient> last;
+    for (;;) {
+        const auto page = on.spool->due(at(5), last ? &*last : nullptr, 1);
+        ASSERT_TRUE(page);
+        if (page->empty()) break;
+        ASSERT_EQ(page->size(), 1U);
+        last = page->front();
+        all.emplace_back(last->id.value, last->index);
+    }
+    EXPECT_THAT(all, ElementsAre(std::pair(1, 1), std::pair(2, 0), std::pair(3, 0), std::pair(1, 0)));
+}
+
+TEST_F(SegmentSpoolTest, DeferralsMoveThroughMemoryIndexAndLog) {
+    const auto later = FakeClock::kStart + std::chrono::minutes(5);
+    put(1);
+    ASSERT_TRUE(on.spool->upkeep());
+    ASSERT_TRUE(on.update({deferred({1}, 0, later)}));
+    EXPECT_THAT(due_ids(), IsEmpty());
+    EXPECT_THAT(due_ids(later), ElementsAre(1));
+    ASSERT_TRUE(on.spool->upkeep());
+    EXPECT_THAT(due_ids(), IsEmpty());
+    EXPECT_THAT(due_ids(later), ElementsAre(1));
+    crash_and_open();
+    EXPECT_THAT(due_ids(), IsEmpty());
+    EXPECT_THAT(due_ids(later), ElementsAre(1));
+    EXPECT_EQ(on.spool->load({1})->envelope.recipients[0].state.last_status, "451 later");
+}
+
+TEST_F(SegmentSpoolTest, ExpansionAppendsRecipients) {
+    put(1);
+    auto expansion = standing({1}, 0, Standing::expanded);
+    expansion.expansion = {recipient("x"), recipient("y")};
+    ASSERT_TRUE(on.update({expansion}));
+    crash_and_open();
+    const auto loaded = on.spool->load({1});
+    ASSERT_TRUE(loaded);
+    ASSERT_EQ(loaded->envelope.recipients.size(), 3U);
+    EXPECT_EQ(loaded->envelope.recipients[2].mailbox.local, "y");
+    const auto listed = on.spool->list({}, 10);
+    ASSERT_TRUE(listed);
+    ASSERT_EQ(listed->size(), 1U);
+    ASSERT_EQ(listed->front().recipients.size(), 2U);
+    EXPECT_EQ(listed->front().recipients[0].first, 1U);
+}
+
+TEST_F(SegmentSpoolTest, InDoubtIsDueAtOnceAfterACrashAndStillSaysSo) {
+    put(1);
+    auto doubt = standing({1}, 0, Standing::in_doubt);
+    doubt.state.due = FakeClock::kStart;
+    ASSERT_TRUE(on.update({doubt}, Sync::yes));
+    crash_and_open();
+    EXPECT_THAT(due_ids(), ElementsAre(1));
+    EXPECT_EQ(on.spool->load({1})->envelope.recipients[0].state.standing, Standing::in_doubt);
+}
+
+TEST_F(SegmentSpoolTest, UnsyncedUpdatesSurviveTheEndOfTheProcess) {
+    put(1);
+    ASSERT_TRUE(on.update({standing({1}, 0, Standing::delivered)}, Sync::no));
+    kill_and_open();
+    EXPECT_EQ(on.spool->load({1}).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(SegmentSpoolTest, OneSyncServesAllThatWaited) {
+    put(1);
+    on.disk.hold_syncs();
+    std::vector<SpoolOnMemoryDisk::Promised> promised;
+    promised.push_back(on.begin_commit({2}, "first", envelope_to({recipient("a")})));
+    on.disk.await_held_sync();
+    for (std::uint64_t id = 3; id < 12; ++id) promised.push_back(on.begin_commit({id}, "more", envelope_to({recipient("a")})));
+    const auto before = on.disk.file_syncs();
+    on.disk.release_syncs();
+    for (auto& one : promised) EXPECT_TRUE(one.get());
+    EXPECT_EQ(on.disk.file_syncs() - before, 2U);
+}
+
+TEST_F(SegmentSpoolTest, NoSuccessIsToldBeforeTheSync) {
+    put(1);
+    on.disk.hold_syncs();
+    auto promised = on.begin_commit({2}, "c", envelope_to({recipient("a")}));
+    on.disk.await_held_sync();
+    EXPECT_EQ(promised.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+    on.disk.release_syncs();
+    EXPECT_TRUE(promised.get());
+}
+
+TEST_F(SegmentSpoolTest, ADraftDroppedLeavesNoTrace) {
+    {
+        auto draft = on.spool->draft({1});
+        ASSERT_TRUE(draft->append(std::string(3000, 'x')));
+        EXPECT_TRUE(draft->needs_disk(3000));
+        ASSERT_TRUE(draft->append(std::string(3000, 'x')));
+    }
+    on.spool.reset();
+    EXPECT_THAT(*on.disk.list("big"), IsEmpty());
+}
+
+TEST_F(SegmentSpoolTest, LargeContentHasAFileUntilTheMessageIsGone) {
+    const std::string content(50'000, 'L');
+    const auto stored = on.commit({1}, content, envelope_to({recipient("a")}));
+    ASSERT_TRUE(stored);
+    EXPECT_FALSE(stored->content->in_memory());
+    EXPECT_EQ(read_all(*stored->content), content);
+    EXPECT_THAT(*on.disk.list("big"), ElementsAre(base::MessageId{1}.text()));
+    crash_and_open();
+    const auto loaded = on.spool->load({1});
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ(read_all(*loaded->content), content);
+    EXPECT_GT(on.spool->stats().disk_octets, content.size());
+    ASSERT_TRUE(on.update({standing({1}, 0, Standing::delivered)}));
+    ASSERT_TRUE(on.spool->upkeep());
+    EXPECT_THAT(*on.disk.list("big"), IsEmpty());
+}
+
+TEST_F(SegmentSpoolTest, ContentFilesWithoutAMessageAreRemovedAtTheStart) {
+    on.spool.reset();
+    ASSERT_TRUE(on.disk.open("big/" + base::MessageId{5}.text(), Access::create));
+    ASSERT_TRUE(on.disk.open("big/" + base::MessageId{6}.text() + ".tmp", Access::create));
+    open();
+    EXPECT_EQ(on.spool->recovered().orphans_removed, 2U);
+    EXPECT_THAT(*on.disk.list("big"), IsEmpty());
+}
+
+TEST_F(SegmentSpoolTest, WithoutRoomNewMailIsRefusedAndOutcomesAreNot) {
+    put(1);
+    on.disk.set_free_space(base::kibibytes(1));
+    EXPECT_EQ(on.commit({2}, "c", envelope_to({recipient("a")})).error().kind, ErrorKind::full);
+    EXPECT_FALSE(on.spool->has_room());
+    EXPECT_TRUE(on.update({standing({1}, 0, Standing::delivered)}));
+    on.disk.set_free_space(base::mebibytes(100));
+    EXPECT_TRUE(on.commit({3}, "c", envelope_to({recipient("a")})));
+    EXPECT_TRUE(on.spool->has_room());
+    EXPECT_EQ(on.spool->load({2}).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(SegmentSpoolTest, TwoServersCanNotUseOneSpool) {
+    const auto second =
+        SegmentSpool::open({.filesystem = on.disk, .index = on.index, .clock = on.clock, .random = on.random, .log = on.log}, on.options);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().kind, ErrorKind::refused);
+}
+
+TEST_F(SegmentSpoolTest, RebuildsAnIndexThatIsLost) {
+    for (std::uint64_t id = 1; id <= 30; ++id) put(id);
+    ASSERT_TRUE(on.update({standing({3}, 0, Standing::delivered)}));
+    ASSERT_TRUE(on.spool->upkeep());
+    on.spool.reset();
+    ASSERT_TRUE(on.index.clear());
+    open();
+    EXPECT_EQ(on.spool->recovered().index, Recovered::Index::rebuilt);
+    EXPECT_EQ(on.spool->stats().messages, 29U);
+    EXPECT_EQ(due_ids().size(), 29U);
+}
+
+TEST_F(SegmentSpoolTest, AfterACleanStopNothingIsReplayed) {
+    for (std::uint64_t id = 1; id <= 30; ++id) put(id);
+    on.spool.reset();
+    open();
+    EXPECT_EQ(on.spool->recovered().index, Recovered::Index::used);
+    EXPECT_LE(on.spool->recovered().replayed_records, 1U);  // the note of the checkpoint itself
+    EXPECT_EQ(on.spool->stats().messages, 30U);
+    EXPECT_EQ(due_ids().size(), 30U);
+}
+
+}  // namespace
+}  // namespace thurn::spool
