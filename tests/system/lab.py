@@ -126,13 +126,13 @@ class Host:
 
 
 class Lab:
-    """Hosts by name; a folder that the servers' unprivileged users can enter; a DNS server once start_dns() was called."""
+    """Hosts by name; a folder in `parent` that the servers' unprivileged users can enter; a DNS server once start_dns() was called."""
 
-    def __init__(self, names, prefix="th"):
+    def __init__(self, names, prefix="th", parent=None):
         if os.geteuid() != 0:
             raise LabError("the system tests make network namespaces and must run as root")
         self.prefix = f"{prefix}{os.getpid()}-"
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="thurn-lab-"))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="thurn-lab-", dir=parent))
         self.folder.chmod(0o755)
         self.hosts = {name: Host(self, name, number) for number, name in enumerate(names, start=1)}
         (self.folder / "resolv.conf").write_text("options timeout:2 attempts:2\n")

@@ -38,10 +38,11 @@ class MailboxHolder:
 
 
 class Postfix(MailboxHolder):
-    """MX of `domain` on port 25, opportunistic TLS both ways, relays for the lab."""
+    """MX of `domain` on port 25, opportunistic TLS both ways, relays for the lab. `settings`: further lines of main.cf, which win."""
 
-    def __init__(self, host, domain):
+    def __init__(self, host, domain, settings=None):
         self.host, self.domain = host, domain
+        self.settings = settings or {}
         self.folder = host.lab.folder / f"postfix-{host.name}"
         self.folder.mkdir()
         self.maildir = self.folder / "mail" / "box"
@@ -57,36 +58,43 @@ class Postfix(MailboxHolder):
             shutil.chown(self.folder / name, "postfix", "postfix")
         uid = int(run("id", "-u", "postfix").stdout)
         gid = int(run("id", "-g", "postfix").stdout)
-        (self.conf / "main.cf").write_text(f"""
-compatibility_level = 3.6
-maillog_file = {self.log}
-maillog_file_prefixes = {self.folder}
-queue_directory = {self.folder}/queue
-data_directory = {self.folder}/data
-myhostname = mx.{self.domain}
-mydestination =
-mynetworks = 127.0.0.0/8 10.77.0.0/24 [fd00:77::]/64
-inet_protocols = all
-virtual_mailbox_domains = {self.domain}
-virtual_mailbox_base = {self.folder}/mail
-virtual_mailbox_maps = static:box/
-virtual_uid_maps = static:{uid}
-virtual_gid_maps = static:{gid}
-virtual_minimum_uid = 1
-smtpd_tls_cert_file = {certificate}
-smtpd_tls_key_file = {key}
-smtpd_tls_security_level = may
-smtpd_tls_received_header = yes
-smtp_tls_security_level = may
-smtp_tls_loglevel = 1
-smtpd_client_connection_rate_limit = 0
-smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
-minimal_backoff_time = 2s
-maximal_backoff_time = 4s
-queue_run_delay = 2s
-alias_maps =
-alias_database =
-""")
+        settings = self._settings(certificate, key, uid, gid)
+        (self.conf / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in {**settings, **self.settings}.items()))
+        self._write_master()
+
+    def _settings(self, certificate, key, uid, gid):
+        return {
+            "compatibility_level": "3.6",
+            "maillog_file": f"{self.log}",
+            "maillog_file_prefixes": f"{self.folder}",
+            "queue_directory": f"{self.folder}/queue",
+            "data_directory": f"{self.folder}/data",
+            "myhostname": f"mx.{self.domain}",
+            "mydestination": "",
+            "mynetworks": "127.0.0.0/8 10.77.0.0/24 [fd00:77::]/64",
+            "inet_protocols": "all",
+            "virtual_mailbox_domains": f"{self.domain}",
+            "virtual_mailbox_base": f"{self.folder}/mail",
+            "virtual_mailbox_maps": "static:box/",
+            "virtual_uid_maps": f"static:{uid}",
+            "virtual_gid_maps": f"static:{gid}",
+            "virtual_minimum_uid": "1",
+            "smtpd_tls_cert_file": f"{certificate}",
+            "smtpd_tls_key_file": f"{key}",
+            "smtpd_tls_security_level": "may",
+            "smtpd_tls_received_header": "yes",
+            "smtp_tls_security_level": "may",
+            "smtp_tls_loglevel": "1",
+            "smtpd_client_connection_rate_limit": "0",
+            "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination",
+            "minimal_backoff_time": "2s",
+            "maximal_backoff_time": "4s",
+            "queue_run_delay": "2s",
+            "alias_maps": "",
+            "alias_database": "",
+        }
+
+    def _write_master(self):
         shutil.copy("/etc/postfix/master.cf.proto" if os.path.exists("/etc/postfix/master.cf.proto") else "/usr/share/postfix/master.cf.dist",
                     self.conf / "master.cf")
         text = (self.conf / "master.cf").read_text()
