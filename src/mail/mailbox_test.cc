@@ -463,6 +463,12 @@ TEST(TakePath, RefusesWhatIsNoPath) {
     EXPECT_TRUE(take_forward_path("<käthe@d>", Charset::utf8));
 }
 
+TEST(TakePath, GivesTheWholeRestHoweverLong) {
+    const std::string rest = " X=" + std::string(10'000, 'x');
+    EXPECT_EQ(take_forward_path("<a@d>" + rest, Charset::ascii)->rest.size(), rest.size());
+    EXPECT_EQ(take_reverse_path("<>" + rest, Charset::ascii)->rest.size(), rest.size());
+}
+
 TEST(TakePath, HoldsTheLimitOf256Octets) {
     const std::string name = longest_domain().substr(0, 252);
     EXPECT_EQ(take_forward_path("<a@" + name + ">", Charset::ascii)->path.domain.text(), name) << "256 octets";
