@@ -118,6 +118,8 @@ base::Result<void> SegmentLog::write_added(Durability durability, base::MessageI
     }
     if (!outcome) {
         give_up(newest);
+        // Not marked yet, so a crash now could bring a part of it back: `full` would promise that it can not.
+        if (must_mark_) outcome.error().kind = base::ErrorKind::disk;
     } else if (!wanted) {
         std::ranges::move(added_, std::back_inserter(unsynced_));
     }
