@@ -350,6 +350,9 @@ void read_outbound(Section section, Config& config) {
     section.flag("ipv4", config.outbound_ipv4);
     section.flag("ipv6", config.outbound_ipv6);
     section.count("port", config.outbound_port, 1, 65535);
+    section.duration("connect_timeout", config.outbound_connect_timeout);
+    section.duration("command_timeout", config.outbound_command_timeout);
+    section.duration("ending_timeout", config.outbound_ending_timeout);
     if (!config.outbound_ipv4 && !config.outbound_ipv6) section.complain("ipv4", "with both ipv4 and ipv6 off no mail could leave");
     section.finish();
 }

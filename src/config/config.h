@@ -77,6 +77,9 @@ struct Config {
     bool outbound_ipv6 = true;
     bool outbound_ipv4 = true;
     std::uint16_t outbound_port = 25;
+    std::chrono::seconds outbound_connect_timeout{30};
+    std::chrono::seconds outbound_command_timeout{300};  // for each reply but the last; RFC 5321 §4.5.3.2
+    std::chrono::seconds outbound_ending_timeout{600};   // for the reply to the content
     std::string log_format = "logfmt";  // or json
     std::string log_level = "info";
     std::chrono::seconds trace_keep = std::chrono::hours(24 * 30);

@@ -115,7 +115,7 @@ def test_connection_closed_behind_the_dot_is_retried(server, send, faulty):
 
 def test_hang_behind_the_dot_times_out_and_is_retried(make_thurn, server, send, faulty):
     peer = faulty(content=[HANG, "250 2.0.0 taken"])
-    server.configure(outbound={"content_timeout": "2s", "ending_timeout": "2s"})
+    server.configure(outbound={"ending_timeout": "2s"})
     server.reload()
     identifier = send("hanging.example")
     peer.wait_for_messages(1, limit=40)

@@ -1,7 +1,9 @@
 """Dovecot reads the Maildirs thurn writes, over IMAP and POP3."""
 
 import imaplib
+import pathlib
 import poplib
+import pwd
 
 import pytest
 from clients import make_message, send_on, smtp
@@ -10,7 +12,8 @@ from peers import Dovecot
 
 @pytest.fixture(scope="module")
 def server(make_thurn):
-    return make_thurn("a")
+    # Dovecot does not read root's mail; so this server drops its privileges, and root's command line works beside it.
+    return make_thurn("a", user="mail", allow_root=False)
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +62,10 @@ def test_pop3(lab, server, dovecot):
     _, lines, _ = mailbox.retr(1)
     assert b"Subject: for POP3" in lines and b"Delivered-To: bob@a.example" in lines
     mailbox.quit()
+
+
+def test_server_runs_as_the_user_named(server):
+    status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
+    uid = pwd.getpwnam("mail").pw_uid
+    assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
+    assert server.maildir("alice@a.example").stat().st_uid == uid
