@@ -1,5 +1,7 @@
 #include "delivery/maildir.h"
 
+#include "support/held_content.h"
+
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -17,31 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = RecipientOutcome::Kind;
 
-class HeldContent final : public spool::Content {
-public:
-    enum class Where { memory, disk };
-    HeldContent(std::string octets, Where where) : octets_(std::move(octets)), where_(where) {}
-    base::Octets size() const override { return {octets_.size()}; }
-    std::optional<std::string_view> in_memory() const override {
-        return where_ == Where::memory ? std::optional<std::string_view>(octets_) : std::nullopt;
-    }
-    base::Result<std::size_t> read(std::uint64_t offset, std::span<char> into) const override {
-        const std::size_t count = std::min(into.size(), octets_.size() - offset);
-        std::memcpy(into.data(), octets_.data() + offset, count);
-        return count;
-    }
-
-private:
-    std::string octets_;
-    Where where_;
-};
-
-class UnreadableContent final : public spool::Content {
-public:
-    base::Octets size() const override { return {100}; }
-    std::optional<std::string_view> in_memory() const override { return std::nullopt; }
-    base::Result<std::size_t> read(std::uint64_t, std::span<char>) const override { return base::fail(base::ErrorKind::disk, "gone"); }
-};
+using support::HeldContent;
+using support::UnreadableContent;
 
 mail::Mailbox mailbox(std::string local, std::string_view domain = "example.com") {
     return {std::move(local), mail::parse_domain(domain).value()};
@@ -292,7 +271,7 @@ TEST_F(MaildirTest, ReadOnlyFolderDefers) {
 
 TEST_F(MaildirTest, UnreadableContentDefersAndLeavesNothing) {
     auto stored = message("");
-    stored.content = std::make_shared<UnreadableContent>();
+    stored.content = std::make_shared<UnreadableContent>(1'000'000, 300'000);
     const auto outcome = maildir().deliver(stored, 0, mailbox("bob"));
     EXPECT_EQ(outcome.kind, Kind::deferred);
     EXPECT_TRUE(files(box() / "new").empty());

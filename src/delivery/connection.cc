@@ -1,0 +1,213 @@
+#include "delivery/connection.h"
+
+#include "net/endpoint.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace thurn::delivery {
+
+namespace asio = boost::asio;
+using smtp::ClientFailed;
+
+namespace {
+
+constexpr std::size_t kPiece = std::size_t{256} << 10;  // of content, in one write
+constexpr std::chrono::milliseconds kLastWords{1000};   // how long a reply may take that explains a failed write
+constexpr std::chrono::milliseconds kQuitLimit{1000};
+
+smtp::StartTls starttls_for(const ConnectionOptions& options) {
+    if (options.implicit_tls || options.tls == route::TlsDemand::none) return smtp::StartTls::never;
+    return options.tls == route::TlsDemand::may ? options.session.starttls : smtp::StartTls::must;
+}
+
+smtp::ClientOptions session_options(const ConnectionOptions& options) {
+    smtp::ClientOptions session = options.session;
+    session.starttls = starttls_for(options);
+    session.tls_active = options.implicit_tls;
+    return session;
+}
+
+base::Result<std::string> read_piece(const spool::Content& content, std::uint64_t offset) {
+    std::string piece;
+    base::Result<std::size_t> count = 0U;
+    piece.resize_and_overwrite(std::min<std::uint64_t>(kPiece, content.size().count - offset), [&](char* into, std::size_t size) {
+        count = content.read(offset, {into, size});
+        return count.value_or(0);
+    });
+    if (!count) return base::pass_on(count);
+    if (piece.empty()) return base::fail(base::ErrorKind::corrupt, "content ends early");
+    return piece;
+}
+
+}  // namespace
+
+asio::ip::tcp::endpoint endpoint_of(const route::HostAddress& host) {
+    if (const auto* v4 = std::get_if<dns::Ipv4>(&host.address)) return {asio::ip::address_v4(v4->octets), host.port};
+    return {asio::ip::address_v6(std::get<dns::Ipv6>(host.address).octets), host.port};
+}
+
+std::string render_host(const route::HostAddress& host) {
+    return fmt::format("{} [{}]:{}", host.host, endpoint_of(host).address().to_string(), host.port);
+}
+
+Connection::Connection(ConnectionOptions options, net::Stream stream)
+    : options_(std::move(options)), name_(render_host(options_.host)), stream_(std::move(stream)), session_(session_options(options_)) {}
+
+asio::awaitable<Connection::Outcome<std::unique_ptr<Connection>>> Connection::async_open(ConnectionOptions options) {
+    const auto endpoint = endpoint_of(options.host);
+    auto stream = co_await net::async_connect(endpoint, std::nullopt, net::within(options.connect_timeout));
+    if (!stream) co_return std::unexpected(Failure{Stage::connecting, std::move(stream).error(), std::nullopt});
+    auto connection = std::make_unique<Connection>(std::move(options), *std::move(stream));
+    if (connection->options_.implicit_tls) {
+        if (auto failed = co_await connection->async_secure()) co_return std::unexpected(*std::move(failed));
+    }
+    if (auto failed = co_await connection->async_greet()) co_return std::unexpected(*std::move(failed));
+    co_return connection;
+}
+
+asio::awaitable<Connection::Failed> Connection::async_greet() {
+    while (true) {
+        auto event = co_await async_event();
+        if (std::holds_alternative<smtp::Ready>(event)) co_return std::nullopt;
+        if (auto* failed = std::get_if<ClientFailed>(&event)) co_return failure_of(std::move(*failed));
+        if (!std::holds_alternative<smtp::ClientTlsWanted>(event)) continue;
+        if (auto failed = co_await async_secure()) co_return failed;
+        session_.tls_started();
+        stage_ = Stage::securing;  // until Ready: a broken TLS often shows only in the first exchange under it
+    }
+}
+
+asio::awaitable<Connection::Failed> Connection::async_secure() {
+    auto shaken = co_await stream_.async_connect_tls(options_.tls_context, options_.host.host, net::within(options_.connect_timeout));
+    if (!shaken) co_return Failure{Stage::securing, std::move(shaken).error(), std::nullopt};
+    const auto facts = stream_.tls_facts();
+    if (!facts) co_return Failure{Stage::securing, {base::ErrorKind::refused, "TLS did not begin"}, std::nullopt};
+    // The context refuses such a peer already; were it ever handed over wrongly, mail must still not go to a stranger.
+    if (options_.tls == route::TlsDemand::verify && !facts->verified)
+        co_return Failure{Stage::securing, {base::ErrorKind::refused, "certificate is not verified"}, std::nullopt};
+    tls_ = fmt::format("{} with {}", facts->version, facts->cipher);
+    co_return std::nullopt;
+}
+
+asio::awaitable<Connection::Outcome<Connection::HandedOver>> Connection::async_hand_over(smtp::Transaction transaction,
+                                                                                         std::shared_ptr<const spool::Content> content,
+                                                                                         InDoubtMark& mark, net::BlockingPool& pool) {
+    stage_ = Stage::envelope;
+    session_.begin(std::move(transaction));
+    mark.start();
+    auto event = co_await async_event();
+    if (std::holds_alternative<smtp::ContentWanted>(event)) {
+        stage_ = Stage::content;
+        if (auto failed = co_await async_send_content(std::move(content), mark, pool)) co_return std::unexpected(*std::move(failed));
+        event = co_await async_event();
+    }
+    co_return conclude(std::move(event));
+}
+
+Connection::Outcome<Connection::HandedOver> Connection::conclude(smtp::ClientEvent event) {
+    auto* ended = std::get_if<smtp::TransactionEnded>(&event);
+    if (!ended) {
+        auto* failed = std::get_if<ClientFailed>(&event);
+        if (failed) return std::unexpected(failure_of(std::move(*failed)));
+        return std::unexpected(Failure{stage_, {base::ErrorKind::invalid, "conversation out of order"}, std::nullopt});
+    }
+    // Whoever says 250 before the dot has left cannot mean our message.
+    if (stage_ != Stage::ending && std::ranges::any_of(ended->replies, &smtp::Reply::positive))
+        return std::unexpected(Failure{stage_, {base::ErrorKind::syntax, "success before the end of the content"}, std::nullopt});
+    HandedOver handed{std::move(ended->replies), std::nullopt};
+    if (session_.ready()) {
+        ++messages_;
+    } else {
+        auto last = session_.next_event();
+        auto* failed = last ? std::get_if<ClientFailed>(&*last) : nullptr;
+        handed.ended = failure_of(failed ? std::move(*failed) : ClientFailed{{base::ErrorKind::peer_gone, "the connection ended"}, {}});
+    }
+    return handed;
+}
+
+asio::awaitable<Connection::Failed> Connection::async_send_content(std::shared_ptr<const spool::Content> content, InDoubtMark& mark,
+                                                                   net::BlockingPool& pool) {
+    const auto whole = content->in_memory();
+    const std::uint64_t size = whole ? whole->size() : content->size().count;
+    std::uint64_t offset = 0;
+    do {
+        std::string from_disk;
+        std::string_view piece = whole ? whole->substr(offset, kPiece) : std::string_view();
+        if (!whole && size > 0) {
+            auto work = [content, offset] { return read_piece(*content, offset); };
+            auto read = co_await pool.async_run(std::move(work));
+            // Without its end the content must not be ended: closing the connection is the only way out (RFC 5321 §4.1.1.4).
+            if (!read) co_return Failure{Stage::content, std::move(read).error(), std::nullopt};
+            from_disk = *std::move(read);
+            piece = from_disk;
+        }
+        offset += piece.size();
+        session_.content(piece);
+        if (offset < size) static_cast<void>(co_await async_flush());
+    } while (offset < size && !broken_);
+    if (broken_) co_return std::nullopt;  // the session tells why
+    co_await mark.async_wait();
+    session_.content_end();
+    // The dot is the last octet of what is left: while that has not gone whole, the host cannot have seen it.
+    if (co_await async_flush()) stage_ = Stage::ending;
+    co_return std::nullopt;
+}
+
+asio::awaitable<void> Connection::async_quit() {
+    if (broken_ || session_.closed()) co_return;
+    session_.quit();
+    const std::string octets = session_.take_output();
+    static_cast<void>(co_await stream_.async_write(octets, net::within(kQuitLimit)));
+}
+
+asio::awaitable<smtp::ClientEvent> Connection::async_event() {
+    while (true) {
+        if (auto event = session_.next_event()) co_return *std::move(event);
+        if (broken_) co_return ClientFailed{*broken_, std::nullopt};
+        if (session_.has_output()) {
+            if (auto flushed = co_await async_flush(); !flushed) continue;
+        }
+        co_await async_receive(session_.time_limit());
+    }
+}
+
+asio::awaitable<base::Result<void>> Connection::async_flush() {
+    const std::string octets = session_.take_output();
+    auto written = co_await stream_.async_write(octets, net::within(session_.time_limit()));
+    if (written) co_return written;
+    // A peer that will not take what we send may have said why.
+    const auto count = co_await stream_.async_read(input_, net::within(kLastWords));
+    if (count) session_.receive({input_.data(), *count});
+    tell_session(written.error());
+    co_return written;
+}
+
+asio::awaitable<void> Connection::async_receive(std::chrono::milliseconds limit) {
+    const auto count = co_await stream_.async_read(input_, net::within(limit));
+    if (count)
+        session_.receive({input_.data(), *count});
+    else
+        tell_session(count.error());
+}
+
+void Connection::tell_session(const base::Error& error) {
+    broken_ = error;
+    if (error.kind == base::ErrorKind::timed_out)
+        session_.timed_out();
+    else
+        session_.peer_closed();
+}
+
+Failure Connection::failure_of(ClientFailed failed) const {
+    Failure failure{stage_, broken_ ? *broken_ : std::move(failed.error), std::move(failed.reply)};
+    // Behind EHLO a session that must have TLS has nothing to be refused but STARTTLS.
+    const bool needs_tls = options_.tls != route::TlsDemand::may && options_.tls != route::TlsDemand::none && tls_.empty();
+    if (stage_ == Stage::opening && failure.error.kind == base::ErrorKind::refused && needs_tls && extensions().extended)
+        failure.stage = Stage::securing;
+    return failure;
+}
+
+}  // namespace thurn::delivery

@@ -1,0 +1,286 @@
+// A round never tries one parcel for ever: an attempt either settles a recipient, or puts its host out of the round. The one exception is a
+// connection kept from an earlier message that turns out dead at the next envelope, which is no fault of the host's: that connection is
+// replaced, and what fails on the new one counts.
+#include "delivery/courier_round.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace thurn::delivery {
+
+namespace asio = boost::asio;
+using Kind = RecipientOutcome::Kind;
+
+namespace {
+
+class Stopwatch {
+public:
+    [[nodiscard]] std::chrono::milliseconds read() const {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin_);
+    }
+
+private:
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+/// Our disk failed, not the host.
+bool is_ours(const Failure& failure) {
+    return failure.error.kind == base::ErrorKind::disk || failure.error.kind == base::ErrorKind::corrupt;
+}
+
+/// Another host is not asked when this one may have taken the message, or is not to blame.
+bool ends_parcel(const Failure& failure) { return failure.stage == Stage::ending || is_ours(failure); }
+
+/// A 421 before the dot says nothing about the message: another connection, or another host, may take it.
+bool is_about_connection(const smtp::Reply& reply, const std::optional<Failure>& ended) {
+    return ended && ended->stage < Stage::ending && reply.code == 421;
+}
+
+smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open) {
+    const auto& envelope = parcel.message->envelope;
+    smtp::Transaction transaction;
+    transaction.sender = envelope.sender;
+    transaction.recipients.reserve(open.size());
+    for (const std::size_t position : open) transaction.recipients.push_back(envelope.recipients.at(parcel.recipients[position]).mailbox);
+    transaction.size = parcel.message->content->size();
+    transaction.body = envelope.eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit;
+    return transaction;
+}
+
+bool all_ascii(const std::string& text) {
+    return std::ranges::none_of(text, [](char octet) { return (static_cast<unsigned char>(octet) & 0x80U) != 0; });
+}
+
+bool needs_utf8(const spool::Envelope& envelope) {
+    if (envelope.sender.mailbox && !all_ascii(envelope.sender.mailbox->local)) return true;
+    return !std::ranges::all_of(envelope.recipients, [](const spool::Recipient& recipient) { return all_ascii(recipient.mailbox.local); });
+}
+
+/// Each reply once: most often all recipients have the same.
+std::vector<std::string> distinct_statuses(const std::vector<RecipientOutcome>& outcomes) {
+    std::vector<std::string> statuses;
+    for (const auto& outcome : outcomes)
+        if (std::ranges::find(statuses, outcome.status) == statuses.end()) statuses.push_back(outcome.status);
+    return statuses;
+}
+
+}  // namespace
+
+CourierRound::CourierRound(Means means, asio::any_io_executor executor, std::shared_ptr<const Destination> destination,
+                           std::shared_ptr<ParcelSource> parcels)
+    : means_(means),
+      executor_(std::move(executor)),
+      destination_(std::move(destination)),
+      parcels_(std::move(parcels)),
+      standings_(destination_->hosts.addresses.size()),
+      messages_per_connection_(std::max<std::size_t>(means.options.messages_per_connection, 1)),
+      last_failure_{Kind::deferred, "451 4.4.1 the destination has no hosts", {}} {}
+
+asio::awaitable<queue::SiteOutcome> CourierRound::async_run() {
+    bool tried = false;
+    bool ever_worked = false;
+    while (auto parcel = co_await parcels_->async_next(means_.options.idle)) {
+        tried = true;
+        co_await async_carry(*std::move(parcel));
+        ever_worked = ever_worked || worked_;
+        if (connection_ || !all_failed()) continue;
+        if (!std::exchange(worked_, false)) {
+            co_await async_defer_rest();
+            co_return queue::SiteOutcome::unreachable;
+        }
+        for (auto& standing : standings_) standing.failed = false;
+    }
+    co_await async_drop();
+    // Without a parcel nothing was learnt, and a site must not be punished for that.
+    co_return ever_worked || !tried ? queue::SiteOutcome::worked : queue::SiteOutcome::unreachable;
+}
+
+/// Parcels the source has set apart for this round would be nobody's otherwise.
+asio::awaitable<void> CourierRound::async_defer_rest() {
+    while (auto parcel = co_await parcels_->async_next(std::chrono::milliseconds(0))) {
+        std::vector<RecipientOutcome> outcomes(parcel->recipients.size(), last_failure_);
+        parcels_->settled(*std::move(parcel), std::move(outcomes));
+    }
+}
+
+bool CourierRound::all_failed() const { return std::ranges::all_of(standings_, &Standing::failed); }
+
+asio::awaitable<void> CourierRound::async_carry(Parcel parcel) {
+    const std::size_t count = parcel.recipients.size();
+    Load load{parcel, std::vector<RecipientOutcome>(count), std::vector<std::size_t>(count), InDoubtMark(executor_, parcels_, parcel)};
+    std::iota(load.open.begin(), load.open.end(), std::size_t{0});
+    while (!load.open.empty()) {
+        const bool connected = connection_ || co_await async_connect(parcel);
+        if (connected)
+            co_await async_attempt(load);
+        else
+            settle_open(load, last_failure_);
+    }
+    co_await load.mark.async_wait();
+    parcels_->settled(std::move(parcel), std::move(load.outcomes));
+}
+
+asio::awaitable<bool> CourierRound::async_connect(const Parcel& parcel) {
+    for (std::size_t host = 0; host < standings_.size(); ++host) {
+        if (standings_[host].failed) continue;
+        const Stopwatch watch;
+        auto opened = co_await async_try(host, parcel);
+        if (opened) {
+            connection_ = *std::move(opened);
+            current_ = host;
+            co_return true;
+        }
+        note_failed_host(parcel, host, opened.error(), watch.read());
+    }
+    co_return false;
+}
+
+/// With TlsDemand::may a host whose TLS is broken is better spoken to in clear than not at all (RFC 7435 §3).
+asio::awaitable<CourierRound::Opened> CourierRound::async_try(std::size_t host, const Parcel& parcel) {
+    const Stopwatch watch;
+    auto options = connection_options(host);
+    auto opened = co_await Connection::async_open(std::move(options));
+    if (opened || opened.error().stage != Stage::securing || opened.error().reply || standings_[host].tls_failed || !may_speak_in_clear())
+        co_return opened;
+    note_failed_host(parcel, host, opened.error(), watch.read());
+    standings_[host] = {.failed = false, .tls_failed = true};
+    auto options_in_clear = connection_options(host);
+    co_return co_await Connection::async_open(std::move(options_in_clear));
+}
+
+asio::awaitable<void> CourierRound::async_attempt(Load& load) {
+    if (auto refused = refusal(*load.parcel.message)) {
+        settle_open(load, *refused);
+        parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), summarize(load.outcomes), {refused->status}, {}});
+        worked_ = true;
+        co_return;
+    }
+    const Stopwatch watch;
+    auto transaction = make_transaction(load.parcel, load.open);
+    auto content = load.parcel.message->content;
+    auto handed = co_await connection_->async_hand_over(std::move(transaction), std::move(content), load.mark, means_.pool);
+    if (handed)
+        take_replies(load, *handed, watch.read());
+    else
+        take_failure(load, handed.error(), watch.read());
+    if (!connection_) co_return;
+    if (!connection_->reusable() || connection_->messages() >= messages_per_connection_) co_await async_drop();
+}
+
+asio::awaitable<void> CourierRound::async_drop() {
+    if (!connection_) co_return;
+    co_await connection_->async_quit();
+    connection_.reset();
+}
+
+ConnectionOptions CourierRound::connection_options(std::size_t host) const {
+    const auto& options = means_.options;
+    const bool verify = destination_->tls == route::TlsDemand::verify;
+    const auto starttls = standings_[host].tls_failed ? smtp::StartTls::never
+                          : destination_->credentials ? smtp::StartTls::must  // a password is never sent in clear
+                                                      : smtp::StartTls::may;
+    return {.host = destination_->hosts.addresses[host],
+            .tls = destination_->tls,
+            .implicit_tls = destination_->implicit_tls,
+            .tls_context = verify ? means_.verifying : means_.opportunistic,
+            .connect_timeout = options.connect_timeout,
+            .session = {.hello_name = options.hello_name,
+                        .starttls = starttls,
+                        .tls_active = false,
+                        .credentials = destination_->credentials,
+                        .greeting_timeout = options.greeting_timeout,
+                        .command_timeout = options.command_timeout,
+                        .data_timeout = std::min(options.command_timeout, std::chrono::seconds(120)),  // RFC 5321 §4.5.3.2.4
+                        .content_timeout = options.content_timeout,
+                        .ending_timeout = options.ending_timeout}};
+}
+
+bool CourierRound::may_speak_in_clear() const {
+    return destination_->tls == route::TlsDemand::may && !destination_->implicit_tls && !destination_->credentials;
+}
+
+/// What this host told beforehand that it will not take.
+std::optional<RecipientOutcome> CourierRound::refusal(const spool::StoredMessage& message) const {
+    const auto& extensions = connection_->extensions();
+    const auto size = message.content->size();
+    // 0 says that there is no fixed limit (RFC 1870 §4).
+    if (extensions.size && extensions.size->count > 0 && size > *extensions.size)
+        return RecipientOutcome{Kind::failed,
+                                fmt::format("552 5.3.4 message of {} octets is larger than the {} that {} takes", size.count,
+                                            extensions.size->count, connection_->name()),
+                                {}};
+    // RFC 6152 §3: convert or bounce; what it was made for must not arrive with its eighth bits cut off.
+    if (message.envelope.eight_bit && !extensions.eight_bit_mime)
+        return RecipientOutcome{
+            Kind::failed, fmt::format("554 5.6.3 message holds 8-bit content and {} does not offer 8BITMIME", connection_->name()), {}};
+    // RFC 6531 §3.2.
+    if (needs_utf8(message.envelope))
+        return RecipientOutcome{Kind::failed, "553 5.6.7 an address beyond US-ASCII cannot be sent to a host without SMTPUTF8", {}};
+    return std::nullopt;
+}
+
+void CourierRound::take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took) {
+    const std::string& remote_host = connection_->host().host;
+    const bool some_taken = std::ranges::any_of(handed.replies, &smtp::Reply::positive);
+    std::vector<RecipientOutcome> now;
+    std::vector<std::size_t> left;
+    for (std::size_t k = 0; k < load.open.size(); ++k) {
+        const auto& reply = handed.replies.at(k);
+        // The rest goes in a transaction of its own; each takes some, so this ends. When none was taken, the reply means what it says.
+        const bool over_limit = some_taken && is_recipient_limit(reply);
+        const bool connection_only = is_about_connection(reply, handed.ended);
+        if (over_limit || connection_only) left.push_back(load.open[k]);
+        if (connection_only) continue;
+        auto outcome = outcome_of_reply(reply, remote_host);
+        if (over_limit) outcome.kind = Kind::deferred;
+        load.outcomes[load.open[k]] = outcome;
+        now.push_back(std::move(outcome));
+    }
+    load.open = std::move(left);
+    if (!now.empty()) {
+        worked_ = true;
+        parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), summarize(now), distinct_statuses(now), took});
+    }
+    if (!handed.ended) return;
+    if (!load.open.empty()) return take_failure(load, *handed.ended, took);
+    connection_.reset();
+}
+
+void CourierRound::take_failure(Load& load, const Failure& failure, std::chrono::milliseconds took) {
+    const bool was_kept = connection_->messages() > 0;
+    const auto outcome = outcome_of_failure(failure, connection_->name(), connection_->host().host);
+    // A host that ends kept connections after so many messages says so with 421: no need to run into that again.
+    if (was_kept && failure.reply && failure.reply->code == 421)
+        messages_per_connection_ = std::min(messages_per_connection_, connection_->messages());
+    if (ends_parcel(failure)) settle_open(load, outcome);
+    worked_ = worked_ || is_ours(failure);
+    const std::string result = load.open.empty() ? summarize(load.outcomes) : "connection failed";
+    parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), result, {outcome.status}, took});
+    means_.log.info("connection_lost", {{"host", connection_->name()}, {"reason", outcome.status}});
+    connection_.reset();
+    const bool stale = was_kept && failure.stage == Stage::envelope;
+    if (stale || is_ours(failure)) return;
+    standings_[current_].failed = true;
+    last_failure_ = outcome;
+}
+
+void CourierRound::settle_open(Load& load, const RecipientOutcome& outcome) {
+    for (const std::size_t position : load.open) load.outcomes[position] = outcome;
+    load.open.clear();
+}
+
+void CourierRound::note_failed_host(const Parcel& parcel, std::size_t host, const Failure& failure, std::chrono::milliseconds took) {
+    const auto& address = destination_->hosts.addresses[host];
+    const std::string name = render_host(address);
+    last_failure_ = outcome_of_failure(failure, name, address.host);
+    standings_[host].failed = true;
+    // The trace wants what the host really said, even where that is not our status.
+    std::vector<std::string> replies{failure.reply ? smtp::describe_reply(*failure.reply) : last_failure_.status};
+    means_.log.info("connection_failed", {{"host", name}, {"reason", replies.front()}});
+    parcels_->attempted(parcel, {name, {}, "connection failed", std::move(replies), took});
+}
+
+}  // namespace thurn::delivery

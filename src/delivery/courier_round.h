@@ -1,0 +1,81 @@
+#pragma once
+
+#include "delivery/connection.h"
+#include "delivery/smtp_courier.h"
+
+#include <chrono>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+namespace thurn::delivery {
+
+/// One run of an SmtpCourier: parcel after parcel over one connection after another.
+///
+/// Hosts    One that failed stays out. When all have, they get a new chance if mail went through since the last one; if none did, the site
+/// is
+///          unreachable, and the parcels the source has ready are deferred.
+/// Threads  One loop.
+class CourierRound {
+public:
+    struct Means {
+        const SmtpCourierOptions& options;
+        const std::shared_ptr<const net::TlsContext>& opportunistic;
+        const std::shared_ptr<const net::TlsContext>& verifying;
+        net::BlockingPool& pool;
+        base::Log& log;
+    };
+    CourierRound(Means means, boost::asio::any_io_executor executor, std::shared_ptr<const Destination> destination,
+                 std::shared_ptr<ParcelSource> parcels);
+    [[nodiscard]] boost::asio::awaitable<queue::SiteOutcome> async_run();
+
+private:
+    using Opened = Connection::Outcome<std::unique_ptr<Connection>>;
+    /// What is known of one of the destination's hosts.
+    struct Standing {
+        bool failed = false;
+        bool tls_failed = false;  // with TlsDemand::may: it is spoken to in clear
+    };
+    /// A parcel under way. `open`: positions in parcel.recipients without a final outcome.
+    struct Load {
+        const Parcel& parcel;
+        std::vector<RecipientOutcome> outcomes;
+        std::vector<std::size_t> open;
+        InDoubtMark mark;
+    };
+
+    boost::asio::awaitable<void> async_carry(Parcel parcel);
+    boost::asio::awaitable<bool> async_connect(const Parcel& parcel);
+    boost::asio::awaitable<Opened> async_try(std::size_t host, const Parcel& parcel);
+    boost::asio::awaitable<void> async_attempt(Load& load);
+    boost::asio::awaitable<void> async_drop();
+
+    boost::asio::awaitable<void> async_defer_rest();
+
+    [[nodiscard]] bool all_failed() const;
+    [[nodiscard]] ConnectionOptions connection_options(std::size_t host) const;
+    [[nodiscard]] bool may_speak_in_clear() const;
+    [[nodiscard]] std::optional<RecipientOutcome> refusal(const spool::StoredMessage& message) const;
+    void take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took);
+    void take_failure(Load& load, const Failure& failure, std::chrono::milliseconds took);
+    void settle_open(Load& load, const RecipientOutcome& outcome);
+    void note_failed_host(const Parcel& parcel, std::size_t host, const Failure& failure, std::chrono::milliseconds took);
+
+    Means means_;
+    boost::asio::any_io_executor executor_;
+    std::shared_ptr<const Destination> destination_;
+    std::shared_ptr<ParcelSource> parcels_;
+    std::vector<Standing> standings_;  // of destination_->hosts.addresses
+    std::unique_ptr<Connection> connection_;
+    std::size_t current_ = 0;  // the host connection_ leads to
+    std::size_t messages_per_connection_;
+    RecipientOutcome last_failure_;
+    bool worked_ = false;  // a transaction got its final answer since the hosts last got a new chance
+};
+
+}  // namespace thurn::delivery

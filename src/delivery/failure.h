@@ -1,0 +1,47 @@
+#pragma once
+
+#include "base/result.h"
+#include "delivery/parcel.h"
+#include "smtp/reply.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thurn::delivery {
+
+/// How far a conversation with a host had come.
+enum class Stage {
+    connecting,
+    securing,  // TLS: the handshake, and EHLO under it
+    opening,   // greeting, EHLO, AUTH
+    envelope,
+    content,  // the final dot has not left
+    ending,   // the final dot has left: the host may have taken the message
+};
+
+/// Why a conversation came to nothing. `reply`: what the host said, if that was it.
+struct Failure {
+    Stage stage = Stage::connecting;
+    base::Error error;
+    std::optional<smtp::Reply> reply;
+};
+
+/// One line with a code and an enhanced status, at most kStatusLimit octets.
+/// `host`: as Attempt has it.
+[[nodiscard]] std::string describe_failure(const Failure& failure, std::string_view host);
+/// What a failure means for recipients nobody will try elsewhere now. `remote_host`: who is to be named when the status is its own reply.
+[[nodiscard]] RecipientOutcome outcome_of_failure(const Failure& failure, std::string_view host, const std::string& remote_host);
+/// 2yz delivers, 5yz fails, all else defers.
+[[nodiscard]] RecipientOutcome outcome_of_reply(const smtp::Reply& reply, const std::string& remote_host);
+/// Whether a reply in the transaction only says that there were too many recipients in it, so that those left may be tried at once
+/// (RFC 5321 §4.5.3.1.10, where 552 counts as 452 too).
+[[nodiscard]] bool is_recipient_limit(const smtp::Reply& reply);
+/// `delivered`, `deferred`, `failed`, or several of them: the result of an Attempt.
+[[nodiscard]] std::string summarize(const std::vector<RecipientOutcome>& outcomes);
+
+inline constexpr std::size_t kStatusLimit = 512;  // octets; spool::RecipientState
+
+}  // namespace thurn::delivery

@@ -1,0 +1,710 @@
+#include "delivery/smtp_courier.h"
+
+#include "mail/mailbox.h"
+#include "support/held_content.h"
+#include "support/loopback.h"
+#include "support/scripted_peer.h"
+#include "support/tls_files.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <thread>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace thurn::delivery {
+namespace {
+
+namespace asio = boost::asio;
+using Kind = RecipientOutcome::Kind;
+using support::HeldContent;
+using support::ScriptedPeer;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// The beginning and the steps of an ordinary conversation.
+const std::string kHello = "S: 220 mx ESMTP\nC: EHLO client.example\nS: 250-mx\nS: 250-PIPELINING\nS: 250-8BITMIME\nS: 250 SIZE\n";
+const std::string kPlainHello = "S: 220 mx ESMTP\nC: EHLO client.example\nS: 250 mx\n";
+const std::string kEnvelope =
+    "C: MAIL FROM:<alice@example.org>\nC: RCPT TO:<bob@example.com>\nC: DATA\nS: 250 2.1.0 ok\nS: 250 2.1.5 ok\nS: 354 go on\n";
+const std::string kContent = "D:\nS: 250 2.0.0 taken\n";
+const std::string kQuit = "C: QUIT\nS: 221 bye\n";
+
+struct Settled {
+    Parcel parcel;
+    std::vector<RecipientOutcome> outcomes;
+};
+
+/// Parcels from a list; what becomes of them is kept.
+class FakeSource final : public ParcelSource {
+public:
+    asio::awaitable<std::optional<Parcel>> async_next(std::chrono::milliseconds) override {
+        if (before_next) before_next();
+        if (parcels.empty()) co_return std::nullopt;
+        auto parcel = std::move(parcels.front());
+        parcels.pop_front();
+        co_return parcel;
+    }
+    asio::awaitable<void> async_mark_in_doubt(const Parcel& parcel) override {
+        ++marked;
+        EXPECT_FALSE(parcel.recipients.empty());
+        if (gate) {
+            gate->expires_at(asio::steady_timer::time_point::max());
+            co_await gate->async_wait(asio::as_tuple(asio::use_awaitable));
+        }
+        ++marks_written;
+    }
+    void attempted(const Parcel&, Attempt attempt) override { attempts.push_back(std::move(attempt)); }
+    void settled(Parcel parcel, std::vector<RecipientOutcome> outcomes) override {
+        EXPECT_EQ(marks_written, marked) << "settled before its mark was written";
+        EXPECT_EQ(parcel.recipients.size(), outcomes.size());
+        settlements.push_back({std::move(parcel), std::move(outcomes)});
+    }
+
+    std::function<void()> before_next;
+    std::deque<Parcel> parcels;
+    std::vector<Attempt> attempts;
+    std::vector<Settled> settlements;
+    int marked = 0;
+    int marks_written = 0;
+    std::unique_ptr<asio::steady_timer> gate;
+};
+
+mail::Mailbox mailbox(std::string local, std::string_view domain) { return {std::move(local), mail::parse_domain(domain).value()}; }
+
+class SmtpCourierTest : public testing::Test {
+protected:
+    static std::shared_ptr<const net::TlsContext> careless() {
+        static const auto context = test::TlsFiles::careless_client();  // reads all the system's roots
+        return context;
+    }
+    static std::shared_ptr<spool::StoredMessage> message(std::shared_ptr<const spool::Content> content, std::size_t recipients = 1) {
+        auto made = std::make_shared<spool::StoredMessage>();
+        made->envelope.sender.mailbox = mailbox("alice", "example.org");
+        for (std::size_t k = 0; k < recipients; ++k)
+            made->envelope.recipients.push_back(
+                {.mailbox = mailbox(k == 0 ? "bob" : "bob" + std::to_string(k), "example.com"), .original = {}, .state = {}});
+        made->content = std::move(content);
+        return made;
+    }
+    static std::shared_ptr<spool::StoredMessage> message(std::string content = "Subject: x\r\n\r\nhello\r\n", std::size_t recipients = 1) {
+        return message(std::make_shared<HeldContent>(std::move(content)), recipients);
+    }
+    void add(std::shared_ptr<const spool::StoredMessage> stored) {
+        Parcel parcel{.message = std::move(stored), .recipients = {}, .accounts = {}};
+        for (std::uint32_t k = 0; k < parcel.message->envelope.recipients.size(); ++k) parcel.recipients.push_back(k);
+        source_->parcels.push_back(std::move(parcel));
+    }
+    void add_host(std::uint16_t port, std::string name = "mx.example") {
+        destination_.hosts.addresses.push_back({std::move(name), dns::Ipv4{{127, 0, 0, 1}}, port});
+    }
+    /// Carries all parcels to the peers, and waits for those.
+    queue::SiteOutcome carry(std::initializer_list<ScriptedPeer*> peers) {
+        int number = 1;
+        for (auto* peer : peers) add_host(peer->port(), "mx" + std::to_string(number++) + ".example");
+        SmtpCourier courier(options_, careless(), verifying_, pool_, log_);
+        auto destination = std::make_shared<const Destination>(destination_);
+        const auto outcome = test::run_on(loop_, courier.async_carry(destination, source_));
+        given_up_ = true;
+        for (auto* peer : peers) peer->finish();
+        return outcome;
+    }
+    const RecipientOutcome& outcome(std::size_t parcel = 0, std::size_t recipient = 0) const {
+        return source_->settlements.at(parcel).outcomes.at(recipient);
+    }
+    std::vector<std::string> results() const {
+        std::vector<std::string> found;
+        for (const auto& attempt : source_->attempts) found.push_back(attempt.result);
+        return found;
+    }
+
+    asio::io_context loop_{1};
+    net::BlockingPool pool_{1};
+    base::NullLog log_;
+    std::shared_ptr<FakeSource> source_ = std::make_shared<FakeSource>();
+    std::shared_ptr<const net::TlsContext> verifying_ = careless();
+    Destination destination_;
+    std::atomic<bool> given_up_{false};
+    SmtpCourierOptions options_{.hello_name = "client.example",
+                                .connect_timeout = std::chrono::seconds(5),
+                                .idle = std::chrono::milliseconds(10),
+                                .greeting_timeout = std::chrono::seconds(5),
+                                .command_timeout = std::chrono::seconds(5),
+                                .content_timeout = std::chrono::seconds(5),
+                                .ending_timeout = std::chrono::seconds(5)};
+};
+
+TEST_F(SmtpCourierTest, DeliversWithPipelining) {
+    ScriptedPeer peer({kHello + kEnvelope + kContent + kQuit});
+    add(message("Subject: x\r\n\r\n.dot\r\n..\r\n"));
+    EXPECT_EQ(carry({&peer}), queue::SiteOutcome::worked);
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+    EXPECT_EQ(outcome().status, "250 2.0.0 taken");
+    EXPECT_EQ(outcome().remote_host, "mx1.example");
+    EXPECT_THAT(peer.wire(),
+                ElementsAre("EHLO client.example\r\nMAIL FROM:<alice@example.org> SIZE=24\r\nRCPT TO:<bob@example.com>\r\nDATA\r\n"
+                            "Subject: x\r\n\r\n..dot\r\n...\r\n.\r\nQUIT\r\n"));
+    ASSERT_EQ(source_->attempts.size(), 1U);
+    const auto& attempt = source_->attempts[0];
+    EXPECT_EQ(attempt.host, "mx1.example [127.0.0.1]:" + std::to_string(peer.port()));
+    EXPECT_EQ(attempt.result, "delivered");
+    EXPECT_THAT(attempt.replies, ElementsAre("250 2.0.0 taken"));
+    EXPECT_EQ(attempt.tls, "");
+    EXPECT_EQ(source_->marked, 1);
+}
+
+TEST_F(SmtpCourierTest, DeliversWithoutPipelining) {
+    ScriptedPeer peer(
+        {kPlainHello +
+         "C: MAIL FROM:<alice@example.org>\nQ:\nS: 250 ok\nC: RCPT TO:<bob@example.com>\nQ:\nS: 250 ok\nC: DATA\nS: 354 go\n" + kContent +
+         kQuit});
+    add(message());
+    EXPECT_EQ(carry({&peer}), queue::SiteOutcome::worked);
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+}
+
+TEST_F(SmtpCourierTest, SaysHeloWhereEhloIsRefused) {
+    ScriptedPeer peer(
+        {"S: 220 old\nC: EHLO\nS: 502 what\nC: HELO client.example\nS: 250 old\nC: MAIL\nS: 250 ok\nC: RCPT\nS: 250 ok\nC: DATA\nS: 354 "
+         "go\n" +
+         kContent + kQuit});
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+}
+
+TEST_F(SmtpCourierTest, NullPathAndEmptyContent) {
+    ScriptedPeer peer({kHello + "C: MAIL FROM:<>\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n" + kContent + kQuit});
+    auto stored = message(std::string());
+    stored->envelope.sender.mailbox.reset();
+    add(stored);
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+    EXPECT_THAT(peer.wire()[0], HasSubstr("DATA\r\n.\r\nQUIT\r\n"));
+}
+
+TEST_F(SmtpCourierTest, FinalDotWaitsForTheMark) {
+    source_->gate = std::make_unique<asio::steady_timer>(loop_);
+    auto open_gate = [this] { asio::post(loop_, [this] { source_->gate->cancel(); }); };
+    ScriptedPeer peer({kHello + kEnvelope + "Q:\n!:\n" + kContent + kQuit}, nullptr, open_gate);
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+    EXPECT_EQ(source_->marks_written, 1);
+}
+
+TEST_F(SmtpCourierTest, KeepsTheConnectionForMoreParcels) {
+    ScriptedPeer peer({kHello + kEnvelope + kContent + kEnvelope + kContent + kEnvelope + kContent + kQuit});
+    for (int k = 0; k < 3; ++k) add(message());
+    EXPECT_EQ(carry({&peer}), queue::SiteOutcome::worked);
+    for (std::size_t k = 0; k < 3; ++k) EXPECT_EQ(outcome(k).kind, Kind::delivered);
+    EXPECT_EQ(peer.wire().size(), 1U);
+}
+
+TEST_F(SmtpCourierTest, RenewsTheConnectionAfterSoManyMessages) {
+    options_.messages_per_connection = 2;
+    ScriptedPeer peer({kHello + kEnvelope + kContent + kEnvelope + kContent + kQuit, kHello + kEnvelope + kContent + kQuit});
+    for (int k = 0; k < 3; ++k) add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome(2).kind, Kind::delivered);
+}
+
+struct VerdictCase {
+    const char* name;
+    const char* script;  // behind the hello
+    Kind kind;
+    const char* status;
+};
+class SmtpVerdictTest : public SmtpCourierTest, public testing::WithParamInterface<VerdictCase> {};
+
+TEST_P(SmtpVerdictTest, BelongsToTheRecipient) {
+    const auto& [name, script, kind, status] = GetParam();
+    ScriptedPeer peer({kHello + script + kQuit});
+    add(message());
+    EXPECT_EQ(carry({&peer}), queue::SiteOutcome::worked);
+    EXPECT_EQ(outcome().kind, kind);
+    EXPECT_EQ(outcome().status, status);
+    EXPECT_EQ(outcome().remote_host, "mx1.example");
+    EXPECT_THAT(source_->attempts.at(0).replies, ElementsAre(status));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Replies, SmtpVerdictTest,
+    testing::Values(
+        VerdictCase{"MailDeferred", "C: MAIL\nC: RCPT\nC: DATA\nS: 451 4.7.1 greylisted\nS: 503 no\nS: 503 no\n", Kind::deferred,
+                    "451 4.7.1 greylisted"},
+        VerdictCase{"MailRefused", "C: MAIL\nC: RCPT\nC: DATA\nS: 550 5.7.1 no\nS: 503 no\nS: 503 no\n", Kind::failed, "550 5.7.1 no"},
+        VerdictCase{"RecipientUnknown", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 550-5.1.1 no such\nS: 550 5.1.1 user\nS: 503 no\n",
+                    Kind::failed, "550 5.1.1 no such user"},
+        VerdictCase{"RecipientUnknownYet354", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 550 5.1.1 no\nS: 354 go\nD:\nS: 554 none\n",
+                    Kind::failed, "550 5.1.1 no"},
+        VerdictCase{"DataDeferred", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 451 4.3.0 later\n", Kind::deferred,
+                    "451 4.3.0 later"},
+        VerdictCase{"ContentRefused", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\nD:\nS: 554 5.7.1 spam\n", Kind::failed,
+                    "554 5.7.1 spam"},
+        VerdictCase{"ContentTooLarge", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\nD:\nS: 552 too large\n", Kind::failed,
+                    "552 too large"},
+        VerdictCase{"ContentDeferred", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\nD:\nS: 452 4.3.1 full\n",
+                    Kind::deferred, "452 4.3.1 full"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST_F(SmtpCourierTest, EachRecipientHasItsOwnOutcome) {
+    ScriptedPeer peer({kHello +
+                       "C: MAIL\nC: RCPT TO:<bob@\nC: RCPT TO:<bob1@\nC: RCPT TO:<bob2@\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 550 5.1.1 "
+                       "who\nS: 450 4.2.1 busy\n"
+                       "S: 354 go\n" +
+                       kContent + kQuit});
+    add(message("x\r\n", 3));
+    carry({&peer});
+    EXPECT_EQ(outcome(0, 0).kind, Kind::delivered);
+    EXPECT_EQ(outcome(0, 1).kind, Kind::failed);
+    EXPECT_EQ(outcome(0, 2).kind, Kind::deferred);
+    EXPECT_THAT(results(), ElementsAre("delivered, deferred, failed"));
+}
+
+TEST_F(SmtpCourierTest, OnlyTheParcelsRecipientsAreSent) {
+    ScriptedPeer peer({kHello + "C: MAIL\nC: RCPT TO:<bob2@example.com>\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n" + kContent + kQuit});
+    add(message("x\r\n", 3));
+    source_->parcels[0].recipients = {2};
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+}
+
+TEST_F(SmtpCourierTest, RecipientsOverTheHostsLimitGoInAnotherTransaction) {
+    ScriptedPeer peer(
+        {kHello +
+         "C: MAIL\nC: RCPT TO:<bob@\nC: RCPT TO:<bob1@\nC: RCPT TO:<bob2@\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 452 4.5.3 too many\n"
+         "S: 552 too many\nS: 354 go\n" +
+         kContent + "C: MAIL\nC: RCPT TO:<bob1@\nC: RCPT TO:<bob2@\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 552 5.2.2 full\nS: 354 go\n" +
+         kContent + kQuit});
+    add(message("x\r\n", 3));
+    carry({&peer});
+    EXPECT_EQ(outcome(0, 0).kind, Kind::delivered);
+    EXPECT_EQ(outcome(0, 1).kind, Kind::delivered);
+    EXPECT_EQ(outcome(0, 2).kind, Kind::failed);
+    EXPECT_EQ(source_->settlements.size(), 1U);
+    EXPECT_EQ(source_->marked, 1);
+}
+
+struct OpeningCase {
+    const char* name;
+    const char* script;
+    const char* status;
+};
+class SmtpOpeningTest : public SmtpCourierTest, public testing::WithParamInterface<OpeningCase> {};
+
+TEST_P(SmtpOpeningTest, GoesOnToTheNextHost) {
+    options_.greeting_timeout = options_.command_timeout = std::chrono::seconds(1);
+    ScriptedPeer first({GetParam().script});
+    ScriptedPeer second({kHello + kEnvelope + kContent + kQuit});
+    add(message());
+    EXPECT_EQ(carry({&first, &second}), queue::SiteOutcome::worked);
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+    EXPECT_EQ(outcome().remote_host, "mx2.example");
+    EXPECT_THAT(results(), ElementsAre("connection failed", "delivered"));
+    EXPECT_THAT(source_->attempts[0].host, StartsWith("mx1.example "));
+    EXPECT_FALSE(source_->attempts[0].replies.at(0).empty());
+}
+
+TEST_P(SmtpOpeningTest, DefersWhenThereIsNoOther) {
+    options_.greeting_timeout = options_.command_timeout = std::chrono::seconds(1);
+    ScriptedPeer only({GetParam().script});
+    add(message("x\r\n", 2));
+    EXPECT_EQ(carry({&only}), queue::SiteOutcome::unreachable);
+    EXPECT_EQ(outcome(0, 0).kind, Kind::deferred);
+    EXPECT_EQ(outcome(0, 1).kind, Kind::deferred);
+    EXPECT_THAT(outcome().status, StartsWith(GetParam().status));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Openings, SmtpOpeningTest,
+    testing::Values(OpeningCase{"Greeting421", "S: 421 4.3.2 busy\nH:\n", "421 4.3.2 busy"},
+                    OpeningCase{"Greeting450", "S: 450 later\nH:\n", "450 later"},
+                    OpeningCase{"Greeting554", "S: 554 5.7.1 go away\nH:\n", "451 4.7.1 mx1.example [127.0.0.1]:"},
+                    OpeningCase{"ClosesAtOnce", "", "451 4.4.2 mx1.example "}, OpeningCase{"Resets", "R:\n", "451 4.4."},
+                    OpeningCase{"Silent", "H:\n", "451 4.4.2 mx1.example "},
+                    OpeningCase{"SpeaksHttp", "S: HTTP/1.1 400 Bad Request\nH:\n", "451 4.5.0 mx1.example "},
+                    OpeningCase{"SilentAfterEhlo", "S: 220 mx\nC: EHLO\nH:\n", "451 4.4.2 mx1.example "},
+                    OpeningCase{"Ehlo421", "S: 220 mx\nC: EHLO\nS: 421 4.3.2 closing\n", "421 4.3.2 closing"},
+                    OpeningCase{"ClosesInTheEhloReply", "S: 220 mx\nC: EHLO\nS: 250-mx\ns: 250-PIP\n", "451 4.4.2 mx1.example "},
+                    OpeningCase{"EndlessLine",
+                                "S: 220 mx\nC: EHLO\ns: 250-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nH:\n",
+                                "451 4.4.2 mx1.example "},
+                    OpeningCase{"TwoCodes", "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 550 mx\nH:\n", "451 4.5.0 mx1.example "}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST_F(SmtpCourierTest, RefusedConnectionGoesOnToTheNextHost) {
+    ScriptedPeer gone({});
+    const auto port = gone.port();
+    gone.finish();
+    add_host(port, "dead.example");
+    ScriptedPeer peer({kHello + kEnvelope + kContent + kEnvelope + kContent + kQuit});
+    add(message());
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+    EXPECT_THAT(results(), ElementsAre("connection failed", "delivered", "delivered"));
+    EXPECT_THAT(source_->attempts[0].replies.at(0), StartsWith("451 4.4.1 cannot connect to 127.0.0.1:"));
+}
+
+TEST_F(SmtpCourierTest, AllParcelsAtHandAreDeferredWhenNoHostIsThere) {
+    ScriptedPeer gone({});
+    const auto port = gone.port();
+    gone.finish();
+    add_host(port, "dead.example");
+    add_host(port, "dead.example");
+    for (int k = 0; k < 3; ++k) add(message());
+    EXPECT_EQ(carry({}), queue::SiteOutcome::unreachable);
+    EXPECT_EQ(source_->settlements.size(), 3U);
+    for (std::size_t k = 0; k < 3; ++k) EXPECT_EQ(outcome(k).kind, Kind::deferred);
+    EXPECT_EQ(source_->attempts.size(), 2U) << "one per host, not per parcel";
+    EXPECT_EQ(source_->marked, 0);
+}
+
+TEST_F(SmtpCourierTest, NoParcelIsNoFault) { EXPECT_EQ(carry({}), queue::SiteOutcome::worked); }
+
+struct LossCase {
+    const char* name;
+    const char* script;  // behind the hello
+};
+class SmtpLossTest : public SmtpCourierTest, public testing::WithParamInterface<LossCase> {};
+
+TEST_P(SmtpLossTest, BeforeTheDotGoesOnToTheNextHost) {
+    options_.command_timeout = std::chrono::seconds(1);
+    ScriptedPeer first({kHello + GetParam().script});
+    ScriptedPeer second({kHello + kEnvelope + kContent + kQuit});
+    add(message());
+    EXPECT_EQ(carry({&first, &second}), queue::SiteOutcome::worked);
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+    EXPECT_EQ(outcome().remote_host, "mx2.example");
+    EXPECT_THAT(results(), ElementsAre("connection failed", "delivered"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Losses, SmtpLossTest,
+                         testing::Values(LossCase{"ClosesAfterMail", "C: MAIL\n"}, LossCase{"ResetsAfterMail", "C: MAIL\nR:\n"},
+                                         LossCase{"ClosesBefore354", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\n"},
+                                         LossCase{"HangsAfterData", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nH:\n"},
+                                         LossCase{"421ToMail", "C: MAIL\nS: 421 4.3.2 closing\n"},
+                                         LossCase{"421ToData", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 421 4.3.2 closing\n"},
+                                         LossCase{"Garbage", "C: MAIL\nS: what?\nH:\n"}, LossCase{"354ToMail", "C: MAIL\nS: 354 go\nH:\n"},
+                                         LossCase{"250ToData", "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 250 ok\nH:\n"}),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST_F(SmtpCourierTest, RecipientRefusedBeforeTheLossIsNotAskedAgain) {
+    ScriptedPeer first({kHello + "C: MAIL\nC: RCPT\nC: RCPT\nC: DATA\nS: 250 ok\nS: 550 5.1.1 who\nS: 421 4.3.2 closing\n"});
+    ScriptedPeer second({kHello + "C: MAIL\nC: RCPT TO:<bob1@\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n" + kContent + kQuit});
+    add(message("x\r\n", 2));
+    carry({&first, &second});
+    EXPECT_EQ(outcome(0, 0).kind, Kind::failed);
+    EXPECT_EQ(outcome(0, 1).kind, Kind::delivered);
+}
+
+TEST_F(SmtpCourierTest, LostAfterTheDotIsDeferredAndNotSentElsewhere) {
+    for (const char* end : {"D:\n", "D:\nR:\n", "D:\ns: 250 2.0.0 tak\n", "D:\nS: 421 4.3.2 closing\n", "D:\nS: rubbish\n", "D:\nH:\n"}) {
+        source_ = std::make_shared<FakeSource>();
+        destination_ = {};
+        options_.ending_timeout = std::chrono::seconds(1);
+        ScriptedPeer first({kHello + kEnvelope + end});
+        ScriptedPeer second({});
+        add(message());
+        carry({&first, &second});
+        EXPECT_EQ(outcome().kind, Kind::deferred) << end;
+        EXPECT_THAT(results(), ElementsAre("deferred")) << end;
+        EXPECT_EQ(source_->settlements.size(), 1U);
+    }
+}
+
+TEST_F(SmtpCourierTest, HostLostAfterTheDotIsNotTriedWithTheNextParcel) {
+    ScriptedPeer first({kHello + kEnvelope + "D:\n"});
+    ScriptedPeer second({kHello + kEnvelope + kContent + kQuit});
+    add(message());
+    add(message());
+    EXPECT_EQ(carry({&first, &second}), queue::SiteOutcome::worked);
+    EXPECT_EQ(outcome(0).kind, Kind::deferred);
+    EXPECT_THAT(outcome(0).status, StartsWith("451 4.4.2 "));
+    EXPECT_THAT(outcome(0).status, HasSubstr("may have been delivered"));
+    EXPECT_EQ(outcome(1).remote_host, "mx2.example");
+}
+
+TEST_F(SmtpCourierTest, KeptConnectionThatDiedIsReplacedWithoutBlame) {
+    for (const char* end : {"", "C: MAIL\nS: 421 4.4.2 idle\n", "R:\n"}) {
+        source_ = std::make_shared<FakeSource>();
+        destination_ = {};
+        ScriptedPeer peer({kHello + kEnvelope + kContent + end, kHello + kEnvelope + kContent + kQuit});
+        add(message());
+        add(message());
+        EXPECT_EQ(carry({&peer}), queue::SiteOutcome::worked);
+        EXPECT_EQ(outcome(1).kind, Kind::delivered) << end;
+        EXPECT_THAT(results(), ElementsAre("delivered", "connection failed", "delivered")) << end;
+    }
+}
+
+TEST_F(SmtpCourierTest, HostThatEndsEachConnectionAfterOneMessageIsSparedTheSecond) {
+    const std::string once = kHello + kEnvelope + kContent;
+    ScriptedPeer peer({once + "C: MAIL\nS: 421 4.7.0 one message only\n", once + kQuit, once + kQuit});
+    for (int k = 0; k < 3; ++k) add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome(2).kind, Kind::delivered);
+    EXPECT_THAT(results(), ElementsAre("delivered", "connection failed", "delivered", "delivered"));
+}
+
+TEST_F(SmtpCourierTest, HostsGetANewChanceAfterSuccess) {
+    ScriptedPeer peer({kHello + kEnvelope + kContent + kEnvelope + "D:\n", kHello + kEnvelope + kContent + kQuit});
+    for (int k = 0; k < 3; ++k) add(message());
+    EXPECT_EQ(carry({&peer}), queue::SiteOutcome::worked);
+    EXPECT_EQ(outcome(0).kind, Kind::delivered);
+    EXPECT_EQ(outcome(1).kind, Kind::deferred);
+    EXPECT_EQ(outcome(2).kind, Kind::delivered);
+}
+
+TEST_F(SmtpCourierTest, LargeContentFromDiskArrivesWhole) {
+    std::string content, wire;
+    for (std::size_t line = 0; content.size() < 900'000; ++line) {
+        const std::string body = (line % 3 == 0 ? "." : "") + std::string(line % 131, 'b');
+        content += body + "\r\n";
+        wire += (body.starts_with('.') ? "." : "") + body + "\r\n";
+    }
+    for (const auto where : {HeldContent::Where::memory, HeldContent::Where::disk}) {
+        source_ = std::make_shared<FakeSource>();
+        destination_ = {};
+        ScriptedPeer peer({kHello + kEnvelope + kContent + kQuit});
+        add(message(std::make_shared<HeldContent>(content, where)));
+        carry({&peer});
+        EXPECT_EQ(outcome().kind, Kind::delivered);
+        const auto got = peer.wire().at(0);
+        const auto begin = got.find("DATA\r\n") + 6;
+        EXPECT_TRUE(std::string_view(got).substr(begin) == wire + ".\r\nQUIT\r\n");
+    }
+}
+
+TEST_F(SmtpCourierTest, ContentThatCannotBeReadIsNeverEnded) {
+    ScriptedPeer peer({kHello + kEnvelope + "H:\n"});
+    add(message(std::make_shared<support::UnreadableContent>(600'000, 262'144)));
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::deferred);
+    EXPECT_THAT(outcome().status, StartsWith("451 4.3.0 "));
+    EXPECT_EQ(peer.wire().at(0).find("\r\n.\r\n"), std::string::npos);
+}
+
+TEST_F(SmtpCourierTest, RefusalInTheMiddleOfTheContentIsHeard) {
+    ScriptedPeer peer({kHello + kEnvelope + "L: xxxx\nS: 552 5.3.4 enough\n"});
+    add(message(std::make_shared<HeldContent>(std::string(900'000, 'x') + std::string(30 << 20, 'x'), HeldContent::Where::disk)));
+    destination_.hosts.site = "test";
+    carry({&peer});
+    // The kernel may or may not drop the reply with the reset that follows; a lost message is what must not be.
+    if (outcome().kind == Kind::failed) EXPECT_EQ(outcome().status, "552 5.3.4 enough");
+    EXPECT_NE(outcome().kind, Kind::delivered);
+}
+
+TEST_F(SmtpCourierTest, SuccessBeforeTheDotIsNoSuccess) {
+    ScriptedPeer peer({kHello + kEnvelope + "S: 250 2.0.0 taken already\nL: xxxx\n"});
+    add(message(std::string(900'000, 'x')));
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::deferred);
+}
+
+TEST_F(SmtpCourierTest, PeerThatDoesNotReadEndsAtTheDeadline) {
+    options_.content_timeout = std::chrono::seconds(1);
+    ScriptedPeer peer({kHello + kEnvelope + "!:\n"}, nullptr, [this] {
+        // Lingers until the courier has given up.
+        for (int waited = 0; waited < 500 && !given_up_; ++waited) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    });
+    add(message(std::make_shared<HeldContent>(std::string(900'000, 'x') + std::string(20 << 20, 'y'), HeldContent::Where::disk)));
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::deferred);
+}
+
+TEST_F(SmtpCourierTest, MessageOverTheHostsSizeFailsUnsent) {
+    ScriptedPeer peer({"S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 SIZE 10\n" + kQuit});
+    add(message("more than ten octets\r\n"));
+    EXPECT_EQ(carry({&peer}), queue::SiteOutcome::worked);
+    EXPECT_EQ(outcome().kind, Kind::failed);
+    EXPECT_THAT(outcome().status, StartsWith("552 5.3.4 "));
+    EXPECT_THAT(results(), ElementsAre("failed"));
+}
+
+TEST_F(SmtpCourierTest, SizeZeroIsNoLimit) {
+    ScriptedPeer peer({"S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250-PIPELINING\nS: 250 SIZE 0\n" + kEnvelope + kContent + kQuit});
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+}
+
+TEST_F(SmtpCourierTest, EightBitContentIsDeclaredOrFails) {
+    auto stored = message("Subject: \xc3\xbc\r\n\r\n");
+    stored->envelope.eight_bit = true;
+    ScriptedPeer able({kHello +
+                       "C: MAIL FROM:<alice@example.org> SIZE=15 BODY=8BITMIME\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n" +
+                       kContent + kQuit});
+    add(stored);
+    carry({&able});
+    EXPECT_EQ(outcome(0).kind, Kind::delivered);
+
+    destination_ = {};
+    ScriptedPeer unable({kPlainHello + kQuit});
+    add(stored);
+    carry({&unable});
+    EXPECT_EQ(outcome(1).kind, Kind::failed);
+    EXPECT_THAT(outcome(1).status, StartsWith("554 5.6.3 "));
+}
+
+class SmtpTlsTest : public SmtpCourierTest {
+protected:
+    SmtpTlsTest() { options_.connect_timeout = std::chrono::seconds(2); }
+    test::TlsFiles files_{"mx1.example"};
+    std::shared_ptr<const net::TlsContext> server_ = files_.server();
+    const std::string starttls_ = "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\n";
+    const std::string hello_again_ = "C: EHLO client.example\nS: 250-mx\nS: 250-PIPELINING\nS: 250 AUTH PLAIN\n";
+};
+
+TEST_F(SmtpTlsTest, UsesStarttlsWhereOffered) {
+    ScriptedPeer peer({starttls_ + "S: 220 go\nT:\n" + hello_again_ + kEnvelope + kContent + kQuit}, server_->native());
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+    EXPECT_THAT(source_->attempts.at(0).tls, StartsWith("TLSv1.3 with "));
+}
+
+TEST_F(SmtpTlsTest, NoneNeverSaysStarttls) {
+    destination_.tls = route::TlsDemand::none;
+    ScriptedPeer peer({"S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250-PIPELINING\nS: 250 STARTTLS\n" + kEnvelope + kContent + kQuit});
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+}
+
+TEST_F(SmtpTlsTest, MayFallsBackToClearAfterABrokenHandshake) {
+    const std::string in_clear = "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250-PIPELINING\nS: 250 STARTTLS\n" + kEnvelope + kContent + kQuit;
+    for (const char* broken : {"S: 220 go\n", "S: 220 go\nS: 500 no TLS here\nH:\n", "S: 220 go\nT:\n", "S: 220 go\nH:\n"}) {
+        source_ = std::make_shared<FakeSource>();
+        destination_ = {};
+        options_.connect_timeout = std::chrono::seconds(1);
+        ScriptedPeer peer({starttls_ + broken, in_clear}, server_->native());
+        add(message());
+        EXPECT_EQ(carry({&peer}), queue::SiteOutcome::worked);
+        EXPECT_EQ(outcome().kind, Kind::delivered) << broken;
+        EXPECT_THAT(results(), ElementsAre("connection failed", "delivered")) << broken;
+    }
+}
+
+TEST_F(SmtpTlsTest, RepliesInClearBehindStarttlsEndTheConnection) {
+    ScriptedPeer peer({starttls_ + "s: 220 go|250 injected|\nH:\n"});
+    add(message());
+    EXPECT_EQ(carry({&peer}), queue::SiteOutcome::unreachable);
+    EXPECT_EQ(outcome().kind, Kind::deferred);
+    EXPECT_THAT(outcome().status, HasSubstr("plaintext"));
+}
+
+TEST_F(SmtpTlsTest, MayGoesOnInClearWhenStarttlsIsRefused) {
+    ScriptedPeer peer(
+        {starttls_ + "S: 454 4.7.0 not now\nC: MAIL\nS: 250 ok\nC: RCPT\nS: 250 ok\nC: DATA\nS: 354 go\n" + kContent + kQuit});
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered);
+}
+
+TEST_F(SmtpTlsTest, EncryptDefersWithoutTls) {
+    const std::string not_offered = "S: 220 mx\nC: EHLO\nS: 250 mx\nH:\n";
+    for (const auto& script :
+         {not_offered, starttls_ + "S: 454 4.7.0 not now\nH:\n", starttls_ + "S: 220 go\n", starttls_ + "S: 502 no\nH:\n"}) {
+        for (const auto demand : {route::TlsDemand::encrypt, route::TlsDemand::verify}) {
+            source_ = std::make_shared<FakeSource>();
+            destination_ = {};
+            destination_.tls = demand;
+            ScriptedPeer peer({script});
+            add(message());
+            EXPECT_EQ(carry({&peer}), queue::SiteOutcome::unreachable);
+            EXPECT_EQ(outcome().kind, Kind::deferred);
+            EXPECT_THAT(outcome().status, HasSubstr(" 4.7.")) << script;
+            EXPECT_EQ(peer.wire()[0].find("MAIL"), std::string::npos);
+        }
+    }
+}
+
+TEST_F(SmtpTlsTest, VerifyTakesTheRightCertificateOnly) {
+    destination_.tls = route::TlsDemand::verify;
+    verifying_ = files_.trusting_client();
+    ScriptedPeer right({starttls_ + "S: 220 go\nT:\n" + hello_again_ + kEnvelope + kContent + kQuit}, server_->native());
+    add(message());
+    carry({&right});
+    EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
+
+    const test::TlsFiles stranger("mx1.example");
+    const auto strange = stranger.server();
+    destination_.hosts.addresses.clear();
+    ScriptedPeer wrong({starttls_ + "S: 220 go\nT:\n"}, strange->native());
+    add(message());
+    carry({&wrong});
+    EXPECT_EQ(outcome(1).kind, Kind::deferred);
+    EXPECT_THAT(outcome(1).status, StartsWith("451 4.7.5 "));
+}
+
+TEST_F(SmtpTlsTest, VerifyIsNotContentWithAContextThatDoesNot) {
+    destination_.tls = route::TlsDemand::verify;  // but verifying_ is careless
+    ScriptedPeer peer({starttls_ + "S: 220 go\nT:\nH:\n"}, server_->native());
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::deferred);
+    EXPECT_THAT(outcome().status, StartsWith("451 4.7.5 "));
+}
+
+TEST_F(SmtpTlsTest, ImplicitTlsAndLogin) {
+    destination_.implicit_tls = true;
+    destination_.credentials = smtp::ClientCredentials{"me", "secret"};
+    ScriptedPeer peer({"T:\nS: 220 mx\n" + hello_again_ + "C: AUTH PLAIN AG1lAHNlY3JldA==\nS: 235 ok\n" + kEnvelope + kContent + kEnvelope +
+                       kContent + kQuit},
+                      server_->native());
+    add(message());
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome(1).kind, Kind::delivered);
+}
+
+TEST_F(SmtpTlsTest, LoginWorksOnEveryConnection) {
+    destination_.implicit_tls = true;
+    destination_.credentials = smtp::ClientCredentials{"me", "secret"};
+    options_.messages_per_connection = 1;
+    const std::string session =
+        "T:\nS: 220 mx\n" + hello_again_ + "C: AUTH PLAIN AG1lAHNlY3JldA==\nS: 235 ok\n" + kEnvelope + kContent + kQuit;
+    ScriptedPeer peer({session, session}, server_->native());
+    add(message());
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome(1).kind, Kind::delivered);
+}
+
+TEST_F(SmtpTlsTest, RefusedLoginDefersAndHidesThePassword) {
+    destination_.implicit_tls = true;
+    destination_.credentials = smtp::ClientCredentials{"me", "secret"};
+    ScriptedPeer peer({"T:\nS: 220 mx\n" + hello_again_ + "C: AUTH\nS: 535 5.7.8 no\n"}, server_->native());
+    add(message());
+    EXPECT_EQ(carry({&peer}), queue::SiteOutcome::unreachable);
+    EXPECT_EQ(outcome().kind, Kind::deferred);
+    EXPECT_THAT(outcome().status, HasSubstr("535 5.7.8 no"));
+    EXPECT_THAT(outcome().status, StartsWith("451 4.7.8 "));
+}
+
+TEST_F(SmtpTlsTest, PasswordIsNeverSentInClear) {
+    destination_.credentials = smtp::ClientCredentials{"me", "secret"};
+    for (const auto demand : {route::TlsDemand::none, route::TlsDemand::may}) {
+        source_ = std::make_shared<FakeSource>();
+        destination_.hosts.addresses.clear();
+        destination_.tls = demand;
+        ScriptedPeer peer({"S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 AUTH PLAIN LOGIN\nH:\n"});
+        add(message());
+        EXPECT_EQ(carry({&peer}), queue::SiteOutcome::unreachable);
+        EXPECT_EQ(outcome().kind, Kind::deferred);
+        EXPECT_EQ(peer.wire()[0], "EHLO client.example\r\n");
+    }
+}
+
+}  // namespace
+}  // namespace thurn::delivery

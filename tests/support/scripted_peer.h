@@ -1,0 +1,202 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace thurn::support {
+
+/// A server on a loopback port that follows a script per connection, in a thread of its own.
+///
+/// Script   Lines: `S: text` says it with CRLF; `s: text` without, `|` for CRLF; `C: text` takes a line that must begin with text; `D:`
+/// takes content to its dot;
+///          `L: text` lets octets come until they hold text; `T:` shakes hands; `H:` hangs until the client goes; `R:` resets; `!:` calls
+///          the hook; `Q:` expects that nothing comes for 50 ms. The end of the script closes.
+/// Wire     What each connection received, in clear, is kept octet by octet.
+class ScriptedPeer {
+public:
+    explicit ScriptedPeer(std::vector<std::string> scripts, SSL_CTX* tls = nullptr, std::function<void()> hook = {})
+        : scripts_(std::move(scripts)), tls_(tls), hook_(std::move(hook)) {
+        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(::listen(listener_, 16), 0);
+        socklen_t length = sizeof address;
+        EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length), 0);
+        port_ = ntohs(address.sin_port);
+        thread_ = std::thread([this] { serve(); });
+    }
+    ~ScriptedPeer() { finish(); }
+    ScriptedPeer(const ScriptedPeer&) = delete;
+    ScriptedPeer& operator=(const ScriptedPeer&) = delete;
+
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+    /// Waits for the script's end; later connections are refused.
+    void finish() {
+        if (!thread_.joinable()) return;
+        stopping_ = true;
+        thread_.join();
+        ::close(listener_);
+    }
+    /// Octets of the connections so far; after finish(), of all.
+    [[nodiscard]] std::vector<std::string> wire() {
+        const std::lock_guard lock(mutex_);
+        return wire_;
+    }
+
+private:
+    static constexpr int kPatience = 10'000;  // ms, so that a failing test ends
+
+    void serve() {
+        for (const auto& script : scripts_) {
+            if (!await_client()) return;
+            socket_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            input_.clear();
+            {
+                const std::lock_guard lock(mutex_);
+                wire_.emplace_back();
+            }
+            follow(script);
+            hang_up();
+        }
+    }
+    bool await_client() {
+        pollfd waiting{listener_, POLLIN, 0};
+        for (int waited = 0; waited < kPatience; waited += 20) {
+            if (::poll(&waiting, 1, 20) == 1) return true;
+            if (stopping_) return false;
+        }
+        return false;
+    }
+    void hang_up() {
+        if (session_ != nullptr) SSL_free(session_);
+        session_ = nullptr;
+        if (socket_ >= 0) ::close(socket_);
+        socket_ = -1;
+    }
+    void follow(std::string_view script) {
+        while (!script.empty()) {
+            const std::size_t end = std::min(script.find('\n'), script.size());
+            const std::string_view line = script.substr(0, end);
+            script.remove_prefix(std::min(end + 1, script.size()));
+            if (line.size() < 2) continue;
+            if (!step(line[0], line.size() > 3 ? line.substr(3) : std::string_view())) return;
+        }
+    }
+    bool step(char what, std::string_view text) {
+        switch (what) {
+            case 'S':
+                return say(std::string(text) + "\r\n");
+            case 's':
+                return say(with_line_ends(text));
+            case 'C':
+                return take_line(text);
+            case 'D':
+                return take_content();
+            case 'L':
+                return take_until(text);
+            case 'T':
+                return shake_hands();
+            case 'H':
+                return take_until({});
+            case 'R':
+                return reset();
+            case '!':
+                return hook_(), true;
+            case 'Q':
+                return expect_quiet();
+            default:
+                ADD_FAILURE() << "script has " << what;
+                return false;
+        }
+    }
+    static std::string with_line_ends(std::string_view text) {
+        std::string octets;
+        for (const char octet : text) octets += octet == '|' ? "\r\n" : std::string(1, octet);
+        return octets;
+    }
+    bool say(const std::string& text) {
+        if (session_ != nullptr) return SSL_write(session_, text.data(), static_cast<int>(text.size())) > 0;
+        return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+    }
+    bool more() {
+        char octets[65536];
+        pollfd waiting{socket_, POLLIN, 0};
+        if ((session_ == nullptr || SSL_has_pending(session_) == 0) && ::poll(&waiting, 1, kPatience) != 1) return false;
+        const ssize_t count = session_ != nullptr ? SSL_read(session_, octets, sizeof octets) : ::recv(socket_, octets, sizeof octets, 0);
+        if (count <= 0) return false;
+        input_.append(octets, static_cast<std::size_t>(count));
+        const std::lock_guard lock(mutex_);
+        wire_.back().append(octets, static_cast<std::size_t>(count));
+        return true;
+    }
+    bool take_line(std::string_view beginning) {
+        while (!input_.contains("\r\n"))
+            if (!more()) {
+                ADD_FAILURE() << "client left where it should say " << beginning;
+                return false;
+            }
+        const std::string line = input_.substr(0, input_.find("\r\n"));
+        input_.erase(0, line.size() + 2);
+        EXPECT_TRUE(line.starts_with(beginning)) << "client said " << line << " where it should say " << beginning;
+        return line.starts_with(beginning);
+    }
+    bool take_until(std::string_view text) {
+        while (text.empty() || !input_.contains(text))
+            if (!more()) return false;
+        return true;
+    }
+    bool take_content() {
+        while (!input_.starts_with(".\r\n") && !input_.contains("\r\n.\r\n"))
+            if (!more()) return false;
+        input_.erase(0, input_.starts_with(".\r\n") ? 3 : input_.find("\r\n.\r\n") + 5);
+        return true;
+    }
+    bool shake_hands() {
+        session_ = SSL_new(tls_);
+        SSL_set_fd(session_, socket_);
+        return SSL_accept(session_) == 1;
+    }
+    bool reset() {
+        const linger now{1, 0};
+        ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        return false;
+    }
+    bool expect_quiet() {
+        pollfd waiting{socket_, POLLIN, 0};
+        EXPECT_TRUE(input_.empty());
+        EXPECT_EQ(::poll(&waiting, 1, 50), 0) << "client spoke where it should wait";
+        return true;
+    }
+
+    std::vector<std::string> scripts_;
+    SSL_CTX* tls_;
+    std::function<void()> hook_;
+    int listener_ = -1;
+    std::uint16_t port_ = 0;
+    int socket_ = -1;
+    SSL* session_ = nullptr;
+    std::string input_;
+    std::mutex mutex_;
+    std::vector<std::string> wire_;
+    std::atomic<bool> stopping_{false};
+    std::thread thread_;
+};
+
+}  // namespace thurn::support
