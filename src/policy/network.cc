@@ -150,14 +150,18 @@ bool Network::contains(std::string_view address) const {
 bool Network::is_everyone() const { return covers_everyone({*this}); }
 
 bool covers_everyone(const std::vector<Network>& networks) {
-    std::vector<Range> ranges;
+    std::vector<Range> ipv4;
+    std::vector<Range> ipv6;
     for (const Network& network : networks) {
         const Octets16 first = octets_of(network.prefix_);
-        ranges.push_back({first, filled(first, network.bits_, true)});
+        auto& family = network.bits_ >= kMappedBits && is_mapped(first) ? ipv4 : ipv6;  // as contains() tells them apart
+        family.push_back({first, filled(first, network.bits_, true)});
     }
-    const auto all = joined(std::move(ranges));
-    const auto covered = [&](const Range& wanted) { return covers(all, wanted); };
-    return std::ranges::all_of(kPublicIpv4, covered) || std::ranges::all_of(kPublicIpv6, covered);
+    const auto holds_all = [](const auto& wanted, std::vector<Range> ranges) {
+        const auto all = joined(std::move(ranges));
+        return std::ranges::all_of(wanted, [&](const Range& range) { return covers(all, range); });
+    };
+    return holds_all(kPublicIpv4, std::move(ipv4)) || holds_all(kPublicIpv6, std::move(ipv6));
 }
 
 }  // namespace thurn::policy
