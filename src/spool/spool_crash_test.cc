@@ -3,9 +3,9 @@
 
 #include "support/spool_model.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 namespace thurn::spool {
 namespace {

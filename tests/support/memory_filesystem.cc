@@ -271,6 +271,7 @@ std::string MemoryFilesystem::octets(const std::string& path) const {
 
 void MemoryFilesystem::overwrite(const std::string& path, std::string octets) {
     const std::lock_guard lock(mutex_);
+    if (!names_.contains(path)) names_[path] = durable_names_[path] = std::make_shared<Inode>();
     auto& inode = *names_.at(path);
     inode.octets = inode.durable = std::move(octets);
     inode.unsynced.clear();

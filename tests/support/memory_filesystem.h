@@ -50,8 +50,9 @@ public:
     void release_syncs();
     /// Waits until somebody waits in a sync.
     void await_held_sync();
-    /// A file's octets, to be looked at and damaged. Precondition: it exists.
+    /// A file's octets. Precondition: it exists.
     [[nodiscard]] std::string octets(const std::string& path) const;
+    /// Puts other octets into a file, synced; makes it if need be.
     void overwrite(const std::string& path, std::string octets);
     [[nodiscard]] bool exists(const std::string& path) const;
 

@@ -2,11 +2,11 @@
 
 #include "support/spool_on_memory_disk.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
+
+#include <gtest/gtest.h>
 
 namespace thurn::support {
 
@@ -21,7 +21,8 @@ public:
     using Recipients = std::vector<spool::Recipient>;
 
     /// A commit was answered.
-    void committed(base::MessageId id, std::string content, const spool::Envelope& envelope, const base::Result<spool::StoredMessage>& answer) {
+    void committed(base::MessageId id, std::string content, const spool::Envelope& envelope,
+                   const base::Result<spool::StoredMessage>& answer) {
         Message message{.content = std::move(content), .now = envelope.recipients, .possible = {}, .told = answer.has_value()};
         if (answer) {
             all_synced();
@@ -73,9 +74,8 @@ public:
             } else {
                 ASSERT_EQ(loaded.error().kind, base::ErrorKind::not_found) << id.text() << ": " << loaded.error().detail;
             }
-            const bool legal = std::ranges::any_of(message.possible, [&](const Recipients& state) {
-                return lives(state) ? state == shown : shown.empty();
-            });
+            const bool legal = std::ranges::any_of(message.possible,
+                                                   [&](const Recipients& state) { return lives(state) ? state == shown : shown.empty(); });
             ASSERT_TRUE(legal) << id.value << " shows a state that nothing leads to" << (message.told ? ", and it was promised" : "");
             message.now = std::move(shown);
             message.possible = {message.now};
@@ -140,7 +140,8 @@ private:
         for (const auto& [id, message] : messages_) {
             for (std::uint32_t i = 0; i < message.now.size() && lives(message.now); ++i) {
                 const auto& state = message.now[i].state;
-                if (state.standing == spool::Standing::waiting || state.standing == spool::Standing::in_doubt) expected.insert({state.due, id, i});
+                if (state.standing == spool::Standing::waiting || state.standing == spool::Standing::in_doubt)
+                    expected.insert({state.due, id, i});
             }
         }
         std::optional<spool::DueRecipient> last;
