@@ -164,13 +164,16 @@ asio::awaitable<void> Connection::async_quit() {
 }
 
 asio::awaitable<smtp::ClientEvent> Connection::async_event() {
+    auto deadline = net::within(session_.time_limit());
     while (true) {
         if (auto event = session_.next_event()) co_return *std::move(event);
         if (broken_) co_return ClientFailed{*broken_, std::nullopt};
         if (session_.has_output()) {
             if (auto flushed = co_await async_flush(); !flushed) continue;
+            deadline = net::within(session_.time_limit());
         }
-        co_await async_receive(session_.time_limit());
+        // A whole line is worth more time, an octet is not: else a host could keep us for ever with one now and then.
+        if (co_await async_receive(deadline) == Received::line) deadline = net::within(session_.time_limit());
     }
 }
 
@@ -185,12 +188,15 @@ asio::awaitable<base::Result<void>> Connection::async_flush() {
     co_return written;
 }
 
-asio::awaitable<void> Connection::async_receive(std::chrono::milliseconds limit) {
-    const auto count = co_await stream_.async_read(input_, net::within(limit));
-    if (count)
-        session_.receive({input_.data(), *count});
-    else
+asio::awaitable<Connection::Received> Connection::async_receive(net::Deadline deadline) {
+    const auto count = co_await stream_.async_read(input_, deadline);
+    if (!count) {
         tell_session(count.error());
+        co_return Received::nothing;
+    }
+    const std::string_view octets(input_.data(), *count);
+    session_.receive(octets);
+    co_return octets.contains('\n') ? Received::line : Received::octets;
 }
 
 void Connection::tell_session(const base::Error& error) {

@@ -82,7 +82,8 @@ private:
                                                       net::BlockingPool& pool);
     boost::asio::awaitable<smtp::ClientEvent> async_event();
     boost::asio::awaitable<base::Result<void>> async_flush();
-    boost::asio::awaitable<void> async_receive(std::chrono::milliseconds limit);
+    enum class Received { nothing, octets, line };
+    boost::asio::awaitable<Received> async_receive(net::Deadline deadline);
     void tell_session(const base::Error& error);
     [[nodiscard]] Failure failure_of(smtp::ClientFailed failed) const;
 

@@ -256,6 +256,50 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind::deferred, "452 4.3.1 full"}),
     [](const auto& row) { return std::string(row.param.name); });
 
+TEST_F(SmtpCourierTest, RefusedTransactionIsResetBeforeTheNext) {
+    for (const bool pipelining : {true, false}) {
+        source_ = std::make_shared<FakeSource>();
+        destination_ = {};
+        const std::string refused =
+            pipelining ? kHello + "C: MAIL\nC: RCPT\nC: DATA\nS: 550 5.7.1 no\nS: 503 no\nS: 503 no\nC: RSET\nS: 250 ok\n" + kEnvelope
+                       : kPlainHello +
+                             "C: MAIL\nS: 550 5.7.1 no\nC: RSET\nS: 250 ok\nC: MAIL\nS: 250 ok\nC: RCPT\nS: 250 ok\nC: DATA\nS: 354 go\n";
+        ScriptedPeer peer({refused + kContent + kQuit});
+        add(message());
+        add(message());
+        carry({&peer});
+        EXPECT_EQ(outcome(0).kind, Kind::failed);
+        EXPECT_EQ(outcome(1).kind, Kind::delivered);
+    }
+}
+
+TEST_F(SmtpCourierTest, ExtraReplyNeverPassesForSuccess) {
+    for (const char* script : {"C: MAIL\nC: RCPT\nC: DATA\ns: 250 a|250 b|250 c|354 go|\nH:\n",
+                               "C: MAIL\nC: RCPT\nC: DATA\ns: 250 a|250 b|354 go|250 taken|\nD:\nH:\n"}) {
+        source_ = std::make_shared<FakeSource>();
+        destination_ = {};
+        options_.ending_timeout = std::chrono::seconds(1);
+        ScriptedPeer peer({kHello + script});
+        add(message());
+        carry({&peer});
+        EXPECT_EQ(outcome().kind, Kind::deferred) << script;
+    }
+}
+
+TEST_F(SmtpCourierTest, ThousandRecipientsInOneGo) {
+    std::string script = kHello + "C: MAIL\n";
+    for (int k = 0; k < 1000; ++k) script += "C: RCPT\n";
+    script += "C: DATA\nS: 250 ok\n";
+    for (int k = 0; k < 1000; ++k)
+        script += k == 999 ? "S: 550 5.1.1 no\n" : "S: 250 2.1.5 a reply of ordinary length for one recipient of many\n";
+    ScriptedPeer peer({script + "S: 354 go\n" + kContent + kQuit});
+    add(message("x\r\n", 1000));
+    carry({&peer});
+    EXPECT_EQ(outcome(0, 998).kind, Kind::delivered);
+    EXPECT_EQ(outcome(0, 999).kind, Kind::failed);
+    EXPECT_EQ(source_->attempts.at(0).replies.size(), 2U);
+}
+
 TEST_F(SmtpCourierTest, EachRecipientHasItsOwnOutcome) {
     ScriptedPeer peer({kHello +
                        "C: MAIL\nC: RCPT TO:<bob@\nC: RCPT TO:<bob1@\nC: RCPT TO:<bob2@\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 550 5.1.1 "
@@ -293,6 +337,13 @@ TEST_F(SmtpCourierTest, RecipientsOverTheHostsLimitGoInAnotherTransaction) {
     EXPECT_EQ(source_->settlements.size(), 1U);
     EXPECT_EQ(source_->marked, 1);
 }
+
+const std::string kEndlessReplyText = [] {
+    std::string script = "S: 220 mx\nC: EHLO\n";
+    for (int k = 0; k < 200; ++k) script += "S: 250-and more\n";
+    return script + "H:\n";
+}();
+const char* const kEndlessReply = kEndlessReplyText.c_str();
 
 struct OpeningCase {
     const char* name;
@@ -338,6 +389,8 @@ INSTANTIATE_TEST_SUITE_P(
                     OpeningCase{"EndlessLine",
                                 "S: 220 mx\nC: EHLO\ns: 250-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nH:\n",
                                 "451 4.4.2 mx1.example "},
+                    OpeningCase{"OneOctetNowAndThen", "S: 220 mx\nC: EHLO\nP: 2\n", "451 4.4.2 mx1.example "},
+                    OpeningCase{"EndlessReply", kEndlessReply, "451 4.5.0 mx1.example "},
                     OpeningCase{"TwoCodes", "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 550 mx\nH:\n", "451 4.5.0 mx1.example "}),
     [](const auto& row) { return std::string(row.param.name); });
 
@@ -583,7 +636,7 @@ TEST_F(SmtpTlsTest, NoneNeverSaysStarttls) {
 
 TEST_F(SmtpTlsTest, MayFallsBackToClearAfterABrokenHandshake) {
     const std::string in_clear = "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250-PIPELINING\nS: 250 STARTTLS\n" + kEnvelope + kContent + kQuit;
-    for (const char* broken : {"S: 220 go\n", "S: 220 go\nS: 500 no TLS here\nH:\n", "S: 220 go\nT:\n", "S: 220 go\nH:\n"}) {
+    for (const char* broken : {"S: 220 go\n", "S: 220 go\nT:\n", "S: 220 go\nH:\n"}) {
         source_ = std::make_shared<FakeSource>();
         destination_ = {};
         options_.connect_timeout = std::chrono::seconds(1);

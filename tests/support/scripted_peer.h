@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -24,8 +25,9 @@ namespace thurn::support {
 ///
 /// Script   Lines: `S: text` says it with CRLF; `s: text` without, `|` for CRLF; `C: text` takes a line that must begin with text; `D:`
 /// takes content to its dot;
-///          `L: text` lets octets come until they hold text; `T:` shakes hands; `H:` hangs until the client goes; `R:` resets; `!:` calls
-///          the hook; `Q:` expects that nothing comes for 50 ms. The end of the script closes.
+///          `L: text` lets octets come until they hold text; `T:` shakes hands; `H:` hangs until the client goes; `R:` resets; `P: text`
+///          says text again and again, octet by octet, until the client goes; `!:` calls the hook; `Q:` expects that nothing comes for 50
+///          ms. The end of the script closes.
 /// Wire     What each connection received, in clear, is kept octet by octet.
 class ScriptedPeer {
 public:
@@ -67,6 +69,8 @@ private:
         for (const auto& script : scripts_) {
             if (!await_client()) return;
             socket_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            const int on = 1;
+            ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             input_.clear();
             {
                 const std::lock_guard lock(mutex_);
@@ -115,6 +119,8 @@ private:
                 return shake_hands();
             case 'H':
                 return take_until({});
+            case 'P':
+                return drip(text);
             case 'R':
                 return reset();
             case '!':
@@ -172,6 +178,15 @@ private:
         session_ = SSL_new(tls_);
         SSL_set_fd(session_, socket_);
         return SSL_accept(session_) == 1;
+    }
+    bool drip(std::string_view text) {
+        pollfd waiting{socket_, POLLIN, 0};
+        for (std::size_t k = 0; k < 200; ++k) {
+            if (!say(std::string(1, text[k % text.size()]))) return false;
+            if (::poll(&waiting, 1, 50) == 1) return false;
+        }
+        ADD_FAILURE() << "client has too much patience";
+        return false;
     }
     bool reset() {
         const linger now{1, 0};
