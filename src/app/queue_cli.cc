@@ -55,8 +55,9 @@ private:
         std::error_code ignored;
         if (!std::filesystem::exists(config_.data_dir / "spool", ignored)) return answer;
         SystemClock clock;
+        SystemRandom random;
         base::NullLog log;
-        const auto spool = open_spool(config_, clock, log);
+        const auto spool = open_spool(config_, clock, random, log);
         if (!spool) return std::unexpected(spool.error());
         return offline(*spool->spool);
     }

@@ -220,8 +220,8 @@ base::Result<void> Server::open_stores() {
     auto directory = open_directory(config_);
     if (!directory) return base::pass_on(directory);
     directory_ = std::make_unique<SwitchableDirectory>(*std::move(directory));
-    passwords_ = std::make_unique<storage::DirectoryPasswordChecker>(*directory_);
-    auto spool = open_spool(config_, clock_, log_);
+    passwords_ = std::make_unique<storage::DirectoryPasswordChecker>(*directory_, clock_, random_);
+    auto spool = open_spool(config_, clock_, random_, log_);
     if (!spool) return base::pass_on(spool);
     spool_ = *std::move(spool);
     ids_.emplace(clock_, std::uint16_t{0}, spool_.spool->newest());
@@ -229,13 +229,17 @@ base::Result<void> Server::open_stores() {
 }
 
 base::Result<delivery::Carriers> Server::make_carriers(const config::Config& config) {
-    const delivery::SmtpCourierOptions courier{.hello_name = config.outbound_hello};
+    const delivery::SmtpCourierOptions courier{.hello_name = config.outbound_hello,
+                                               .connect_timeout = config.outbound_connect_timeout,
+                                               .greeting_timeout = config.outbound_command_timeout,
+                                               .command_timeout = config.outbound_command_timeout,
+                                               .ending_timeout = config.outbound_ending_timeout};
     return delivery::Carriers{
         .options = dispatcher_options(config),
         .router = std::make_shared<const route::Router>(config.routes, *directory_),
         .sites = std::make_shared<delivery::SiteFinder>(*resolver_, random_, site_options(config), read_credentials),
         .smtp = std::make_shared<const delivery::SmtpCourier>(courier, opportunistic_, verifying_, pool_, log_),
-        .maildir = std::make_shared<const delivery::Maildir>(delivery::MaildirOptions{.path_template = config.maildir_path, .hostname = config.hostname}),
+        .maildir = std::make_shared<const delivery::Maildir>(delivery::MaildirOptions{.path_template = config.maildir_path, .hostname = config.hostname, .started = clock_.now()}),
     };
 }
 
@@ -308,6 +312,7 @@ asio::awaitable<void> Server::async_stop() {
 
 /// The spool first: its thread calls into the dispatcher and the loops, which therefore must still be there.
 void Server::tear_down() {
+    resolver_->stop();
     spool_.spool.reset();
     loops_.stop();
     pool_.stop();

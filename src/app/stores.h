@@ -1,11 +1,13 @@
 #pragma once
 
 #include "base/log.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "config/config.h"
 #include "directory/directory.h"
 #include "spool/spool.h"
 #include "storage/file_journal.h"
+#include "storage/journal_reader.h"
 #include "storage/posix_filesystem.h"
 #include "storage/rocks_index.h"
 #include "storage/sqlite_directory.h"
@@ -17,17 +19,18 @@ namespace thurn::app {
 /// The spool with what it stands on. Members are destroyed spool first.
 struct OpenSpool {
     std::unique_ptr<spool::Filesystem> filesystem;
+    std::unique_ptr<spool::FilesystemLock> owner;
     std::unique_ptr<spool::Index> index;
     std::unique_ptr<spool::Spool> spool;
 };
 
 /// Opens, and after a crash recovers, the spool in data_dir/spool.
 /// Errors   `exists`: another process has it. `disk`, `refused`.
-[[nodiscard]] base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clock& clock, base::Log& log);
+[[nodiscard]] base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clock& clock, base::Random& random, base::Log& log);
 [[nodiscard]] base::Result<std::unique_ptr<storage::SqliteDirectory>> open_directory(const config::Config& config);
 [[nodiscard]] base::Result<std::unique_ptr<storage::FileJournal>> open_journal(const config::Config& config, const base::Clock& clock, base::Log& log);
 
 /// The same to read only, beside a running server.
-[[nodiscard]] base::Result<std::unique_ptr<trace::Journal>> read_journal(const config::Config& config);
+[[nodiscard]] base::Result<std::unique_ptr<trace::Journal>> read_journal(const config::Config& config, base::Log& log);
 
 }  // namespace thurn::app

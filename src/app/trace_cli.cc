@@ -65,7 +65,8 @@ int trace_command(const CommandContext& context, const TraceCommand& command) {
         return complain({base::ErrorKind::invalid, "name a message by its id, or search with --from, --to, --since, --until"});
     // A running server still holds its latest events; without one there is nothing to wait for.
     std::ignore = admin::ask_server(loaded->config.data_dir / "control.sock", {{"command", "trace.flush"}});
-    const auto journal = read_journal(loaded->config);
+    base::NullLog log;
+    const auto journal = read_journal(loaded->config, log);
     if (!journal) return complain(journal.error());
     if (command.id.empty()) {
         const auto query = make_query(command);

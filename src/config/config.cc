@@ -12,7 +12,6 @@
 #include <set>
 #include <sstream>
 #define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
 namespace thurn::config {

@@ -1,0 +1,50 @@
+#include "app/stores.h"
+
+#include "app/assembly.h"
+#include "spool/segment_spool.h"
+
+#include <fmt/format.h>
+
+namespace thurn::app {
+
+base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clock& clock, base::Random& random, base::Log& log) {
+    const auto folder = config.data_dir / "spool";
+    auto filesystem = storage::PosixFilesystem::open(folder.string());
+    if (!filesystem) return base::pass_on(filesystem);
+    OpenSpool opened;
+    // Before the index: its database must not be touched while another process works on it.
+    auto owner = (*filesystem)->lock("owner");
+    if (!owner) return base::pass_on(owner);
+    opened.owner = *std::move(owner);
+    auto index = storage::RocksIndex::open((folder / "index").string(), {}, log);
+    if (!index) return base::pass_on(index);
+    spool::SegmentSpool::Options options;
+    options.reserve = config.limits.disk_reserve;
+    auto segments = spool::SegmentSpool::open({.filesystem = **filesystem, .index = **index, .clock = clock, .random = random, .log = log}, options);
+    if (!segments) return base::pass_on(segments);
+    opened.filesystem = *std::move(filesystem);
+    opened.index = *std::move(index);
+    opened.spool = *std::move(segments);
+    return opened;
+}
+
+base::Result<std::unique_ptr<storage::SqliteDirectory>> open_directory(const config::Config& config) {
+    return storage::SqliteDirectory::open({.path = config.directory_path, .resolve = resolve_options(config)});
+}
+
+base::Result<std::unique_ptr<storage::FileJournal>> open_journal(const config::Config& config, const base::Clock& clock, base::Log& log) {
+    auto filesystem = storage::PosixFilesystem::open(config.data_dir.string());
+    if (!filesystem) return base::pass_on(filesystem);
+    storage::FileJournalOptions options;
+    options.keep = config.trace_keep;
+    options.total_size = config.trace_size;
+    return storage::FileJournal::open(*std::move(filesystem), options, clock, log);
+}
+
+base::Result<std::unique_ptr<trace::Journal>> read_journal(const config::Config& config, base::Log& log) {
+    auto filesystem = storage::PosixFilesystem::open(config.data_dir.string());
+    if (!filesystem) return base::pass_on(filesystem);
+    return std::make_unique<storage::JournalReader>(*std::move(filesystem), log);
+}
+
+}  // namespace thurn::app
