@@ -34,6 +34,7 @@ protected:
         options_.path = folder_ / "directory.db";
         options_.resolve.hostname = address("x@mx.a.example").domain;
         options_.busy_timeout = std::chrono::milliseconds(200);
+        options_.trust_memory_for = std::chrono::microseconds(0);
         directory_ = open();
     }
     void TearDown() override {
@@ -186,6 +187,15 @@ TEST_F(SqliteDirectoryTest, SeesChangesOfAnotherProcessAtOnce) {
     meaning<MailboxOf>("bert@a.example");
     ASSERT_TRUE(other->remove_account("bert@a.example"));
     meaning<UnknownUser>("bert@a.example");
+}
+
+TEST_F(SqliteDirectoryTest, SeesItsOwnChangesAtOnceHoweverItTrustsItsMemory) {
+    options_.trust_memory_for = std::chrono::hours(1);
+    directory_ = open();
+    add_anna();
+    meaning<UnknownUser>("bert@a.example");
+    ASSERT_TRUE(directory_->add_account("bert@a.example", "secret"));
+    meaning<MailboxOf>("bert@a.example");
 }
 
 TEST_F(SqliteDirectoryTest, KnowsByHeartWhatItWasAskedBefore) {
