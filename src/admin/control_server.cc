@@ -9,7 +9,6 @@
 #include <boost/asio/write.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -44,8 +43,10 @@ ControlServer::ControlServer(asio::io_context& loop, std::map<std::string, Contr
     : loop_(loop), handlers_(std::move(handlers)), log_(log), acceptor_(loop) {}
 
 base::Result<void> ControlServer::listen(const std::filesystem::path& socket) {
-    if (socket.string().size() > 100) return base::fail(base::ErrorKind::too_long, fmt::format("{}: too long for a socket's path", socket.string()));
-    if (someone_answers(socket)) return base::fail(base::ErrorKind::exists, fmt::format("{}: another thurn is running there", socket.string()));
+    if (socket.string().size() > 100)
+        return base::fail(base::ErrorKind::too_long, fmt::format("{}: too long for a socket's path", socket.string()));
+    if (someone_answers(socket))
+        return base::fail(base::ErrorKind::exists, fmt::format("{}: another thurn is running there", socket.string()));
     std::error_code ignored;
     std::filesystem::remove(socket, ignored);
     boost::system::error_code error;
@@ -116,12 +117,16 @@ ControlResult ask_server(const std::filesystem::path& socket, const json::object
     asio::write(server, asio::buffer(json::serialize(request) + "\n"), error);
     std::string answer;
     if (!error) asio::read_until(server, asio::dynamic_buffer(answer, kLongestAnswer), '\n', error);
-    if (error) return base::fail(base::ErrorKind::peer_gone, fmt::format("{}: the server closed without an answer ({})", socket.string(), error.message()));
+    if (error)
+        return base::fail(base::ErrorKind::peer_gone,
+                          fmt::format("{}: the server closed without an answer ({})", socket.string(), error.message()));
     auto parsed = json::parse(answer, error);
-    if (error || !parsed.is_object()) return base::fail(base::ErrorKind::corrupt, fmt::format("{}: the answer cannot be read", socket.string()));
+    if (error || !parsed.is_object())
+        return base::fail(base::ErrorKind::corrupt, fmt::format("{}: the answer cannot be read", socket.string()));
     auto& object = parsed.as_object();
     if (const auto* trouble = object.if_contains("error"))
-        return base::fail(static_cast<base::ErrorKind>(trouble->at("kind").to_number<int>()), std::string(trouble->at("detail").as_string()));
+        return base::fail(static_cast<base::ErrorKind>(trouble->at("kind").to_number<int>()),
+                          std::string(trouble->at("detail").as_string()));
     return std::move(object["result"]);
 }
 

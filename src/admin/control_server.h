@@ -3,16 +3,16 @@
 #include "base/log.h"
 #include "base/result.h"
 
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
-
-#include <filesystem>
-#include <functional>
-#include <map>
-#include <string>
 
 namespace thurn::admin {
 

@@ -2,11 +2,11 @@
 
 #include "mail/date.h"
 
+#include <algorithm>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/array.hpp>
-
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace thurn::admin {
@@ -31,19 +31,28 @@ bool address_matches(std::string_view wanted, const std::string& address) {
 
 std::string_view standing_name(spool::Standing standing) {
     switch (standing) {
-        case spool::Standing::waiting: return "waiting";
-        case spool::Standing::in_doubt: return "in doubt";
-        case spool::Standing::held: return "held";
-        case spool::Standing::delivered: return "delivered";
-        case spool::Standing::failed: return "failed";
-        case spool::Standing::expanded: return "expanded";
-        case spool::Standing::deleted: return "deleted";
+        case spool::Standing::waiting:
+            return "waiting";
+        case spool::Standing::in_doubt:
+            return "in doubt";
+        case spool::Standing::held:
+            return "held";
+        case spool::Standing::delivered:
+            return "delivered";
+        case spool::Standing::failed:
+            return "failed";
+        case spool::Standing::expanded:
+            return "expanded";
+        case spool::Standing::deleted:
+            return "deleted";
     }
     return "";
 }
 
 json::object render_recipient(base::MessageId id, std::uint32_t index, const spool::Recipient& recipient, const WhyFunction& why) {
-    json::object result{{"address", mail::render_mailbox(recipient.mailbox)}, {"state", standing_name(recipient.state.standing)}, {"attempts", recipient.state.attempts}};
+    json::object result{{"address", mail::render_mailbox(recipient.mailbox)},
+                        {"state", standing_name(recipient.state.standing)},
+                        {"attempts", recipient.state.attempts}};
     if (!recipient.original.empty()) result["original"] = recipient.original;
     if (!recipient.state.last_status.empty()) result["last_status"] = recipient.state.last_status;
     if (spool::is_final(recipient.state.standing)) return result;
@@ -62,7 +71,8 @@ bool matches(const spool::Listed& message, const QueueFilter& filter) {
     if (filter.to.empty() && filter.site.empty()) return true;
     return std::ranges::any_of(message.recipients, [&](const auto& entry) {
         const auto& recipient = entry.second;
-        return address_matches(filter.to, mail::render_mailbox(recipient.mailbox)) && (filter.site.empty() || recipient.state.site == filter.site);
+        return address_matches(filter.to, mail::render_mailbox(recipient.mailbox)) &&
+               (filter.site.empty() || recipient.state.site == filter.site);
     });
 }
 
@@ -71,7 +81,8 @@ std::string text_of(const json::object& request, std::string_view key) {
     return value && value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
-boost::asio::awaitable<ControlResult> async_change_all(delivery::Dispatcher& dispatcher, std::vector<base::MessageId> ids, delivery::Change change) {
+boost::asio::awaitable<ControlResult> async_change_all(delivery::Dispatcher& dispatcher, std::vector<base::MessageId> ids,
+                                                       delivery::Change change) {
     std::size_t messages = 0;
     std::size_t recipients = 0;
     for (const auto id : ids) {
@@ -94,13 +105,15 @@ boost::asio::awaitable<ControlResult> async_queue_change(delivery::Dispatcher& d
             if (!id) co_return std::unexpected(id.error());
             ids.push_back(*id);
         }
-    co_return co_await boost::asio::co_spawn(dispatcher.home(), async_change_all(dispatcher, std::move(ids), *change), boost::asio::use_awaitable);
+    co_return co_await boost::asio::co_spawn(dispatcher.home(), async_change_all(dispatcher, std::move(ids), *change),
+                                             boost::asio::use_awaitable);
 }
 
 json::value render_sites(const std::vector<queue::SiteView>& sites) {
     json::array result;
     for (const auto& site : sites) {
-        json::object entry{{"site", site.site}, {"ready", site.ready}, {"running", site.running}, {"connections", site.in_use}, {"allowed", site.allowed}};
+        json::object entry{
+            {"site", site.site}, {"ready", site.ready}, {"running", site.running}, {"connections", site.in_use}, {"allowed", site.allowed}};
         if (site.resting_until) entry["resting_until"] = mail::render_timestamp(*site.resting_until);
         result.push_back(std::move(entry));
     }
@@ -138,7 +151,8 @@ ControlResult list_queue(spool::Spool& spool, const QueueFilter& filter, const W
             if (!matches(message, filter) || result.size() >= filter.limit) continue;
             auto entry = render_message(message.id, message.sender, message.size);
             json::array recipients;
-            for (const auto& [index, recipient] : message.recipients) recipients.push_back(render_recipient(message.id, index, recipient, why));
+            for (const auto& [index, recipient] : message.recipients)
+                recipients.push_back(render_recipient(message.id, index, recipient, why));
             entry["recipients"] = std::move(recipients);
             result.push_back(std::move(entry));
         }
@@ -162,8 +176,8 @@ ControlResult show_message(spool::Spool& spool, base::MessageId id, const WhyFun
 }
 
 json::value render_stats(const spool::SpoolStats& stats) {
-    return json::object{{"messages", stats.messages}, {"segments", stats.segments}, {"disk_octets", stats.disk_octets},
-                        {"free_octets", stats.free_octets}, {"commits", stats.commits}, {"syncs", stats.syncs}};
+    return json::object{{"messages", stats.messages},       {"segments", stats.segments}, {"disk_octets", stats.disk_octets},
+                        {"free_octets", stats.free_octets}, {"commits", stats.commits},   {"syncs", stats.syncs}};
 }
 
 base::Result<delivery::Change> parse_change(std::string_view name) {
@@ -177,8 +191,13 @@ base::Result<delivery::Change> parse_change(std::string_view name) {
 namespace {
 
 /// Reasons come from the dispatcher's own executor, the spool is read on the pool: so states first, then the reasons for them.
-boost::asio::awaitable<ControlResult> async_with_reasons(delivery::Dispatcher& dispatcher, net::BlockingPool& pool, std::function<ControlResult(const WhyFunction&)> read) {
-    struct Asked { base::MessageId id; std::uint32_t index; spool::RecipientState state; };
+boost::asio::awaitable<ControlResult> async_with_reasons(delivery::Dispatcher& dispatcher, net::BlockingPool& pool,
+                                                         std::function<ControlResult(const WhyFunction&)> read) {
+    struct Asked {
+        base::MessageId id;
+        std::uint32_t index;
+        spool::RecipientState state;
+    };
     std::vector<Asked> asked;
     auto first = co_await pool.async_run([&read, &asked] {
         return read([&asked](base::MessageId id, std::uint32_t index, const spool::RecipientState& state) {
@@ -203,7 +222,8 @@ boost::asio::awaitable<ControlResult> async_with_reasons(delivery::Dispatcher& d
             if (waiting.until) recipient["until"] = mail::render_timestamp(*waiting.until);
         }
     };
-    if (first->is_object()) put(first->as_object());
+    if (first->is_object())
+        put(first->as_object());
     else
         for (auto& message : first->as_array()) put(message.as_object());
     co_return first;
@@ -211,7 +231,9 @@ boost::asio::awaitable<ControlResult> async_with_reasons(delivery::Dispatcher& d
 
 boost::asio::awaitable<ControlResult> async_stats(spool::Spool& spool, delivery::Dispatcher& dispatcher, net::BlockingPool& pool) {
     auto stats = co_await pool.async_run([&spool] { return render_stats(spool.stats()); });
-    auto ask = [](delivery::Dispatcher& hub) -> boost::asio::awaitable<std::pair<json::value, std::size_t>> { co_return std::pair{render_sites(hub.sites()), hub.active()}; };
+    auto ask = [](delivery::Dispatcher& hub) -> boost::asio::awaitable<std::pair<json::value, std::size_t>> {
+        co_return std::pair{render_sites(hub.sites()), hub.active()};
+    };
     auto [sites, active] = co_await boost::asio::co_spawn(dispatcher.home(), ask(dispatcher), boost::asio::use_awaitable);
     stats.as_object()["sites"] = std::move(sites);
     stats.as_object()["active_messages"] = active;
@@ -223,7 +245,8 @@ boost::asio::awaitable<ControlResult> async_stats(spool::Spool& spool, delivery:
 std::map<std::string, ControlHandler> queue_handlers(spool::Spool& spool, delivery::Dispatcher& dispatcher, net::BlockingPool& pool) {
     std::map<std::string, ControlHandler> handlers;
     handlers["queue.list"] = [&](json::object request) {
-        return async_with_reasons(dispatcher, pool, [&spool, filter = read_filter(request)](const WhyFunction& why) { return list_queue(spool, filter, why); });
+        return async_with_reasons(
+            dispatcher, pool, [&spool, filter = read_filter(request)](const WhyFunction& why) { return list_queue(spool, filter, why); });
     };
     handlers["queue.show"] = [&](json::object request) {
         return async_with_reasons(dispatcher, pool, [&spool, text = text_of(request, "id")](const WhyFunction& why) -> ControlResult {

@@ -10,7 +10,8 @@
 
 namespace thurn::admin {
 
-/// Which messages a queue command is about; all given conditions must hold. Addresses match whole, or by domain as `@example.com`, without case.
+/// Which messages a queue command is about; all given conditions must hold. Addresses match whole, or by domain as `@example.com`, without
+/// case.
 struct QueueFilter {
     std::string from;
     std::string to;
@@ -31,7 +32,8 @@ using WhyFunction = std::function<delivery::Waiting(base::MessageId, std::uint32
 [[nodiscard]] boost::json::value render_stats(const spool::SpoolStats& stats);
 
 /// What the running server answers about its queue: queue.list, queue.show, queue.change, queue.stats.
-[[nodiscard]] std::map<std::string, ControlHandler> queue_handlers(spool::Spool& spool, delivery::Dispatcher& dispatcher, net::BlockingPool& pool);
+[[nodiscard]] std::map<std::string, ControlHandler> queue_handlers(spool::Spool& spool, delivery::Dispatcher& dispatcher,
+                                                                   net::BlockingPool& pool);
 
 [[nodiscard]] base::Result<delivery::Change> parse_change(std::string_view name);
 

@@ -4,10 +4,10 @@
 #include "app/stores.h"
 #include "net/tls.h"
 
+#include <filesystem>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-
-#include <filesystem>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -36,7 +36,9 @@ void check_certificate(const config::Config& config, Remarks& remarks) {
     }
     const auto files = certificate_files(config);
     if (self_signed_wanted(config))
-        remarks.push_back({Remark::Weight::warning, "tls", "no certificate is configured: a self-signed one is used, which mail programs do not trust; set tls.certificate and tls.private_key"});
+        remarks.push_back({Remark::Weight::warning, "tls",
+                           "no certificate is configured: a self-signed one is used, which mail programs do not trust; set tls.certificate "
+                           "and tls.private_key"});
     std::error_code ignored;
     if (self_signed_wanted(config) && !std::filesystem::exists(files.certificate, ignored)) return;  // made at the first start
     if (const auto context = net::TlsContext::for_server({files}); !context) {
@@ -44,10 +46,16 @@ void check_certificate(const config::Config& config, Remarks& remarks) {
         return;
     }
     const auto facts = net::inspect_certificate(files.certificate);
-    if (!facts) remarks.push_back({Remark::Weight::error, "tls", facts.error().detail});
-    else if (facts->days_left < 0) remarks.push_back({Remark::Weight::error, "tls", fmt::format("{}: expired on {}", files.certificate.string(), facts->not_after)});
-    else if (facts->days_left < 14) remarks.push_back({Remark::Weight::warning, "tls", fmt::format("{}: expires on {}", files.certificate.string(), facts->not_after)});
-    else remarks.push_back({Remark::Weight::ok, "tls", fmt::format("{}: for {}, until {}", files.certificate.string(), fmt::join(facts->names, ", "), facts->not_after)});
+    if (!facts)
+        remarks.push_back({Remark::Weight::error, "tls", facts.error().detail});
+    else if (facts->days_left < 0)
+        remarks.push_back({Remark::Weight::error, "tls", fmt::format("{}: expired on {}", files.certificate.string(), facts->not_after)});
+    else if (facts->days_left < 14)
+        remarks.push_back({Remark::Weight::warning, "tls", fmt::format("{}: expires on {}", files.certificate.string(), facts->not_after)});
+    else
+        remarks.push_back(
+            {Remark::Weight::ok, "tls",
+             fmt::format("{}: for {}, until {}", files.certificate.string(), fmt::join(facts->names, ", "), facts->not_after)});
 }
 
 void check_private_key(const config::Config& config, Remarks& remarks) {
@@ -55,7 +63,9 @@ void check_private_key(const config::Config& config, Remarks& remarks) {
     struct stat facts{};
     if (::stat(config.tls_private_key.c_str(), &facts) != 0) return;  // told by check_certificate()
     if ((facts.st_mode & 0077) != 0 && (facts.st_mode & 0007) != 0)
-        remarks.push_back({Remark::Weight::warning, "tls", fmt::format("{}: everybody on this machine can read the private key; chmod 0600 it", config.tls_private_key.string())});
+        remarks.push_back(
+            {Remark::Weight::warning, "tls",
+             fmt::format("{}: everybody on this machine can read the private key; chmod 0600 it", config.tls_private_key.string())});
 }
 
 void check_directory(const config::Config& config, Remarks& remarks) {
@@ -75,8 +85,11 @@ void check_directory(const config::Config& config, Remarks& remarks) {
         remarks.push_back({Remark::Weight::error, "directory", (domains ? accounts.error() : domains.error()).detail});
         return;
     }
-    if (accounts->empty()) remarks.push_back({Remark::Weight::warning, "directory", "no accounts yet: thurn account add NAME@DOMAIN"});
-    else remarks.push_back({Remark::Weight::ok, "directory", fmt::format("{} domains, {} accounts", domains->size() + config.domains.size(), accounts->size())});
+    if (accounts->empty())
+        remarks.push_back({Remark::Weight::warning, "directory", "no accounts yet: thurn account add NAME@DOMAIN"});
+    else
+        remarks.push_back({Remark::Weight::ok, "directory",
+                           fmt::format("{} domains, {} accounts", domains->size() + config.domains.size(), accounts->size())});
 }
 
 void check_spool(const config::Config& config, Remarks& remarks) {
@@ -84,10 +97,14 @@ void check_spool(const config::Config& config, Remarks& remarks) {
     std::error_code ignored;
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::directory_iterator(quarantine, ignored)) count += entry.is_regular_file() ? 1 : 0;
-    if (count > 0) remarks.push_back({Remark::Weight::error, "spool", fmt::format("{}: {} damaged records were set aside; each may have been a message", quarantine.string(), count)});
+    if (count > 0)
+        remarks.push_back({Remark::Weight::error, "spool",
+                           fmt::format("{}: {} damaged records were set aside; each may have been a message", quarantine.string(), count)});
     const auto space = std::filesystem::space(config.data_dir, ignored);
     if (!ignored && space.available < config.limits.disk_reserve.count)
-        remarks.push_back({Remark::Weight::error, "spool", fmt::format("only {} octets are free: new mail is refused below {}", space.available, base::render_octets(config.limits.disk_reserve))});
+        remarks.push_back({Remark::Weight::error, "spool",
+                           fmt::format("only {} octets are free: new mail is refused below {}", space.available,
+                                       base::render_octets(config.limits.disk_reserve))});
 }
 
 int print_remarks(const CommandContext& context, const Remarks& remarks) {

@@ -3,11 +3,12 @@
 #include "bench/bench_sink.h"
 #include "bench/bench_source.h"
 
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
 #include <functional>
 #include <map>
 #include <string_view>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 namespace thurn::app {
 
@@ -56,7 +57,8 @@ private:
         app_.add_subcommand("version", "Print the version")->callback([this] { action_ = print_version; });
     }
 
-    CLI::App* add_verb(CLI::App& parent, const std::string& verb, const std::string& help, int (*action)(const CommandContext&, const DirectoryCommand&)) {
+    CLI::App* add_verb(CLI::App& parent, const std::string& verb, const std::string& help,
+                       int (*action)(const CommandContext&, const DirectoryCommand&)) {
         return add(parent, verb, help, [this, verb, action] {
             directory_.verb = verb;
             directory_.password_from = password_stdin_ ? PasswordFrom::standard_input : PasswordFrom::prompt;
@@ -64,7 +66,9 @@ private:
         });
     }
     void add_address(CLI::App* command, const std::string& what) { command->add_option("name", directory_.address, what)->required(); }
-    void add_password(CLI::App* command) { command->add_flag("--password-stdin", password_stdin_, "Read the password from standard input instead of asking"); }
+    void add_password(CLI::App* command) {
+        command->add_flag("--password-stdin", password_stdin_, "Read the password from standard input instead of asking");
+    }
 
     void add_directory_commands() {
         auto& domain = *app_.add_subcommand("domain", "Domains that are ours")->require_subcommand(1);
@@ -118,8 +122,14 @@ private:
     void add_queue_commands() {
         auto& queue = *app_.add_subcommand("queue", "Mail that waits, and why")->require_subcommand(1);
         add_filter(add_queue_verb(queue, "list", "List what waits, with the reason and until when"));
-        add_queue_verb(queue, "show", "One message with all its recipients")->add_option("id", queue_.ids, "Message id")->required()->expected(1);
-        for (const auto& [verb, help] : {std::pair{"retry", "Try again now"}, {"hold", "Do not try until released"}, {"release", "Let held mail go"}, {"delete", "Remove, without a bounce"}}) {
+        add_queue_verb(queue, "show", "One message with all its recipients")
+            ->add_option("id", queue_.ids, "Message id")
+            ->required()
+            ->expected(1);
+        for (const auto& [verb, help] : {std::pair{"retry", "Try again now"},
+                                         {"hold", "Do not try until released"},
+                                         {"release", "Let held mail go"},
+                                         {"delete", "Remove, without a bounce"}}) {
             auto* command = add_queue_verb(queue, verb, help);
             command->add_option("id", queue_.ids, "Message ids; or choose by --from, --to, --site, --all");
             add_filter(command);
@@ -142,7 +152,9 @@ private:
 
     void add_tools() {
         auto* tool = app_.add_subcommand("tool", "Engines alone, for checking and debugging")->require_subcommand(1);
-        tool->add_subcommand("address", "JSON lines {id,address,smtputf8} in; {id,valid,local,domain,reason} out")->callback([this] { action_ = tool_address; });
+        tool->add_subcommand("address", "JSON lines {id,address,smtputf8} in; {id,valid,local,domain,reason} out")->callback([this] {
+            action_ = tool_address;
+        });
         auto* load = app_.add_subcommand("bench", "Make load, or take it away, for measuring")->require_subcommand(1);
         add_source(*load->add_subcommand("source", "Send mail as fast as the server takes it"));
         add_sink(*load->add_subcommand("sink", "Take mail and throw it away"));
@@ -180,7 +192,9 @@ private:
     void add_sink(CLI::App& command) {
         command.add_option("--address", sink_.address, "IP address");
         command.add_option("--port", sink_.port, "Port");
-        command.add_option_function<std::int64_t>("--delay-ms", [this](std::int64_t delay) { sink_.delay = std::chrono::milliseconds(delay); }, "Wait before the reply to the content");
+        command.add_option_function<std::int64_t>(
+            "--delay-ms", [this](std::int64_t delay) { sink_.delay = std::chrono::milliseconds(delay); },
+            "Wait before the reply to the content");
         command.add_option("--defer-percent", sink_.defer_percent, "Contents answered 451");
         command.add_option("--reject-percent", sink_.reject_percent, "Contents answered 550");
         command.add_option("--close-percent", sink_.close_percent, "Contents answered by closing");

@@ -1,12 +1,12 @@
 #include "app/command.h"
 
-#include <boost/json/serialize.hpp>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <fmt/format.h>
 #include <iostream>
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <termios.h>
@@ -82,11 +82,14 @@ base::Result<config::Loaded> load_configuration(const CommandContext& context) {
 int complain(const base::Error& error) {
     fmt::print(stderr, "thurn: {}\n", error.detail);
     switch (error.kind) {
-        case base::ErrorKind::peer_gone: return exit_unreachable;
+        case base::ErrorKind::peer_gone:
+            return exit_unreachable;
         case base::ErrorKind::syntax:
         case base::ErrorKind::invalid:
-        case base::ErrorKind::too_long: return exit_usage;
-        default: return exit_no;
+        case base::ErrorKind::too_long:
+            return exit_usage;
+        default:
+            return exit_no;
     }
 }
 
@@ -111,7 +114,8 @@ void print_table(const std::vector<std::string>& head, const std::vector<std::ve
 base::Result<std::string> read_password(PasswordFrom from) {
     if (from == PasswordFrom::standard_input || !::isatty(STDIN_FILENO)) {
         std::string line;
-        if (from != PasswordFrom::standard_input) return base::fail(base::ErrorKind::invalid, "there is no terminal to ask at; give the password with --password-stdin");
+        if (from != PasswordFrom::standard_input)
+            return base::fail(base::ErrorKind::invalid, "there is no terminal to ask at; give the password with --password-stdin");
         if (!std::getline(std::cin, line)) return base::fail(base::ErrorKind::invalid, "no password on standard input");
         if (!line.empty() && line.back() == '\r') line.pop_back();
         return line;

@@ -3,13 +3,13 @@
 #include "base/result.h"
 #include "config/config.h"
 
-#include <boost/json/value.hpp>
-
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/json/value.hpp>
 
 namespace thurn::app {
 

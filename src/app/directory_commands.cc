@@ -2,11 +2,11 @@
 #include "app/privileges.h"
 #include "app/stores.h"
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-
 #include <algorithm>
 #include <cerrno>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,15 +55,18 @@ int list_domains(const CommandContext& context, Admin& directory, const config::
     if (!domains) return complain(domains.error());
     auto all = *domains;
     for (const auto& domain : config.domains)
-        if (std::ranges::none_of(all, [&](const auto& known) { return known.first == domain.name; })) all.emplace_back(domain.name, domain.catch_all);
+        if (std::ranges::none_of(all, [&](const auto& known) { return known.first == domain.name; }))
+            all.emplace_back(domain.name, domain.catch_all);
     json::array array;
     std::vector<std::vector<std::string>> rows;
     for (const auto& [name, catch_all] : all) {
         array.push_back(json::object{{"name", name}, {"catch_all", catch_all}});
         rows.push_back({name, catch_all.empty() ? "-" : catch_all});
     }
-    if (context.json) print_json(array);
-    else print_table({"DOMAIN", "CATCH-ALL"}, rows);
+    if (context.json)
+        print_json(array);
+    else
+        print_table({"DOMAIN", "CATCH-ALL"}, rows);
     return exit_ok;
 }
 
@@ -78,8 +81,10 @@ int list_accounts(const CommandContext& context, Admin& directory, const std::st
         rows.push_back({account.address, account.enabled ? "enabled" : "disabled"});
     }
     if (!only.empty() && rows.empty()) return complain({base::ErrorKind::not_found, fmt::format("there is no account {}", only)});
-    if (context.json) print_json(array);
-    else print_table({"ACCOUNT", "STATE"}, rows);
+    if (context.json)
+        print_json(array);
+    else
+        print_table({"ACCOUNT", "STATE"}, rows);
     return exit_ok;
 }
 
@@ -96,8 +101,10 @@ int list_aliases(const CommandContext& context, Admin& directory, const std::str
         rows.push_back({alias.address, fmt::format("{}", fmt::join(alias.targets, ", "))});
     }
     if (!only.empty() && rows.empty()) return complain({base::ErrorKind::not_found, fmt::format("there is no alias {}", only)});
-    if (context.json) print_json(array);
-    else print_table({"ALIAS", "TARGETS"}, rows);
+    if (context.json)
+        print_json(array);
+    else
+        print_table({"ALIAS", "TARGETS"}, rows);
     return exit_ok;
 }
 
@@ -113,10 +120,12 @@ int domain_command(const CommandContext& context, const DirectoryCommand& comman
     return with_directory(context, [&](Admin& directory, const config::Config& config) {
         if (command.verb == "list") return list_domains(context, directory, config);
         if (command.verb == "add") return finish(directory.add_domain(command.address), fmt::format("added domain {}", command.address));
-        if (command.verb == "remove") return finish(directory.remove_domain(command.address), fmt::format("removed domain {}", command.address));
+        if (command.verb == "remove")
+            return finish(directory.remove_domain(command.address), fmt::format("removed domain {}", command.address));
         const auto target = command.targets.empty() ? std::string() : command.targets.front();
         return finish(directory.set_catch_all(command.address, target),
-                      target.empty() ? fmt::format("{} has no catch-all", command.address) : fmt::format("unknown addresses of {} go to {}", command.address, target));
+                      target.empty() ? fmt::format("{} has no catch-all", command.address)
+                                     : fmt::format("unknown addresses of {} go to {}", command.address, target));
     });
 }
 
@@ -124,11 +133,13 @@ int account_command(const CommandContext& context, const DirectoryCommand& comma
     return with_directory(context, [&](Admin& directory, const config::Config&) {
         const auto& address = command.address;
         if (command.verb == "list" || command.verb == "show") return list_accounts(context, directory, address);
-        if (command.verb == "remove") return finish(directory.remove_account(address), fmt::format("removed account {}; its mail is kept", address));
+        if (command.verb == "remove")
+            return finish(directory.remove_account(address), fmt::format("removed account {}; its mail is kept", address));
         if (command.verb == "enable") return finish(directory.set_enabled(address, true), fmt::format("enabled account {}", address));
         if (command.verb == "disable") return finish(directory.set_enabled(address, false), fmt::format("disabled account {}", address));
         return with_password(command, [&](const std::string& password) {
-            if (command.verb == "password") return finish(directory.set_password(address, password), fmt::format("changed the password of {}", address));
+            if (command.verb == "password")
+                return finish(directory.set_password(address, password), fmt::format("changed the password of {}", address));
             return finish(directory.add_account(address, password), fmt::format("added account {}", address));
         });
     });
@@ -137,8 +148,10 @@ int account_command(const CommandContext& context, const DirectoryCommand& comma
 int alias_command(const CommandContext& context, const DirectoryCommand& command) {
     return with_directory(context, [&](Admin& directory, const config::Config&) {
         if (command.verb == "list" || command.verb == "show") return list_aliases(context, directory, command.address);
-        if (command.verb == "remove") return finish(directory.remove_alias(command.address), fmt::format("removed alias {}", command.address));
-        return finish(directory.add_alias(command.address, command.targets), fmt::format("{} leads to {}", command.address, fmt::join(command.targets, ", ")));
+        if (command.verb == "remove")
+            return finish(directory.remove_alias(command.address), fmt::format("removed alias {}", command.address));
+        return finish(directory.add_alias(command.address, command.targets),
+                      fmt::format("{} leads to {}", command.address, fmt::join(command.targets, ", ")));
     });
 }
 

@@ -3,8 +3,9 @@
 #include "mail/date.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <iterator>
+
+#include <fmt/format.h>
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -17,10 +18,14 @@ constexpr std::size_t kWaitingLines = 65536;
 
 std::string_view level_name(base::LogLevel level) {
     switch (level) {
-        case base::LogLevel::debug: return "debug";
-        case base::LogLevel::info: return "info";
-        case base::LogLevel::warning: return "warning";
-        case base::LogLevel::error: return "error";
+        case base::LogLevel::debug:
+            return "debug";
+        case base::LogLevel::info:
+            return "info";
+        case base::LogLevel::warning:
+            return "warning";
+        case base::LogLevel::error:
+            return "error";
     }
     return "";
 }
@@ -43,19 +48,26 @@ void append_quoted(fmt::memory_buffer& line, std::string_view text) {
 }
 
 bool is_plain(std::string_view text) {
-    return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c != 0x7f && c != '"' && c != '=' && c != '\\'; });
+    return !text.empty() &&
+           std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c != 0x7f && c != '"' && c != '=' && c != '\\'; });
 }
 
 void append_field(fmt::memory_buffer& line, LogFormat format, const base::LogField& field) {
     const auto* text = std::get_if<std::string_view>(&field.value);
-    if (format == LogFormat::json) fmt::format_to(std::back_inserter(line), ",\"{}\":", field.key);
-    else fmt::format_to(std::back_inserter(line), " {}=", field.key);
-    if (!text) fmt::format_to(std::back_inserter(line), "{}", std::get<std::int64_t>(field.value));
-    else if (format == LogFormat::logfmt && is_plain(*text)) line.append(*text);
-    else append_quoted(line, *text);
+    if (format == LogFormat::json)
+        fmt::format_to(std::back_inserter(line), ",\"{}\":", field.key);
+    else
+        fmt::format_to(std::back_inserter(line), " {}=", field.key);
+    if (!text)
+        fmt::format_to(std::back_inserter(line), "{}", std::get<std::int64_t>(field.value));
+    else if (format == LogFormat::logfmt && is_plain(*text))
+        line.append(*text);
+    else
+        append_quoted(line, *text);
 }
 
-fmt::memory_buffer render(LogFormat format, base::Time time, base::LogLevel level, std::string_view event, std::span<const base::LogField> fields) {
+fmt::memory_buffer render(LogFormat format, base::Time time, base::LogLevel level, std::string_view event,
+                          std::span<const base::LogField> fields) {
     fmt::memory_buffer line;
     const auto* head = format == LogFormat::json ? "{{\"time\":\"{}\",\"level\":\"{}\",\"event\":\"{}\"" : "time={} level={} event={}";
     fmt::format_to(std::back_inserter(line), fmt::runtime(head), mail::render_timestamp(time), level_name(level), event);
@@ -71,11 +83,13 @@ struct LogSink::State {
     std::shared_ptr<spdlog::async_logger> logger;
 };
 
-std::string render_log_line(LogFormat format, base::Time time, base::LogLevel level, std::string_view event, std::span<const base::LogField> fields) {
+std::string render_log_line(LogFormat format, base::Time time, base::LogLevel level, std::string_view event,
+                            std::span<const base::LogField> fields) {
     return fmt::to_string(render(format, time, level, event, fields));
 }
 
-LogSink::LogSink(LogFormat format, base::LogLevel least, const base::Clock& clock) : format_(format), least_(least), clock_(clock), state_(std::make_unique<State>()) {
+LogSink::LogSink(LogFormat format, base::LogLevel least, const base::Clock& clock)
+    : format_(format), least_(least), clock_(clock), state_(std::make_unique<State>()) {
     state_->pool = std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1U);
     state_->logger = std::make_shared<spdlog::async_logger>("thurn", std::make_shared<spdlog::sinks::stdout_sink_mt>(), state_->pool,
                                                             spdlog::async_overflow_policy::overrun_oldest);

@@ -12,9 +12,11 @@ namespace thurn::app {
 enum class LogFormat { logfmt, json };
 
 /// One line of a log, without its line end. Values are quoted and escaped as the format needs it, so that nobody's text can forge a line.
-[[nodiscard]] std::string render_log_line(LogFormat format, base::Time time, base::LogLevel level, std::string_view event, std::span<const base::LogField> fields);
+[[nodiscard]] std::string render_log_line(LogFormat format, base::Time time, base::LogLevel level, std::string_view event,
+                                          std::span<const base::LogField> fields);
 
-/// Writes lines to standard output on a thread of its own. When the reader stalls, the oldest waiting lines give way: mail is never held up by a log.
+/// Writes lines to standard output on a thread of its own. When the reader stalls, the oldest waiting lines give way: mail is never held up
+/// by a log.
 ///
 /// Threads  Any.
 class LogSink final : public base::Log {

@@ -3,8 +3,9 @@
 #include "net/endpoint.h"
 
 #include <algorithm>
-#include <ifaddrs.h>
 #include <memory>
+
+#include <ifaddrs.h>
 #include <netinet/in.h>
 
 namespace thurn::app {
@@ -24,11 +25,13 @@ void add_interfaces(int family, std::vector<route::Address>& addresses) {
         if (!entry->ifa_addr || entry->ifa_addr->sa_family != family) continue;
         if (family == AF_INET) {
             dns::Ipv4 v4;
-            std::copy_n(reinterpret_cast<const std::uint8_t*>(&reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr), 4, v4.octets.begin());
+            std::copy_n(reinterpret_cast<const std::uint8_t*>(&reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr), 4,
+                        v4.octets.begin());
             addresses.emplace_back(v4);
         } else {
             dns::Ipv6 v6;
-            std::copy_n(reinterpret_cast<const std::uint8_t*>(&reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr), 16, v6.octets.begin());
+            std::copy_n(reinterpret_cast<const std::uint8_t*>(&reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr), 16,
+                        v6.octets.begin());
             addresses.emplace_back(v6);
         }
     }
@@ -43,8 +46,10 @@ std::vector<route::Address> own_addresses(const std::vector<config::ListenerConf
         for (const auto& text : listener.bind) {
             const auto endpoint = net::parse_endpoint(text, 25);
             if (!endpoint) continue;
-            if (endpoint->address().is_unspecified()) add_interfaces(endpoint->address().is_v4() ? AF_INET : AF_INET6, addresses);
-            else addresses.push_back(to_address(endpoint->address()));
+            if (endpoint->address().is_unspecified())
+                add_interfaces(endpoint->address().is_v4() ? AF_INET : AF_INET6, addresses);
+            else
+                addresses.push_back(to_address(endpoint->address()));
         }
     }
     std::ranges::sort(addresses);

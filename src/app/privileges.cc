@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
@@ -14,7 +15,9 @@ namespace thurn::app {
 
 namespace {
 
-base::Result<void> system_trouble(const std::string& what) { return base::fail(base::ErrorKind::refused, fmt::format("{}: {}", what, std::strerror(errno))); }
+base::Result<void> system_trouble(const std::string& what) {
+    return base::fail(base::ErrorKind::refused, fmt::format("{}: {}", what, std::strerror(errno)));
+}
 
 }  // namespace
 
@@ -22,7 +25,11 @@ bool is_root() { return ::geteuid() == 0; }
 
 base::Result<Identity> find_user(const std::string& name) {
     const auto* entry = ::getpwnam(name.c_str());  // at start-up only, before there are threads
-    if (!entry) return base::fail(base::ErrorKind::not_found, fmt::format("there is no user \"{}\" on this machine; make one with: adduser --system --group --no-create-home {}", name, name));
+    if (!entry)
+        return base::fail(
+            base::ErrorKind::not_found,
+            fmt::format("there is no user \"{}\" on this machine; make one with: adduser --system --group --no-create-home {}", name,
+                        name));
     return Identity{entry->pw_uid, entry->pw_gid, name};
 }
 
@@ -37,7 +44,8 @@ base::Result<void> prepare_folder(const std::filesystem::path& folder, const Ide
 
 base::Result<void> hand_over_folder(const std::filesystem::path& folder, const Identity& owner) {
     std::error_code error;
-    for (auto entry = std::filesystem::recursive_directory_iterator(folder, error); !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
+    for (auto entry = std::filesystem::recursive_directory_iterator(folder, error);
+         !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
         struct stat facts{};
         if (::lstat(entry->path().c_str(), &facts) != 0 || facts.st_uid == owner.user) continue;
         if (::lchown(entry->path().c_str(), owner.user, owner.group) != 0) return system_trouble(entry->path().string());

@@ -4,11 +4,11 @@
 #include "app/stores.h"
 #include "app/system.h"
 
+#include <future>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-
 #include <fmt/format.h>
-#include <future>
 
 namespace thurn::app {
 
@@ -33,10 +33,12 @@ public:
         return ask(request, [&](spool::Spool& spool) { return admin::list_queue(spool, filter, admin::why_at_rest); });
     }
     admin::ControlResult show(base::MessageId id) {
-        return ask({{"command", "queue.show"}, {"id", id.text()}}, [&](spool::Spool& spool) { return admin::show_message(spool, id, admin::why_at_rest); });
+        return ask({{"command", "queue.show"}, {"id", id.text()}},
+                   [&](spool::Spool& spool) { return admin::show_message(spool, id, admin::why_at_rest); });
     }
     admin::ControlResult stats() {
-        return ask({{"command", "queue.stats"}}, [](spool::Spool& spool) -> admin::ControlResult { return admin::render_stats(spool.stats()); });
+        return ask({{"command", "queue.stats"}},
+                   [](spool::Spool& spool) -> admin::ControlResult { return admin::render_stats(spool.stats()); });
     }
     /// Changes need the server: it alone knows what is under way.
     admin::ControlResult change(const std::string& verb, const std::vector<std::string>& ids) {
@@ -74,7 +76,8 @@ void print_recipient(const json::object& recipient) {
 }
 
 void print_message(const json::object& message) {
-    print_line(fmt::format("{}  {}  {} octets  from <{}>", text(message, "id"), text(message, "accepted"), text(message, "size"), text(message, "from")));
+    print_line(fmt::format("{}  {}  {} octets  from <{}>", text(message, "id"), text(message, "accepted"), text(message, "size"),
+                           text(message, "from")));
     for (const auto& recipient : message.at("recipients").as_array()) print_recipient(recipient.as_object());
 }
 
@@ -103,7 +106,8 @@ int print_stats(const CommandContext& context, const admin::ControlResult& resul
     std::vector<std::vector<std::string>> rows;
     for (const auto& entry : sites->as_array()) {
         const auto& site = entry.as_object();
-        rows.push_back({text(site, "site"), text(site, "ready"), text(site, "running"), text(site, "connections"), text(site, "allowed"), text(site, "resting_until")});
+        rows.push_back({text(site, "site"), text(site, "ready"), text(site, "running"), text(site, "connections"), text(site, "allowed"),
+                        text(site, "resting_until")});
     }
     print_table({"SITE", "READY", "RUNNING", "CONNECTIONS", "ALLOWED", "RESTS UNTIL"}, rows);
     return exit_ok;
@@ -135,8 +139,11 @@ int change(const CommandContext& context, const QueueCommand& command, Queue& qu
     }
     const auto result = queue.change(command.verb, ids);
     if (!result) return complain(result.error());
-    if (context.json) print_json(*result);
-    else print_line(fmt::format("{}: {} recipients of {} messages", command.verb, text(result->as_object(), "recipients"), text(result->as_object(), "messages")));
+    if (context.json)
+        print_json(*result);
+    else
+        print_line(fmt::format("{}: {} recipients of {} messages", command.verb, text(result->as_object(), "recipients"),
+                               text(result->as_object(), "messages")));
     return result->as_object().at("messages").to_number<std::uint64_t>() > 0 ? exit_ok : exit_no;
 }
 
@@ -146,15 +153,18 @@ int queue_command(const CommandContext& context, const QueueCommand& command) {
     const auto loaded = load_configuration(context);
     if (!loaded) return complain(loaded.error());
     Queue queue(loaded->config);
-    if (command.verb == "list") return print_list(context, queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit}));
+    if (command.verb == "list")
+        return print_list(context, queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit}));
     if (command.verb == "stats") return print_stats(context, queue.stats());
     for (const auto& id : command.ids)
         if (const auto parsed = base::parse_message_id(id); !parsed) return complain(parsed.error());
     if (command.verb != "show") return change(context, command, queue);
     const auto message = queue.show(*base::parse_message_id(command.ids.at(0)));
     if (!message) return complain(message.error());
-    if (context.json) print_json(*message);
-    else print_message(message->as_object());
+    if (context.json)
+        print_json(*message);
+    else
+        print_message(message->as_object());
     return exit_ok;
 }
 

@@ -1,5 +1,6 @@
-// `sendmail`, as cron, PHP and mail(1) call it: reads a message, hands it to the running server over SMTP on the loopback, and exits as sysexits.h says.
-// It needs no rights of its own: whether a local program may send is the server's decision (relay.networks), as for any other client.
+// `sendmail`, as cron, PHP and mail(1) call it: reads a message, hands it to the running server over SMTP on the loopback, and exits as
+// sysexits.h says. It needs no rights of its own: whether a local program may send is the server's decision (relay.networks), as for any
+// other client.
 #include "app/command.h"
 #include "app/system.h"
 #include "mail/date.h"
@@ -8,14 +9,14 @@
 #include "net/endpoint.h"
 #include "smtp/client_session.h"
 
+#include <algorithm>
+#include <iostream>
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
-
-#include <algorithm>
 #include <fmt/format.h>
-#include <iostream>
 #include <poll.h>
 #include <pwd.h>
 #include <sysexits.h>
@@ -52,9 +53,12 @@ public:
     base::Result<SendmailOptions> read() {
         for (std::size_t i = 0; i < words_.size(); ++i) {
             const auto& word = words_[i];
-            if (literal_ || word.size() < 2 || word[0] != '-') options_.recipients.push_back(word);
-            else if (word == "--") literal_ = true;
-            else if (auto done = read_option(word, i); !done) return base::pass_on(done);
+            if (literal_ || word.size() < 2 || word[0] != '-')
+                options_.recipients.push_back(word);
+            else if (word == "--")
+                literal_ = true;
+            else if (auto done = read_option(word, i); !done)
+                return base::pass_on(done);
         }
         return std::move(options_);
     }
@@ -62,17 +66,27 @@ public:
 private:
     base::Result<void> read_option(const std::string& word, std::size_t& i) {
         switch (word[1]) {
-            case 't': options_.recipients_from_header = true; return {};
-            case 'i': options_.dot_ends_input = false; return {};
+            case 't':
+                options_.recipients_from_header = true;
+                return {};
+            case 'i':
+                options_.dot_ends_input = false;
+                return {};
             case 'o':
                 if (word == "-oi" || word == "-oitrue") options_.dot_ends_input = false;
                 return {};  // other -o options steer how sendmail works inside: they mean nothing here
             case 'f':
-            case 'r': return argument(word, i, options_.sender);
-            case 'F': return argument(word, i, options_.full_name);
-            case 'C': return argument(word, i, options_.config_file);
-            case 'b': return read_mode(word);
-            case 'q': options_.mode = SendmailOptions::Mode::queue_run; return {};
+            case 'r':
+                return argument(word, i, options_.sender);
+            case 'F':
+                return argument(word, i, options_.full_name);
+            case 'C':
+                return argument(word, i, options_.config_file);
+            case 'b':
+                return read_mode(word);
+            case 'q':
+                options_.mode = SendmailOptions::Mode::queue_run;
+                return {};
             case 'B':
             case 'N':
             case 'R':
@@ -80,25 +94,34 @@ private:
             case 'h':
             case 'L':
             case 'O':
-            case 'X': return argument(word, i, ignored_);
+            case 'X':
+                return argument(word, i, ignored_);
             case 'n':
             case 'v':
             case 'm':
             case 'U':
-            case 'G': return {};
-            default: return base::fail(base::ErrorKind::syntax, fmt::format("unknown option {}", word));
+            case 'G':
+                return {};
+            default:
+                return base::fail(base::ErrorKind::syntax, fmt::format("unknown option {}", word));
         }
     }
     base::Result<void> read_mode(const std::string& word) {
-        if (word == "-bs") options_.mode = SendmailOptions::Mode::smtp;
-        else if (word == "-bp") options_.mode = SendmailOptions::Mode::queue_list;
-        else if (word != "-bm" && word != "-b") return base::fail(base::ErrorKind::invalid, fmt::format("{} is not supported; there are -bm, -bs and -bp", word));
+        if (word == "-bs")
+            options_.mode = SendmailOptions::Mode::smtp;
+        else if (word == "-bp")
+            options_.mode = SendmailOptions::Mode::queue_list;
+        else if (word != "-bm" && word != "-b")
+            return base::fail(base::ErrorKind::invalid, fmt::format("{} is not supported; there are -bm, -bs and -bp", word));
         return {};
     }
     base::Result<void> argument(const std::string& word, std::size_t& i, std::string& target) {
-        if (word.size() > 2) target = word.substr(2);
-        else if (i + 1 < words_.size()) target = words_[++i];
-        else return base::fail(base::ErrorKind::syntax, fmt::format("{} needs an argument", word));
+        if (word.size() > 2)
+            target = word.substr(2);
+        else if (i + 1 < words_.size())
+            target = words_[++i];
+        else
+            return base::fail(base::ErrorKind::syntax, fmt::format("{} needs an argument", word));
         return {};
     }
 
@@ -147,19 +170,23 @@ void complete_header(std::string& message, const std::string& sender, const std:
     SystemRandom random;
     std::string added;
     if (!header.find("Date")) added += fmt::format("Date: {}\r\n", mail::render_date(clock.now()));
-    if (!header.find("Message-ID")) added += fmt::format("Message-ID: <{}.{:016x}@{}>\r\n", clock.now().time_since_epoch().count(), random.next(), hostname);
-    if (!header.find("From")) added += full_name.empty() ? fmt::format("From: {}\r\n", sender) : fmt::format("From: \"{}\" <{}>\r\n", full_name, sender);
+    if (!header.find("Message-ID"))
+        added += fmt::format("Message-ID: <{}.{:016x}@{}>\r\n", clock.now().time_since_epoch().count(), random.next(), hostname);
+    if (!header.find("From"))
+        added += full_name.empty() ? fmt::format("From: {}\r\n", sender) : fmt::format("From: \"{}\" <{}>\r\n", full_name, sender);
     const bool has_header = !header.fields.empty();
     message.insert(0, has_header ? added : added + "\r\n");
 }
 
-base::Result<std::vector<mail::Mailbox>> collect_recipients(const SendmailOptions& options, const std::string& message, const std::string& hostname) {
+base::Result<std::vector<mail::Mailbox>> collect_recipients(const SendmailOptions& options, const std::string& message,
+                                                            const std::string& hostname) {
     auto texts = options.recipients;
     if (options.recipients_from_header) {
         const auto header = mail::parse_header(message);
         for (const auto& field : header.fields) {
             const std::string name(field.name);
-            if (::strcasecmp(name.c_str(), "To") != 0 && ::strcasecmp(name.c_str(), "Cc") != 0 && ::strcasecmp(name.c_str(), "Bcc") != 0) continue;
+            if (::strcasecmp(name.c_str(), "To") != 0 && ::strcasecmp(name.c_str(), "Cc") != 0 && ::strcasecmp(name.c_str(), "Bcc") != 0)
+                continue;
             const auto list = mail::parse_address_list(field.value);
             if (!list.complete) fmt::print(stderr, "sendmail: not all addresses of the {} field could be read\n", name);
             texts.insert(texts.end(), list.addresses.begin(), list.addresses.end());
@@ -184,7 +211,8 @@ base::Result<asio::ip::tcp::socket> connect_to_server(asio::io_context& loop, co
             auto endpoint = net::parse_endpoint(text, 25);
             if (!endpoint) continue;
             if (endpoint->address().is_unspecified())
-                endpoint->address(endpoint->address().is_v4() ? asio::ip::address(asio::ip::address_v4::loopback()) : asio::ip::address(asio::ip::address_v6::loopback()));
+                endpoint->address(endpoint->address().is_v4() ? asio::ip::address(asio::ip::address_v4::loopback())
+                                                              : asio::ip::address(asio::ip::address_v6::loopback()));
             asio::ip::tcp::socket socket(loop);
             boost::system::error_code error;
             socket.connect(*endpoint, error);
@@ -196,7 +224,8 @@ base::Result<asio::ip::tcp::socket> connect_to_server(asio::io_context& loop, co
 }
 
 /// One transaction, blocking.
-base::Result<std::vector<smtp::Reply>> submit(asio::ip::tcp::socket socket, smtp::Transaction transaction, const std::string& message, const std::string& hello) {
+base::Result<std::vector<smtp::Reply>> submit(asio::ip::tcp::socket socket, smtp::Transaction transaction, const std::string& message,
+                                              const std::string& hello) {
     smtp::ClientSession session({.hello_name = hello, .starttls = smtp::StartTls::never, .credentials = {}});
     std::vector<char> buffer(65536);
     boost::system::error_code error;
@@ -217,8 +246,10 @@ base::Result<std::vector<smtp::Reply>> submit(asio::ip::tcp::socket socket, smtp
         }
         if (session.has_output()) asio::write(socket, asio::buffer(session.take_output()), error);
         const auto count = error ? 0 : socket.read_some(asio::buffer(buffer), error);
-        if (count > 0) session.receive({buffer.data(), count});
-        else session.peer_closed();
+        if (count > 0)
+            session.receive({buffer.data(), count});
+        else
+            session.peer_closed();
     }
 }
 
@@ -245,7 +276,8 @@ int deliver(const SendmailOptions& options, const config::Config& config) {
         sender.mailbox = *std::move(mailbox);
     }
     remove_field(*message, "Bcc");
-    complete_header(*message, sender.mailbox ? mail::render_mailbox(*sender.mailbox) : "MAILER-DAEMON@" + config.hostname, options.full_name, config.hostname);
+    complete_header(*message, sender.mailbox ? mail::render_mailbox(*sender.mailbox) : "MAILER-DAEMON@" + config.hostname,
+                    options.full_name, config.hostname);
     const bool eight_bit = std::ranges::any_of(*message, [](char c) { return static_cast<unsigned char>(c) > 127; });
     asio::io_context loop;
     auto socket = connect_to_server(loop, config);
@@ -254,7 +286,10 @@ int deliver(const SendmailOptions& options, const config::Config& config) {
         return EX_TEMPFAIL;
     }
     const auto replies = submit(*std::move(socket),
-                                {.sender = sender, .recipients = *recipients, .size = {message->size()}, .body = eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit},
+                                {.sender = sender,
+                                 .recipients = *recipients,
+                                 .size = {message->size()},
+                                 .body = eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit},
                                 *message, config.hostname);
     if (replies) return judge_replies(*recipients, *replies);
     fmt::print(stderr, "sendmail: {}\n", replies.error().detail);
@@ -284,7 +319,8 @@ int relay_session(const config::Config& config) {
         }
         if (ends[0].revents != 0) {
             const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-            if (count > 0) asio::write(*socket, asio::buffer(buffer.data(), static_cast<std::size_t>(count)), error);
+            if (count > 0)
+                asio::write(*socket, asio::buffer(buffer.data(), static_cast<std::size_t>(count)), error);
             else {
                 socket->shutdown(asio::ip::tcp::socket::shutdown_send, error);
                 ends[0].fd = -1;
@@ -309,13 +345,17 @@ int sendmail(int argc, char** argv) {
         return EX_CONFIG;
     }
     switch (options->mode) {
-        case SendmailOptions::Mode::smtp: return relay_session(loaded->config);
-        case SendmailOptions::Mode::queue_list: return queue_command(context, {.verb = "list", .ids = {}, .from = {}, .to = {}, .site = {}});
+        case SendmailOptions::Mode::smtp:
+            return relay_session(loaded->config);
+        case SendmailOptions::Mode::queue_list:
+            return queue_command(context, {.verb = "list", .ids = {}, .from = {}, .to = {}, .site = {}});
         case SendmailOptions::Mode::queue_run: {
-            const int code = queue_command(context, {.verb = "retry", .ids = {}, .from = {}, .to = {}, .site = {}, .all = true, .yes = true});
+            const int code =
+                queue_command(context, {.verb = "retry", .ids = {}, .from = {}, .to = {}, .site = {}, .all = true, .yes = true});
             return code == exit_unreachable ? EX_TEMPFAIL : EX_OK;
         }
-        case SendmailOptions::Mode::deliver: break;
+        case SendmailOptions::Mode::deliver:
+            break;
     }
     return deliver(*options, loaded->config);
 }

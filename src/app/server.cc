@@ -13,6 +13,11 @@
 #include "net/listener.h"
 #include "storage/password.h"
 
+#include <csignal>
+#include <future>
+#include <list>
+#include <thread>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -20,14 +25,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <csignal>
 #include <fmt/format.h>
-#include <future>
-#include <list>
-#include <sys/stat.h>
 #include <sys/socket.h>
-#include <thread>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace thurn::app {
@@ -50,7 +50,9 @@ base::LogLevel log_level(const config::Config& config) {
     return base::LogLevel::info;
 }
 
-std::size_t loop_count(const config::Config& config) { return config.threads != 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency()); }
+std::size_t loop_count(const config::Config& config) {
+    return config.threads != 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+}
 
 base::Result<smtp::ClientCredentials> read_credentials(const std::string& reference) {
     auto secret = config::read_secret(reference);
@@ -155,7 +157,8 @@ base::Result<std::optional<Identity>> Server::choose_identity() const {
     if (config_.allow_root) return std::nullopt;
     if (auto identity = find_user("thurn")) return std::optional(*identity);
     return base::fail(base::ErrorKind::refused,
-                      "will not run as root: make a user for it (adduser --system --group --no-create-home thurn), or name one with user = \"…\"; allow_root = true overrides this");
+                      "will not run as root: make a user for it (adduser --system --group --no-create-home thurn), or name one with user = "
+                      "\"…\"; allow_root = true overrides this");
 }
 
 base::Result<void> Server::prepare_data(const Identity* owner) {
@@ -177,7 +180,8 @@ base::Result<void> Server::prepare_tls() {
     const auto files = certificate_files(config_);
     if (self_signed_wanted(config_)) {
         if (auto made = net::make_self_signed(files, config_.hostname); !made) return made;
-        log_.warning("self_signed_certificate", {{"file", files.certificate.string()}, {"advice", "mail programs will not trust it; set tls.certificate and tls.private_key"}});
+        log_.warning("self_signed_certificate", {{"file", files.certificate.string()},
+                                                 {"advice", "mail programs will not trust it; set tls.certificate and tls.private_key"}});
     }
     certificates_ = std::make_unique<net::ServerCertificates>(std::vector{files}, log_);
     return certificates_->load();
@@ -239,7 +243,8 @@ base::Result<delivery::Carriers> Server::make_carriers(const config::Config& con
         .router = std::make_shared<const route::Router>(config.routes, *directory_),
         .sites = std::make_shared<delivery::SiteFinder>(*resolver_, random_, site_options(config), read_credentials),
         .smtp = std::make_shared<const delivery::SmtpCourier>(courier, opportunistic_, verifying_, pool_, log_),
-        .maildir = std::make_shared<const delivery::Maildir>(delivery::MaildirOptions{.path_template = config.maildir_path, .hostname = config.hostname, .started = clock_.now()}),
+        .maildir = std::make_shared<const delivery::Maildir>(
+            delivery::MaildirOptions{.path_template = config.maildir_path, .hostname = config.hostname, .started = clock_.now()}),
     };
 }
 
@@ -249,17 +254,31 @@ base::Result<void> Server::make_dispatcher() {
     resolver_ = *std::move(resolver);
     auto carriers = make_carriers(config_);
     if (!carriers) return base::pass_on(carriers);
-    dispatcher_ = std::make_unique<delivery::Dispatcher>(
-        delivery::DispatcherDependencies{.spool = *spool_.spool, .journal = *journal_, .log = log_, .clock = clock_, .random = random_, .ids = *ids_, .loops = loops_,
-                                         .pool = pool_, .directory = *directory_},
-        config_.scheduler, *std::move(carriers), loops_.loop(0).get_executor());
+    dispatcher_ = std::make_unique<delivery::Dispatcher>(delivery::DispatcherDependencies{.spool = *spool_.spool,
+                                                                                          .journal = *journal_,
+                                                                                          .log = log_,
+                                                                                          .clock = clock_,
+                                                                                          .random = random_,
+                                                                                          .ids = *ids_,
+                                                                                          .loops = loops_,
+                                                                                          .pool = pool_,
+                                                                                          .directory = *directory_},
+                                                         config_.scheduler, *std::move(carriers), loops_.loop(0).get_executor());
     return {};
 }
 
 void Server::make_service() {
     service_ = std::make_unique<inbound::Service>(
-        inbound::Dependencies{.spool = *spool_.spool, .directory = *directory_, .passwords = *passwords_, .journal = *journal_, .log = log_, .clock = clock_, .ids = *ids_,
-                              .pool = pool_, .resolver = resolver_.get(), .certificates = certificates_.get(),
+        inbound::Dependencies{.spool = *spool_.spool,
+                              .directory = *directory_,
+                              .passwords = *passwords_,
+                              .journal = *journal_,
+                              .log = log_,
+                              .clock = clock_,
+                              .ids = *ids_,
+                              .pool = pool_,
+                              .resolver = resolver_.get(),
+                              .certificates = certificates_.get(),
                               .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); }},
         loops_.count(), config_.limits.connections, config_.limits.connections_per_ip);
     service_->configure(inbound_options(config_));
@@ -279,7 +298,8 @@ base::Result<void> Server::open_control() {
 
 void Server::start_listeners() {
     for (auto& bound : listeners_)
-        bound.listener.start([this, &bound](asio::ip::tcp::socket socket) { service_->serve(std::move(socket), bound.profile, bound.loop); });
+        bound.listener.start(
+            [this, &bound](asio::ip::tcp::socket socket) { service_->serve(std::move(socket), bound.profile, bound.loop); });
 }
 
 asio::awaitable<void> Server::async_watch_signals() {
@@ -339,7 +359,8 @@ void Server::reload() {
     }
     dispatcher_->configure(*std::move(carriers));
     service_->configure(inbound_options(loaded->config));
-    log_.info("reloaded", {{"file", options_.config_file.string()}, {"needs_restart", "listeners, user, threads, data_dir, tls paths, dns, connection limits and log"}});
+    log_.info("reloaded", {{"file", options_.config_file.string()},
+                           {"needs_restart", "listeners, user, threads, data_dir, tls paths, dns, connection limits and log"}});
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace thurn::app {
 
 /// What the server needs beside its configuration.
 struct ServerOptions {
-    std::filesystem::path config_file;   // read again on SIGHUP
+    std::filesystem::path config_file;  // read again on SIGHUP
     config::Surroundings surroundings;
 };
 

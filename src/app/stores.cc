@@ -20,7 +20,8 @@ base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clo
     if (!index) return base::pass_on(index);
     spool::SegmentSpool::Options options;
     options.reserve = config.limits.disk_reserve;
-    auto segments = spool::SegmentSpool::open({.filesystem = **filesystem, .index = **index, .clock = clock, .random = random, .log = log}, options);
+    auto segments =
+        spool::SegmentSpool::open({.filesystem = **filesystem, .index = **index, .clock = clock, .random = random, .log = log}, options);
     if (!segments) return base::pass_on(segments);
     opened.filesystem = *std::move(filesystem);
     opened.index = *std::move(index);

@@ -26,9 +26,11 @@ struct OpenSpool {
 
 /// Opens, and after a crash recovers, the spool in data_dir/spool.
 /// Errors   `exists`: another process has it. `disk`, `refused`.
-[[nodiscard]] base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clock& clock, base::Random& random, base::Log& log);
+[[nodiscard]] base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clock& clock, base::Random& random,
+                                                 base::Log& log);
 [[nodiscard]] base::Result<std::unique_ptr<storage::SqliteDirectory>> open_directory(const config::Config& config);
-[[nodiscard]] base::Result<std::unique_ptr<storage::FileJournal>> open_journal(const config::Config& config, const base::Clock& clock, base::Log& log);
+[[nodiscard]] base::Result<std::unique_ptr<storage::FileJournal>> open_journal(const config::Config& config, const base::Clock& clock,
+                                                                               base::Log& log);
 
 /// The same to read only, beside a running server.
 [[nodiscard]] base::Result<std::unique_ptr<trace::Journal>> read_journal(const config::Config& config, base::Log& log);

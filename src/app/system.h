@@ -4,6 +4,7 @@
 #include "base/random.h"
 
 #include <cstdlib>
+
 #include <sys/random.h>
 
 namespace thurn::app {

@@ -1,11 +1,11 @@
 #include "app/command.h"
 #include "mail/mailbox.h"
 
+#include <iostream>
+
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-
 #include <fmt/format.h>
-#include <iostream>
 
 namespace thurn::app {
 
@@ -19,8 +19,9 @@ json::object judge(const json::object& question) {
     const auto* utf8 = question.if_contains("smtputf8");
     const auto charset = utf8 && utf8->is_bool() && utf8->as_bool() ? mail::Charset::utf8 : mail::Charset::ascii;
     const auto* address = question.if_contains("address");
-    const auto mailbox = address && address->is_string() ? mail::parse_mailbox(std::string_view(address->as_string()), charset)
-                                                         : base::Result<mail::Mailbox>(base::fail(base::ErrorKind::syntax, "no \"address\" in the question"));
+    const auto mailbox = address && address->is_string()
+                             ? mail::parse_mailbox(std::string_view(address->as_string()), charset)
+                             : base::Result<mail::Mailbox>(base::fail(base::ErrorKind::syntax, "no \"address\" in the question"));
     answer["valid"] = mailbox.has_value();
     answer["local"] = mailbox ? json::value(mailbox->local) : json::value(nullptr);
     answer["domain"] = mailbox ? json::value(mailbox->domain.text()) : json::value(nullptr);

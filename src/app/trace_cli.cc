@@ -6,7 +6,6 @@
 #include "mail/date.h"
 
 #include <boost/json/object.hpp>
-
 #include <fmt/format.h>
 
 namespace thurn::app {
@@ -41,7 +40,8 @@ int print_story(const CommandContext& context, trace::Journal& journal, base::Me
     if (events->empty()) return complain({base::ErrorKind::not_found, fmt::format("nothing is known of {}", id.text())});
     if (context.json)
         for (const auto& event : *events) print_line(trace::render_json(event));
-    else fmt::print("{}", trace::render_story(*events));
+    else
+        fmt::print("{}", trace::render_story(*events));
     return exit_ok;
 }
 

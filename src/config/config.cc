@@ -6,11 +6,12 @@
 #include "config/nearest.h"
 
 #include <cstdlib>
-#include <fmt/format.h>
 #include <fstream>
 #include <functional>
 #include <set>
 #include <sstream>
+
+#include <fmt/format.h>
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
@@ -51,7 +52,8 @@ std::string quote_list(const std::vector<std::string>& texts) {
 /// One table of the file: hands out its keys and remembers which it was asked for.
 class Section {
 public:
-    Section(const toml::table* table, std::string prefix, Findings& findings) : table_(table), prefix_(std::move(prefix)), findings_(findings) {}
+    Section(const toml::table* table, std::string prefix, Findings& findings)
+        : table_(table), prefix_(std::move(prefix)), findings_(findings) {}
 
     void text(std::string_view key, std::string& target) {
         const auto* node = find(key);
@@ -64,8 +66,10 @@ public:
         const auto* node = find(key);
         if (node && take<std::string>(*node, key, "a text in quotes")) {
             auto value = parse(*node->value<std::string>());
-            if (value) target = *std::move(value);
-            else complain(*node, key, value.error().detail);
+            if (value)
+                target = *std::move(value);
+            else
+                complain(*node, key, value.error().detail);
         }
         note(key, render(target), node);
     }
@@ -90,8 +94,10 @@ public:
         const auto* node = find(key);
         if (node && take<std::int64_t>(*node, key, "a whole number")) {
             const auto value = *node->value<std::int64_t>();
-            if (value < least || value > most) complain(*node, key, fmt::format("{} is not within {} and {}", value, least, most));
-            else target = static_cast<Number>(value);
+            if (value < least || value > most)
+                complain(*node, key, fmt::format("{} is not within {} and {}", value, least, most));
+            else
+                target = static_cast<Number>(value);
         }
         note(key, fmt::format("{}", target), node);
     }
@@ -107,8 +113,10 @@ public:
         if (node && take<std::string>(*node, key, "a text in quotes")) {
             const auto value = *node->value<std::string>();
             const auto found = std::find(names.begin(), names.end(), value);
-            if (found == names.end()) complain(*node, key, fmt::format("\"{}\" is none of {}", value, fmt::join(names, ", ")));
-            else target = static_cast<Enum>(found - names.begin());
+            if (found == names.end())
+                complain(*node, key, fmt::format("\"{}\" is none of {}", value, fmt::join(names, ", ")));
+            else
+                target = static_cast<Enum>(found - names.begin());
         }
         note(key, quote(names[static_cast<std::size_t>(target)]), node);
     }
@@ -136,14 +144,18 @@ public:
         for (const auto& [key, node] : *table_) {
             if (known_.contains(std::string(key.str()))) continue;
             const auto near = nearest_word(key.str(), {known_.begin(), known_.end()});
-            findings_.complain(key.source(), fmt::format("unknown key \"{}{}\"{}", prefix_, key.str(), near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
+            findings_.complain(key.source(), fmt::format("unknown key \"{}{}\"{}", prefix_, key.str(),
+                                                         near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
         }
     }
     void complain(std::string_view key, const std::string& what) {
         const auto* node = table_ ? table_->get(key) : nullptr;
-        if (node) complain(*node, key, what);
-        else if (table_) findings_.complain(table_->source(), fmt::format("{}{}: {}", prefix_, key, what));
-        else findings_.errors.push_back(fmt::format("{}: {}{}: {}", findings_.source, prefix_, key, what));
+        if (node)
+            complain(*node, key, what);
+        else if (table_)
+            findings_.complain(table_->source(), fmt::format("{}{}: {}", prefix_, key, what));
+        else
+            findings_.errors.push_back(fmt::format("{}: {}{}: {}", findings_.source, prefix_, key, what));
     }
     [[nodiscard]] std::string origin() const { return table_ ? findings_.origin(*table_) : "default"; }
     [[nodiscard]] bool has(std::string_view key) const { return table_ && table_->contains(key); }
@@ -173,7 +185,9 @@ private:
     void complain(const toml::node& node, std::string_view key, const std::string& what) {
         findings_.complain(node.source(), fmt::format("{}{}: {}", prefix_, key, what));
     }
-    void note(std::string_view key, std::string value, const toml::node* node) { findings_.note(prefix_ + std::string(key), std::move(value), node); }
+    void note(std::string_view key, std::string value, const toml::node* node) {
+        findings_.note(prefix_ + std::string(key), std::move(value), node);
+    }
 
     const toml::table* table_;
     std::string prefix_;
@@ -235,15 +249,19 @@ void read_relay(Section section, Config& config) {
     section.texts("domains", config.relay_domains);
     for (const auto& text : networks) {
         auto network = policy::parse_network(text);
-        if (network) config.relay_networks.push_back(*std::move(network));
-        else section.complain("networks", network.error().detail);
+        if (network)
+            config.relay_networks.push_back(*std::move(network));
+        else
+            section.complain("networks", network.error().detail);
     }
     if (policy::covers_everyone(config.relay_networks))
         section.complain("networks", "these networks are the whole internet: thurn will not be an open relay; list your own networks only");
     for (auto& domain : config.relay_domains) {
         auto parsed = mail::parse_domain(domain, mail::Charset::utf8);
-        if (parsed) domain = parsed->text();
-        else section.complain("domains", fmt::format("\"{}\": {}", domain, parsed.error().detail));
+        if (parsed)
+            domain = parsed->text();
+        else
+            section.complain("domains", fmt::format("\"{}\": {}", domain, parsed.error().detail));
     }
     section.finish();
 }
@@ -253,8 +271,10 @@ void read_domain(Section section, Config& config) {
     section.text("name", domain.name);
     section.text("catch_all", domain.catch_all);
     auto parsed = mail::parse_domain(domain.name, mail::Charset::utf8);
-    if (parsed) domain.name = parsed->text();
-    else section.complain("name", fmt::format("\"{}\": {}", domain.name, parsed.error().detail));
+    if (parsed)
+        domain.name = parsed->text();
+    else
+        section.complain("name", fmt::format("\"{}\": {}", domain.name, parsed.error().detail));
     if (!domain.catch_all.empty()) {
         const auto address = mail::parse_mailbox(domain.catch_all, mail::Charset::utf8);
         if (!address) section.complain("catch_all", fmt::format("\"{}\": {}", domain.catch_all, address.error().detail));
@@ -276,12 +296,15 @@ void read_route(Section section, Config& config) {
     section.choice("tls", tls, {"none", "may", "encrypt", "verify"});
     section.text("auth", auth);
     auto hop = route::parse_next_hop(next_hop, tls, auth);
-    if (hop) rule.hop = *std::move(hop);
-    else section.complain("next_hop", hop.error().detail);
+    if (hop)
+        rule.hop = *std::move(hop);
+    else
+        section.complain("next_hop", hop.error().detail);
     if (!auth.empty()) {
         const auto secret = read_secret(auth);
         if (!secret) section.complain("auth", secret.error().detail);
-        if (tls == route::TlsDemand::none) section.complain("auth", "a password is sent under TLS only: give tls = \"encrypt\" or \"verify\"");
+        if (tls == route::TlsDemand::none)
+            section.complain("auth", "a password is sent under TLS only: give tls = \"encrypt\" or \"verify\"");
     }
     rule.origin = section.origin();
     section.finish();
@@ -304,7 +327,8 @@ void read_delivery(Section section, Config& config) {
     if (type != "maildir") local.complain("type", fmt::format("\"{}\" is not there; thurn has \"maildir\"", type));
     config.maildir_path = "{data_dir}/mail/{domain}/{local}";
     local.text("path", config.maildir_path);
-    if (const auto at = config.maildir_path.find("{data_dir}"); at != std::string::npos) config.maildir_path.replace(at, 10, config.data_dir.string());
+    if (const auto at = config.maildir_path.find("{data_dir}"); at != std::string::npos)
+        config.maildir_path.replace(at, 10, config.data_dir.string());
     if (config.maildir_path.find("{address}") == std::string::npos &&
         (config.maildir_path.find("{local}") == std::string::npos || config.maildir_path.find("{domain}") == std::string::npos))
         local.complain("path", "needs {domain} and {local}, or {address}: otherwise different people would share a mailbox");
@@ -324,9 +348,12 @@ void read_retry(Section& section, Config& config) {
     config.retry.steps.clear();
     for (const auto& text : steps) {
         const auto step = parse_duration(text);
-        if (!step) section.complain("retry", step.error().detail);
-        else if (step->count() == 0) section.complain("retry", "a step of 0s would retry without end");
-        else config.retry.steps.push_back(*step);
+        if (!step)
+            section.complain("retry", step.error().detail);
+        else if (step->count() == 0)
+            section.complain("retry", "a step of 0s would retry without end");
+        else
+            config.retry.steps.push_back(*step);
     }
     if (steps.empty()) section.complain("retry", "needs at least one step");
     section.duration("lifetime", config.retry.lifetime);
@@ -375,8 +402,10 @@ void read_identity(Section& root, Config& config, const Surroundings& surroundin
     config.hostname = surroundings.system_hostname;
     root.text("hostname", config.hostname);
     auto host = mail::parse_domain(config.hostname);
-    if (!host || host->is_literal()) root.complain("hostname", fmt::format("\"{}\" is no host name", config.hostname));
-    else config.hostname = host->text();
+    if (!host || host->is_literal())
+        root.complain("hostname", fmt::format("\"{}\" is no host name", config.hostname));
+    else
+        config.hostname = host->text();
     config.data_dir = surroundings.default_data_dir;
     root.path("data_dir", config.data_dir);
     if (!config.data_dir.is_absolute()) config.data_dir = std::filesystem::absolute(config.data_dir);
@@ -411,10 +440,13 @@ void read_all(Section& root, Config& config, const Surroundings& surroundings) {
 std::vector<std::string> find_warnings(const Config& config) {
     std::vector<std::string> warnings;
     if (config.hostname.find('.') == std::string::npos)
-        warnings.push_back(fmt::format("hostname \"{}\" has no dot: many servers refuse mail from such a name; set hostname to the machine's full name", config.hostname));
+        warnings.push_back(
+            fmt::format("hostname \"{}\" has no dot: many servers refuse mail from such a name; set hostname to the machine's full name",
+                        config.hostname));
     for (const auto& listener : config.listeners)
         if (listener.tls == ListenerTls::off && listener.role == policy::Role::submission)
-            warnings.push_back(fmt::format("listener {} has tls = \"off\": nobody can log in there, since AUTH needs TLS", fmt::join(listener.bind, ", ")));
+            warnings.push_back(fmt::format("listener {} has tls = \"off\": nobody can log in there, since AUTH needs TLS",
+                                           fmt::join(listener.bind, ", ")));
     return warnings;
 }
 
@@ -465,7 +497,8 @@ base::Result<Secret> read_secret(std::string_view reference) {
     }
     while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.pop_back();
     const auto colon = text.find(':');
-    if (colon == std::string::npos || colon == 0) return base::fail(base::ErrorKind::invalid, fmt::format("{}: must hold login:password on its first line", reference));
+    if (colon == std::string::npos || colon == 0)
+        return base::fail(base::ErrorKind::invalid, fmt::format("{}: must hold login:password on its first line", reference));
     return Secret{text.substr(0, colon), text.substr(colon + 1)};
 }
 

@@ -80,7 +80,7 @@ struct Config {
     std::chrono::seconds outbound_connect_timeout{30};
     std::chrono::seconds outbound_command_timeout{300};  // for each reply but the last; RFC 5321 §4.5.3.2
     std::chrono::seconds outbound_ending_timeout{600};   // for the reply to the content
-    std::string log_format = "logfmt";  // or json
+    std::string log_format = "logfmt";                   // or json
     std::string log_level = "info";
     std::chrono::seconds trace_keep = std::chrono::hours(24 * 30);
     base::Octets trace_size = base::mebibytes(4096);
@@ -108,7 +108,8 @@ struct Surroundings {
 };
 
 /// Reads a configuration from its text; `source` names it in messages.
-/// Errors   `syntax`, `invalid`: all of `FILE:LINE:COLUMN: what is wrong`, one a line; an unknown key names its nearest known one. A configuration that
+/// Errors   `syntax`, `invalid`: all of `FILE:LINE:COLUMN: what is wrong`, one a line; an unknown key names its nearest known one. A
+/// configuration that
 ///          would relay for the whole internet is refused.
 [[nodiscard]] base::Result<Loaded> parse_config(std::string_view text, const std::string& source, const Surroundings& surroundings);
 /// Errors   `not_found`: no such file.
@@ -116,7 +117,10 @@ struct Surroundings {
 
 /// `login:password` out of `file:PATH`, `env:NAME`; for smarthosts.
 /// Errors   `not_found`, `invalid`: never with the secret in the text.
-struct Secret { std::string login; std::string password; };
+struct Secret {
+    std::string login;
+    std::string password;
+};
 [[nodiscard]] base::Result<Secret> read_secret(std::string_view reference);
 
 }  // namespace thurn::config

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+
 #include <fmt/format.h>
 
 namespace thurn::config {
@@ -34,7 +35,8 @@ base::Result<std::chrono::seconds> parse_duration(std::string_view text) {
 
 std::string render_duration(std::chrono::seconds duration) {
     for (const auto& unit : kUnits)
-        if (duration.count() != 0 && duration % unit.length == std::chrono::seconds(0)) return fmt::format("{}{}", duration / unit.length, unit.letter);
+        if (duration.count() != 0 && duration % unit.length == std::chrono::seconds(0))
+            return fmt::format("{}{}", duration / unit.length, unit.letter);
     return "0s";
 }
 

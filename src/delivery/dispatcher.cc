@@ -1,12 +1,16 @@
-// The hub between spool, queue and couriers. All state lives on one executor, so there are no locks but at the two doors where other threads leave
-// things: arrivals (from the spool's thread) and settlements (from couriers). Both are drained in batches: under load one wake-up serves many messages.
+// The hub between spool, queue and couriers. All state lives on one executor, so there are no locks but at the two doors where other
+// threads leave things: arrivals (from the spool's thread) and settlements (from couriers). Both are drained in batches: under load one
+// wake-up serves many messages.
 //
-// Invariant: a recipient is in `under_way` from the moment anything is done about it until its outcome is recorded in the spool. So it is never carried
-// twice at once, and a sweep of the spool that sees a state from before the record cannot bring it back.
+// Invariant: a recipient is in `under_way` from the moment anything is done about it until its outcome is recorded in the spool. So it is
+// never carried twice at once, and a sweep of the spool that sees a state from before the record cannot bring it back.
 #include "delivery/dispatcher.h"
 
 #include "delivery/site_feed.h"
 #include "mail/mailbox.h"
+
+#include <algorithm>
+#include <numeric>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -15,10 +19,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <algorithm>
 #include <fmt/format.h>
-#include <numeric>
 
 namespace thurn::delivery {
 
@@ -30,7 +31,8 @@ constexpr std::size_t kSweepPage = 500;
 constexpr std::chrono::seconds kSweepEvery{1};
 constexpr std::string_view kLocalSite = "local";
 
-asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Maildir> maildir, std::shared_ptr<ParcelSource> parcels, net::BlockingPool& pool) {
+asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Maildir> maildir, std::shared_ptr<ParcelSource> parcels,
+                                                      net::BlockingPool& pool) {
     while (auto parcel = co_await parcels->async_next(std::chrono::milliseconds(0))) {
         const auto begun = std::chrono::steady_clock::now();
         auto outcomes = co_await pool.async_run([&maildir, &parcel] {
@@ -44,7 +46,9 @@ asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Mail
             parcels->attempted({.message = parcel->message, .recipients = {parcel->recipients[i]}, .accounts = {}},
                                {.host = maildir->folder(parcel->accounts[i]).string(),
                                 .tls = {},
-                                .result = delivered ? "delivered" : outcomes[i].kind == RecipientOutcome::Kind::deferred ? "deferred" : "failed",
+                                .result = delivered                                              ? "delivered"
+                                          : outcomes[i].kind == RecipientOutcome::Kind::deferred ? "deferred"
+                                                                                                 : "failed",
                                 .replies = delivered ? std::vector<std::string>{} : std::vector{outcomes[i].status},
                                 .took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun)});
         }
@@ -55,7 +59,8 @@ asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Mail
 
 }  // namespace
 
-Dispatcher::Dispatcher(DispatcherDependencies dependencies, queue::SchedulerOptions scheduler, Carriers carriers, asio::any_io_executor home)
+Dispatcher::Dispatcher(DispatcherDependencies dependencies, queue::SchedulerOptions scheduler, Carriers carriers,
+                       asio::any_io_executor home)
     : with_(dependencies), carriers_(std::move(carriers)), home_(std::move(home)), scheduler_(scheduler), sweep_timer_(home_) {}
 
 Dispatcher::~Dispatcher() = default;
@@ -103,12 +108,14 @@ asio::awaitable<void> Dispatcher::async_route(base::MessageId id, std::vector<st
 }
 
 /// Finds the recipient's site, or settles it at once when there is none.
-asio::awaitable<void> Dispatcher::async_route_one(base::MessageId id, std::uint32_t index, std::map<std::string, std::vector<std::uint32_t>>& by_site) {
+asio::awaitable<void> Dispatcher::async_route_one(base::MessageId id, std::uint32_t index,
+                                                  std::map<std::string, std::vector<std::uint32_t>>& by_site) {
     const auto message = active_.at(id).message;
     const auto& recipient = message->envelope.recipients[index];
     const auto address = mail::render_mailbox(recipient.mailbox);
     const auto settle_now = [&](RecipientOutcome::Kind kind, std::string status) {
-        settle({.message = message, .recipients = {index}, .accounts = {}}, {{.kind = kind, .status = std::move(status), .remote_host = {}}});
+        settle({.message = message, .recipients = {index}, .accounts = {}},
+               {{.kind = kind, .status = std::move(status), .remote_host = {}}});
     };
     auto router = carriers_.router;
     auto routed = co_await async_ask_router(std::move(router), message, index);
@@ -137,7 +144,8 @@ asio::awaitable<void> Dispatcher::async_route_one(base::MessageId id, std::uint3
     }
     if (!destination) co_return;
     const auto& hosts = destination->hosts;
-    trace(id, trace::Routed{address, hosts.problem ? "nowhere" : hosts.site, hosts.reason.empty() ? routed->reason : routed->reason + ": " + hosts.reason});
+    trace(id, trace::Routed{address, hosts.problem ? "nowhere" : hosts.site,
+                            hosts.reason.empty() ? routed->reason : routed->reason + ": " + hosts.reason});
     if (hosts.problem) {
         settle_now(hosts.problem->permanent ? RecipientOutcome::Kind::failed : RecipientOutcome::Kind::deferred, hosts.problem->status);
         co_return;
@@ -147,7 +155,8 @@ asio::awaitable<void> Dispatcher::async_route_one(base::MessageId id, std::uint3
 }
 
 /// On the loop when the directory knows the answer by heart, else on the pool.
-asio::awaitable<base::Result<route::Routed>> Dispatcher::async_ask_router(std::shared_ptr<const route::Router> router, std::shared_ptr<const spool::StoredMessage> message,
+asio::awaitable<base::Result<route::Routed>> Dispatcher::async_ask_router(std::shared_ptr<const route::Router> router,
+                                                                          std::shared_ptr<const spool::StoredMessage> message,
                                                                           std::uint32_t index) {
     const auto& recipient = message->envelope.recipients[index].mailbox;
     if (with_.directory.peek(recipient)) co_return router->route(message->envelope.sender, recipient);
@@ -162,7 +171,9 @@ void Dispatcher::expand(base::MessageId id, std::uint32_t index, const route::Ex
     const auto address = mail::render_mailbox(recipient.mailbox);
     if (recipient.expansions >= carriers_.options->alias_depth) {
         settle({.message = active.message, .recipients = {index}, .accounts = {}},
-               {{.kind = RecipientOutcome::Kind::failed, .status = fmt::format("550 5.4.6 alias loop: {} expansions lead to {}", recipient.expansions, address), .remote_host = {}}});
+               {{.kind = RecipientOutcome::Kind::failed,
+                 .status = fmt::format("550 5.4.6 alias loop: {} expansions lead to {}", recipient.expansions, address),
+                 .remote_host = {}}});
         return;
     }
     auto state = recipient.state;
@@ -174,10 +185,11 @@ void Dispatcher::expand(base::MessageId id, std::uint32_t index, const route::Ex
     std::vector<std::uint32_t> added;
     for (const auto& target : expansion.targets) {
         if (std::ranges::any_of(renewed->envelope.recipients, [&](const auto& known) { return known.mailbox == target; })) continue;
-        spool::Recipient next{.mailbox = target,
-                              .original = recipient.original.empty() ? address : recipient.original,
-                              .expansions = static_cast<std::uint8_t>(recipient.expansions + 1),
-                              .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = with_.clock.now(), .last_status = {}, .site = {}}};
+        spool::Recipient next{
+            .mailbox = target,
+            .original = recipient.original.empty() ? address : recipient.original,
+            .expansions = static_cast<std::uint8_t>(recipient.expansions + 1),
+            .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = with_.clock.now(), .last_status = {}, .site = {}}};
         added.push_back(static_cast<std::uint32_t>(renewed->envelope.recipients.size()));
         renewed->envelope.recipients.push_back(next);
         update.expansion.push_back(std::move(next));
@@ -195,7 +207,9 @@ void Dispatcher::schedule(base::MessageId id, const std::string& site, std::vect
     auto& active = active_.at(id);
     active.scheduled.insert(recipients.begin(), recipients.end());
     const auto& envelope = active.message->envelope;
-    scheduler_.add(site, {.id = id, .recipients = std::move(recipients), .sender = envelope.login.empty() ? mail::render_path(envelope.sender) : envelope.login});
+    scheduler_.add(site, {.id = id,
+                          .recipients = std::move(recipients),
+                          .sender = envelope.login.empty() ? mail::render_path(envelope.sender) : envelope.login});
     const auto idle = idle_.find(site);
     if (idle != idle_.end()) idle->second.back()->wake();
 }
@@ -213,14 +227,18 @@ void Dispatcher::start_courier(queue::Batch batch) {
     auto& loop = with_.loops.next();
     ++couriers_;
     auto done = [this, site](std::exception_ptr trouble, queue::SiteOutcome outcome) {
-        asio::post(home_, [this, site, outcome, trouble] { courier_ended(site, trouble ? queue::SiteOutcome::unreachable : outcome, trouble); });
+        asio::post(home_,
+                   [this, site, outcome, trouble] { courier_ended(site, trouble ? queue::SiteOutcome::unreachable : outcome, trouble); });
     };
-    if (site == kLocalSite) asio::co_spawn(loop, async_carry_local(carriers_.maildir, std::move(feed), with_.pool), std::move(done));
-    else asio::co_spawn(loop, async_carry_remote(carriers_.smtp, destinations_.at(site), std::move(feed)), std::move(done));
+    if (site == kLocalSite)
+        asio::co_spawn(loop, async_carry_local(carriers_.maildir, std::move(feed), with_.pool), std::move(done));
+    else
+        asio::co_spawn(loop, async_carry_remote(carriers_.smtp, destinations_.at(site), std::move(feed)), std::move(done));
 }
 
-asio::awaitable<queue::SiteOutcome> Dispatcher::async_carry_remote(std::shared_ptr<const SmtpCourier> courier, std::shared_ptr<const Destination> destination,
-                                                                  std::shared_ptr<SiteFeed> feed) {
+asio::awaitable<queue::SiteOutcome> Dispatcher::async_carry_remote(std::shared_ptr<const SmtpCourier> courier,
+                                                                   std::shared_ptr<const Destination> destination,
+                                                                   std::shared_ptr<SiteFeed> feed) {
     co_return co_await courier->async_carry(std::move(destination), std::move(feed));
 }
 
@@ -265,9 +283,10 @@ void Dispatcher::defer_stale() {
         for (auto& job : stale->jobs) {
             auto& active = active_.at(job.id);
             for (const auto index : job.recipients) active.scheduled.erase(index);
-            std::vector<RecipientOutcome> outcomes(job.recipients.size(), {.kind = RecipientOutcome::Kind::deferred,
-                                                                           .status = fmt::format("451 4.4.1 no host of {} could be reached lately", stale->site),
-                                                                           .remote_host = {}});
+            std::vector<RecipientOutcome> outcomes(job.recipients.size(),
+                                                   {.kind = RecipientOutcome::Kind::deferred,
+                                                    .status = fmt::format("451 4.4.1 no host of {} could be reached lately", stale->site),
+                                                    .remote_host = {}});
             settle({.message = active.message, .recipients = std::move(job.recipients), .accounts = {}}, outcomes);
         }
 }
@@ -280,7 +299,8 @@ Waiting Dispatcher::why(base::MessageId id, std::uint32_t index, const spool::Re
         const auto wait = scheduler_.why(id, with_.clock.now());
         return wait ? Waiting{wait->reason, wait->until} : Waiting{"about to be delivered", std::nullopt};
     }
-    if (state.due <= with_.clock.now()) return {state.last_status.empty() ? "waiting for its turn" : "waiting for its turn after: " + state.last_status, std::nullopt};
+    if (state.due <= with_.clock.now())
+        return {state.last_status.empty() ? "waiting for its turn" : "waiting for its turn after: " + state.last_status, std::nullopt};
     return {state.last_status.empty() ? "deferred" : "deferred: " + state.last_status, state.due};
 }
 
@@ -314,7 +334,8 @@ asio::awaitable<void> Dispatcher::async_sweep_for_ever() {
 asio::awaitable<bool> Dispatcher::async_sweep() {
     if (active_.size() >= carriers_.options->active_messages) co_return false;
     const auto now = with_.clock.now();
-    auto page = co_await with_.pool.async_run([this, now, from = swept_] { return with_.spool.due(now, from ? &*from : nullptr, kSweepPage); });
+    auto page =
+        co_await with_.pool.async_run([this, now, from = swept_] { return with_.spool.due(now, from ? &*from : nullptr, kSweepPage); });
     if (!page) {
         with_.log.error("spool_failed", {{"what", "due"}, {"reason", page.error().detail}});
         co_return false;
@@ -335,7 +356,8 @@ asio::awaitable<void> Dispatcher::async_bring(base::MessageId id, std::vector<st
     auto& still_active = active_.at(id);
     for (const auto index : recipients) still_active.under_way.erase(index);
     if (!loaded) {
-        if (loaded.error().kind != base::ErrorKind::not_found) with_.log.error("spool_failed", {{"id", id.text()}, {"what", "load"}, {"reason", loaded.error().detail}});
+        if (loaded.error().kind != base::ErrorKind::not_found)
+            with_.log.error("spool_failed", {{"id", id.text()}, {"what", "load"}, {"reason", loaded.error().detail}});
         if (still_active.under_way.empty()) active_.erase(id);
         co_return;
     }
@@ -354,7 +376,8 @@ asio::awaitable<void> Dispatcher::async_bring(base::MessageId id, std::vector<st
     }
     auto message = std::make_shared<const spool::StoredMessage>(*std::move(loaded));
     // The spool's states are newer than those in memory, but an expansion may not be written yet.
-    if (!still_active.message || message->envelope.recipients.size() >= still_active.message->envelope.recipients.size()) still_active.message = message;
+    if (!still_active.message || message->envelope.recipients.size() >= still_active.message->envelope.recipients.size())
+        still_active.message = message;
     enter(std::move(message), std::move(recipients));
 }
 
@@ -370,7 +393,8 @@ asio::awaitable<base::Result<void>> Dispatcher::async_update(std::vector<spool::
             asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable { handler(std::move(result)); });
         });
     };
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(base::Result<void>)>(std::move(initiate), asio::use_awaitable, std::move(updates));
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(base::Result<void>)>(
+        std::move(initiate), asio::use_awaitable, std::move(updates));
 }
 
 }  // namespace thurn::delivery

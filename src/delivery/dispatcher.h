@@ -17,9 +17,6 @@
 #include "spool/spool.h"
 #include "trace/journal.h"
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
-
 #include <deque>
 #include <functional>
 #include <map>
@@ -28,6 +25,9 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 namespace thurn::delivery {
 
@@ -75,7 +75,8 @@ class SiteFeed;
 
 /// Carries every stored message to its end: routes its recipients, schedules them, sends couriers, records outcomes, writes bounces.
 ///
-/// Life      accept() (fresh, content in memory) or a sweep of the spool (due) → routing → Scheduler → courier → outcome → spool; deferred recipients
+/// Life      accept() (fresh, content in memory) or a sweep of the spool (due) → routing → Scheduler → courier → outcome → spool; deferred
+/// recipients
 ///           leave memory and come back by a later sweep.
 /// Contract  An outcome is recorded after the fact: a crash may repeat a delivery, never lose one. A bounce is durable before its
 ///           recipient is marked failed.
@@ -132,15 +133,15 @@ private:
     void enter(std::shared_ptr<const spool::StoredMessage> message, std::vector<std::uint32_t> recipients);
     Awaitable<> async_route(base::MessageId id, std::vector<std::uint32_t> recipients);
     Awaitable<> async_route_one(base::MessageId id, std::uint32_t index, std::map<std::string, std::vector<std::uint32_t>>& by_site);
-    Awaitable<base::Result<route::Routed>> async_ask_router(std::shared_ptr<const route::Router> router, std::shared_ptr<const spool::StoredMessage> message,
-                                                            std::uint32_t index);
+    Awaitable<base::Result<route::Routed>> async_ask_router(std::shared_ptr<const route::Router> router,
+                                                            std::shared_ptr<const spool::StoredMessage> message, std::uint32_t index);
     void expand(base::MessageId id, std::uint32_t index, const route::Expansion& expansion);
     void schedule(base::MessageId id, const std::string& site, std::vector<std::uint32_t> recipients);
 
     void pump();
     void start_courier(queue::Batch batch);
-    Awaitable<queue::SiteOutcome> async_carry_remote(std::shared_ptr<const SmtpCourier> courier, std::shared_ptr<const Destination> destination,
-                                                     std::shared_ptr<SiteFeed> feed);
+    Awaitable<queue::SiteOutcome> async_carry_remote(std::shared_ptr<const SmtpCourier> courier,
+                                                     std::shared_ptr<const Destination> destination, std::shared_ptr<SiteFeed> feed);
     void courier_ended(const std::string& site, queue::SiteOutcome outcome, std::exception_ptr trouble);
     std::deque<Parcel> make_parcels(const queue::Batch& batch);
     std::deque<Parcel> take_more(const std::string& site);
@@ -154,13 +155,14 @@ private:
     void settle(const Parcel& parcel, const std::vector<RecipientOutcome>& outcomes, std::vector<spool::RecipientUpdate>& updates);
     void settle_one(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts);
     void defer_or_expire(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts);
-    void give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, spool::RecipientState state, const char* word,
-                 Verdicts& verdicts);
+    void give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, spool::RecipientState state,
+                 const char* word, Verdicts& verdicts);
     void record(std::vector<spool::RecipientUpdate> updates);
     void recorded(const std::vector<spool::RecipientUpdate>& updates, const base::Result<void>& result);
     Awaitable<> async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report);
     Awaitable<> async_tell_delay(std::shared_ptr<const spool::StoredMessage> message, Report report);
-    Awaitable<base::Result<base::MessageId>> async_send_report(std::shared_ptr<const spool::StoredMessage> message, std::vector<report::DsnRecipient> recipients);
+    Awaitable<base::Result<base::MessageId>> async_send_report(std::shared_ptr<const spool::StoredMessage> message,
+                                                               std::vector<report::DsnRecipient> recipients);
     void leave(base::MessageId id, std::uint32_t index);
     void trace(base::MessageId id, trace::Body body);  // any thread
 

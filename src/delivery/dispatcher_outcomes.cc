@@ -1,9 +1,12 @@
-// What becomes of a recipient after an attempt, and who is told. The order matters: a bounce is durable before its recipient is marked failed, so a crash
-// in between sends the bounce twice rather than never; and a recipient leaves memory only when the spool has its outcome.
+// What becomes of a recipient after an attempt, and who is told. The order matters: a bounce is durable before its recipient is marked
+// failed, so a crash in between sends the bounce twice rather than never; and a recipient leaves memory only when the spool has its
+// outcome.
 #include "delivery/dispatcher.h"
 #include "delivery/site_feed.h"
 #include "mail/header.h"
 #include "mail/status.h"
+
+#include <algorithm>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -11,8 +14,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace thurn::delivery {
@@ -54,10 +55,11 @@ void Dispatcher::settle_later(Settlement settlement) {
         waiting.push_back(std::move(settlement));
         return waiting.size() == 1;
     });
-    if (first) asio::post(home_, [this] {
-        take_settlements();
-        pump();
-    });
+    if (first)
+        asio::post(home_, [this] {
+            take_settlements();
+            pump();
+        });
 }
 
 void Dispatcher::take_settlements() {
@@ -80,8 +82,10 @@ void Dispatcher::settle(const Parcel& parcel, const std::vector<RecipientOutcome
     Verdicts verdicts;
     for (std::size_t i = 0; i < parcel.recipients.size(); ++i) settle_one(*parcel.message, parcel.recipients[i], outcomes[i], verdicts);
     std::ranges::move(verdicts.updates, std::back_inserter(updates));
-    if (!verdicts.failures.updates.empty()) asio::co_spawn(home_, async_bounce(parcel.message, std::move(verdicts.failures)), asio::detached);
-    if (!verdicts.delays.recipients.empty()) asio::co_spawn(home_, async_tell_delay(parcel.message, std::move(verdicts.delays)), asio::detached);
+    if (!verdicts.failures.updates.empty())
+        asio::co_spawn(home_, async_bounce(parcel.message, std::move(verdicts.failures)), asio::detached);
+    if (!verdicts.delays.recipients.empty())
+        asio::co_spawn(home_, async_tell_delay(parcel.message, std::move(verdicts.delays)), asio::detached);
 }
 
 void Dispatcher::settle_one(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts) {
@@ -102,7 +106,8 @@ void Dispatcher::settle_one(const spool::StoredMessage& message, std::uint32_t i
     }
 }
 
-void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts) {
+void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome,
+                                 Verdicts& verdicts) {
     const auto& recipient = message.envelope.recipients[index];
     const auto now = with_.clock.now();
     auto state = recipient.state;
@@ -116,25 +121,37 @@ void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint3
     state.standing = spool::Standing::waiting;
     state.due = *next;
     const auto address = mail::render_mailbox(recipient.mailbox);
-    with_.log.info("deferred", {{"id", message.id.text()}, {"to", address}, {"host", outcome.remote_host}, {"reply", outcome.status}, {"attempts", state.attempts}});
+    with_.log.info("deferred", {{"id", message.id.text()},
+                                {"to", address},
+                                {"host", outcome.remote_host},
+                                {"reply", outcome.status},
+                                {"attempts", state.attempts}});
     trace(message.id, trace::Settled{address, "deferred", outcome.status, *next});
     verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
     // The one deferral whose wait spans the moment of the notice sends it: so it is sent once, without remembering that it was.
     const auto notice_at = message.id.time() + carriers_.options->delay_notice;
     if (carriers_.options->delay_notice.count() == 0 || message.envelope.sender.is_null() || now > notice_at || *next <= notice_at) return;
-    verdicts.delays.recipients.push_back({.final_recipient = address, .original_recipient = recipient.original, .action = report::DsnAction::delayed,
-                                          .status = status_code_of(outcome.status), .remote_host = outcome.remote_host,
+    verdicts.delays.recipients.push_back({.final_recipient = address,
+                                          .original_recipient = recipient.original,
+                                          .action = report::DsnAction::delayed,
+                                          .status = status_code_of(outcome.status),
+                                          .remote_host = outcome.remote_host,
                                           .diagnostic = outcome.remote_host.empty() ? "" : outcome.status,
-                                          .explanation = outcome.remote_host.empty() ? outcome.status : "", .last_attempt = now,
+                                          .explanation = outcome.remote_host.empty() ? outcome.status : "",
+                                          .last_attempt = now,
                                           .retry_until = message.id.time() + carriers_.options->retry.lifetime});
 }
 
-void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, spool::RecipientState state, const char* word,
-                         Verdicts& verdicts) {
+void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome,
+                         spool::RecipientState state, const char* word, Verdicts& verdicts) {
     const auto& recipient = message.envelope.recipients[index];
     const auto address = mail::render_mailbox(recipient.mailbox);
     state.standing = spool::Standing::failed;
-    with_.log.info(word, {{"id", message.id.text()}, {"to", address}, {"host", outcome.remote_host}, {"reply", outcome.status}, {"attempts", state.attempts}});
+    with_.log.info(word, {{"id", message.id.text()},
+                          {"to", address},
+                          {"host", outcome.remote_host},
+                          {"reply", outcome.status},
+                          {"attempts", state.attempts}});
     trace(message.id, trace::Settled{address, word, outcome.status, {}});
     spool::RecipientUpdate update{.id = message.id, .index = index, .state = std::move(state), .expansion = {}};
     if (message.envelope.sender.is_null()) {  // mail from the null path never bounces (RFC 5321 §4.5.5)
@@ -143,11 +160,17 @@ void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t inde
         return;
     }
     const bool expired = outcome.kind == RecipientOutcome::Kind::deferred;
-    verdicts.failures.recipients.push_back({.final_recipient = address, .original_recipient = recipient.original, .action = report::DsnAction::failed,
-                                            .status = expired ? "5.4.7" : status_code_of(outcome.status), .remote_host = outcome.remote_host,
+    verdicts.failures.recipients.push_back({.final_recipient = address,
+                                            .original_recipient = recipient.original,
+                                            .action = report::DsnAction::failed,
+                                            .status = expired ? "5.4.7" : status_code_of(outcome.status),
+                                            .remote_host = outcome.remote_host,
                                             .diagnostic = outcome.remote_host.empty() ? "" : outcome.status,
-                                            .explanation = outcome.remote_host.empty() ? outcome.status : expired ? "tried for too long; the last answer was: " + outcome.status : "",
-                                            .last_attempt = with_.clock.now(), .retry_until = {}});
+                                            .explanation = outcome.remote_host.empty() ? outcome.status
+                                                           : expired ? "tried for too long; the last answer was: " + outcome.status
+                                                                     : "",
+                                            .last_attempt = with_.clock.now(),
+                                            .retry_until = {}});
     verdicts.failures.updates.push_back(std::move(update));
 }
 
@@ -193,40 +216,63 @@ asio::awaitable<void> Dispatcher::async_bounce(std::shared_ptr<const spool::Stor
 
 asio::awaitable<void> Dispatcher::async_tell_delay(std::shared_ptr<const spool::StoredMessage> message, Report report) {
     const auto sent = co_await async_send_report(message, std::move(report.recipients));
-    if (sent) trace(message->id, trace::Noted{"delay notice sent", fmt::format("{} to {}", sent->text(), mail::render_path(message->envelope.sender))});
-    else with_.log.error("delay_notice_failed", {{"id", message->id.text()}, {"reason", sent.error().detail}});
+    if (sent)
+        trace(message->id,
+              trace::Noted{"delay notice sent", fmt::format("{} to {}", sent->text(), mail::render_path(message->envelope.sender))});
+    else
+        with_.log.error("delay_notice_failed", {{"id", message->id.text()}, {"reason", sent.error().detail}});
 }
 
-asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std::shared_ptr<const spool::StoredMessage> message, std::vector<report::DsnRecipient> recipients) {
+asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std::shared_ptr<const spool::StoredMessage> message,
+                                                                             std::vector<report::DsnRecipient> recipients) {
     const auto header = co_await with_.pool.async_run([message] { return header_of(*message->content); });
     const auto id = with_.ids.next();
     const auto now = with_.clock.now();
-    const auto text = report::render_dsn({.reporting_host = carriers_.options->hostname, .message_id = id.text(), .queue_id = message->id.text(),
-                                          .to = *message->envelope.sender.mailbox, .from = carriers_.options->postmaster, .arrived = message->id.time(),
-                                          .now = now, .recipients = std::move(recipients), .original_header = header});
+    const auto text = report::render_dsn({.reporting_host = carriers_.options->hostname,
+                                          .message_id = id.text(),
+                                          .queue_id = message->id.text(),
+                                          .to = *message->envelope.sender.mailbox,
+                                          .from = carriers_.options->postmaster,
+                                          .arrived = message->id.time(),
+                                          .now = now,
+                                          .recipients = std::move(recipients),
+                                          .original_header = header});
     auto draft = with_.spool.draft(id);
     if (auto appended = draft->append(text); !appended) co_return base::pass_on(appended);
     spool::Envelope envelope;
-    envelope.recipients.push_back({.mailbox = *message->envelope.sender.mailbox, .original = {}, .expansions = 0,
-                                   .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
+    envelope.recipients.push_back(
+        {.mailbox = *message->envelope.sender.mailbox,
+         .original = {},
+         .expansions = 0,
+         .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
     auto stored = co_await async_commit(std::move(draft), std::move(envelope));
     if (!stored) co_return base::pass_on(stored);
-    trace(id, trace::Accepted{.listener = "dsn", .client = {}, .client_name = {}, .helo = {}, .tls = {}, .login = {}, .sender = {},
-                              .recipients = {mail::render_mailbox(*message->envelope.sender.mailbox)}, .size = text.size()});
+    trace(id, trace::Accepted{.listener = "dsn",
+                              .client = {},
+                              .client_name = {},
+                              .helo = {},
+                              .tls = {},
+                              .login = {},
+                              .sender = {},
+                              .recipients = {mail::render_mailbox(*message->envelope.sender.mailbox)},
+                              .size = text.size()});
     trace(id, trace::Noted{"report about", message->id.text()});
     accept(*std::move(stored));
     co_return id;
 }
 
-asio::awaitable<base::Result<spool::StoredMessage>> Dispatcher::async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope) {
+asio::awaitable<base::Result<spool::StoredMessage>> Dispatcher::async_commit(std::unique_ptr<spool::Draft> draft,
+                                                                             spool::Envelope envelope) {
     auto initiate = [this](auto handler, std::unique_ptr<spool::Draft> content, spool::Envelope about) {
         auto executor = asio::get_associated_executor(handler);
-        with_.spool.commit(std::move(content), std::move(about), [executor, handler = std::move(handler)](base::Result<spool::StoredMessage> stored) mutable {
-            asio::post(executor, [handler = std::move(handler), stored = std::move(stored)]() mutable { handler(std::move(stored)); });
-        });
+        with_.spool.commit(
+            std::move(content), std::move(about),
+            [executor, handler = std::move(handler)](base::Result<spool::StoredMessage> stored) mutable {
+                asio::post(executor, [handler = std::move(handler), stored = std::move(stored)]() mutable { handler(std::move(stored)); });
+            });
     };
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(base::Result<spool::StoredMessage>)>(std::move(initiate), asio::use_awaitable,
-                                                                                                                    std::move(draft), std::move(envelope));
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(base::Result<spool::StoredMessage>)>(
+        std::move(initiate), asio::use_awaitable, std::move(draft), std::move(envelope));
 }
 
 namespace {
@@ -247,10 +293,14 @@ const ChangeRule& rule_of(Change change) {
     static constexpr ChangeRule kRelease{is_held, Standing::waiting, "released"};
     static constexpr ChangeRule kRemove{any, Standing::deleted, "deleted"};
     switch (change) {
-        case Change::retry: return kRetry;
-        case Change::hold: return kHold;
-        case Change::release: return kRelease;
-        case Change::remove: break;
+        case Change::retry:
+            return kRetry;
+        case Change::hold:
+            return kHold;
+        case Change::release:
+            return kRelease;
+        case Change::remove:
+            break;
     }
     return kRemove;
 }

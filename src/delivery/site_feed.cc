@@ -47,7 +47,8 @@ void SiteFeed::attempted(const Parcel& parcel, Attempt attempt) {
                            .result = std::move(attempt.result),
                            .replies = std::move(attempt.replies),
                            .milliseconds = static_cast<std::uint64_t>(attempt.took.count())};
-    for (const auto index : parcel.recipients) event.recipients.push_back(mail::render_mailbox(parcel.message->envelope.recipients[index].mailbox));
+    for (const auto index : parcel.recipients)
+        event.recipients.push_back(mail::render_mailbox(parcel.message->envelope.recipients[index].mailbox));
     dispatcher_.trace(parcel.message->id, std::move(event));
 }
 

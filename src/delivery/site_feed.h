@@ -2,11 +2,11 @@
 
 #include "delivery/dispatcher.h"
 
-#include <boost/asio/steady_timer.hpp>
-
 #include <deque>
 #include <memory>
 #include <string>
+
+#include <boost/asio/steady_timer.hpp>
 
 namespace thurn::delivery {
 

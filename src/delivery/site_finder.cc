@@ -11,10 +11,14 @@ constexpr std::chrono::seconds kRememberFor{30};
 
 std::string_view demand_name(route::TlsDemand demand) {
     switch (demand) {
-        case route::TlsDemand::none: return "none";
-        case route::TlsDemand::may: return "may";
-        case route::TlsDemand::encrypt: return "encrypt";
-        case route::TlsDemand::verify: return "verify";
+        case route::TlsDemand::none:
+            return "none";
+        case route::TlsDemand::may:
+            return "may";
+        case route::TlsDemand::encrypt:
+            return "encrypt";
+        case route::TlsDemand::verify:
+            return "verify";
     }
     return "";
 }
@@ -35,14 +39,18 @@ boost::asio::awaitable<std::shared_ptr<const Destination>> SiteFinder::async_fin
 }
 
 boost::asio::awaitable<std::shared_ptr<const Destination>> SiteFinder::async_find(route::ToHost hop) {
-    const auto key = fmt::format("host:{}:{} {} {} {}", hop.host, hop.port, hop.implicit_tls ? "smtps" : "smtp", demand_name(hop.tls), hop.credentials_reference);
+    const auto key = fmt::format("host:{}:{} {} {} {}", hop.host, hop.port, hop.implicit_tls ? "smtps" : "smtp", demand_name(hop.tls),
+                                 hop.credentials_reference);
     if (auto known = recall(key)) co_return known;
     route::HostFinder finder(hop, random_, options_.hosts);
-    Destination destination{.hosts = co_await async_drive(std::move(finder)), .tls = hop.tls, .implicit_tls = hop.implicit_tls, .credentials = {}};
+    Destination destination{
+        .hosts = co_await async_drive(std::move(finder)), .tls = hop.tls, .implicit_tls = hop.implicit_tls, .credentials = {}};
     if (!hop.credentials_reference.empty()) {
         auto credentials = read_credentials_(hop.credentials_reference);
-        if (credentials) destination.credentials = *std::move(credentials);
-        else destination.hosts.problem = route::Unroutable{.permanent = false, .status = "451 4.3.5 " + credentials.error().detail};
+        if (credentials)
+            destination.credentials = *std::move(credentials);
+        else
+            destination.hosts.problem = route::Unroutable{.permanent = false, .status = "451 4.3.5 " + credentials.error().detail};
     }
     destination.hosts.site = key;
     co_return remember(key, std::move(destination));

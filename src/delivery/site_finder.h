@@ -5,14 +5,14 @@
 #include "net/resolver.h"
 #include "route/hosts.h"
 
-#include <boost/asio/awaitable.hpp>
-
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <variant>
+
+#include <boost/asio/awaitable.hpp>
 
 namespace thurn::delivery {
 

@@ -13,9 +13,7 @@ namespace {
 constexpr std::size_t kLongestHeader = 64 * 1024;
 
 /// Whether all there is to know about the header is in `content`.
-bool header_is_whole(std::string_view content) {
-    return content.starts_with("\r\n") || content.find("\r\n\r\n") != std::string_view::npos;
-}
+bool header_is_whole(std::string_view content) { return content.starts_with("\r\n") || content.find("\r\n\r\n") != std::string_view::npos; }
 
 /// Eight octets at a time: this looks at every octet of every message.
 bool has_high_octet(std::string_view octets) {

@@ -5,15 +5,15 @@
 #include "mail/date.h"
 #include "mail/header.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 
 namespace thurn::inbound {
@@ -87,8 +87,11 @@ awaitable<bool> Conversation::async_begin() {
     counted_ = verdict == ConnectionLimits::Verdict::welcome;
     with_.log.debug("connected", {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name}});
     if (!counted_) {
-        with_.log.warning("connection_refused", {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name},
-                                                 {"reason", verdict == ConnectionLimits::Verdict::too_many ? "limits.connections" : "limits.connections_per_ip"}});
+        with_.log.warning("connection_refused", {{"session", session_id_},
+                                                 {"client", client_address_},
+                                                 {"listener", profile_.name},
+                                                 {"reason", verdict == ConnectionLimits::Verdict::too_many ? "limits.connections"
+                                                                                                           : "limits.connections_per_ip"}});
         if (profile_.tls == smtp::TlsState::active) co_return false;  // no words before the handshake
         session_.greet_with_refusal(smtp::make_reply(421, {4, 7, 0}, "too many connections, try again later"));
         co_await async_flush();
@@ -97,8 +100,10 @@ awaitable<bool> Conversation::async_begin() {
     if (profile_.tls == smtp::TlsState::active && !co_await async_start_tls()) co_return false;
     if (with_.resolver && profile_.role == policy::Role::mx && !stream_.peer().address().is_loopback()) {
         auto executor = stream_.executor();
-        net::asio::co_spawn(executor, [](std::shared_ptr<Conversation> self) -> awaitable<void> { co_await self->async_look_up_name(); }(shared_from_this()),
-                            net::asio::detached);
+        net::asio::co_spawn(
+            executor,
+            [](std::shared_ptr<Conversation> self) -> awaitable<void> { co_await self->async_look_up_name(); }(shared_from_this()),
+            net::asio::detached);
     }
     session_.greet();
     co_return co_await async_flush();
@@ -109,9 +114,12 @@ awaitable<void> Conversation::async_converse() {
     while (!session_.closed()) {
         const auto deadline = net::within(session_.time_limit());
         const auto count = co_await stream_.async_read(read_buffer_, deadline);
-        if (count) session_.receive({read_buffer_.data(), *count});
-        else if (count.error().kind == base::ErrorKind::timed_out) session_.timed_out();
-        else if (count.error().kind != base::ErrorKind::stopping) co_return;
+        if (count)
+            session_.receive({read_buffer_.data(), *count});
+        else if (count.error().kind == base::ErrorKind::timed_out)
+            session_.timed_out();
+        else if (count.error().kind != base::ErrorKind::stopping)
+            co_return;
         if (!co_await async_handle_events()) co_return;
         if (!co_await async_flush()) co_return;
     }
@@ -145,7 +153,9 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
     } else if (std::holds_alternative<smtp::TlsWanted>(event)) {
         co_return co_await async_flush() && co_await async_start_tls();
     } else if (auto* dropped = std::get_if<smtp::ContentDropped>(&event)) {
-        with_.log.info("content_refused", {{"session", session_id_}, {"id", transaction_.id.text()}, {"client", client_address_}, {"reason", dropped->reason}});
+        with_.log.info(
+            "content_refused",
+            {{"session", session_id_}, {"id", transaction_.id.text()}, {"client", client_address_}, {"reason", dropped->reason}});
         transaction_ = {};
     } else if (std::holds_alternative<smtp::TransactionReset>(event)) {
         transaction_ = {};
@@ -168,7 +178,9 @@ awaitable<bool> Conversation::async_start_tls() {
     auto context = with_.certificates->current();
     const auto shaken = co_await stream_.async_accept_tls(std::move(context), net::within(kHandshakeTimeout));
     if (!shaken) {
-        with_.log.info("tls_failed", {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name}, {"reason", shaken.error().detail}});
+        with_.log.info(
+            "tls_failed",
+            {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name}, {"reason", shaken.error().detail}});
         co_return false;
     }
     const auto agreed = stream_.tls_facts();
@@ -181,11 +193,18 @@ awaitable<bool> Conversation::async_start_tls() {
 
 awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven given) {
     const bool impersonation = !given.authorization.empty() && given.authorization != given.login;
-    auto checked = co_await with_.pool.async_run([&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
+    auto checked =
+        co_await with_.pool.async_run([&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
     wipe(given.password);
     const bool right = checked && *checked && !impersonation;
-    with_.log.info("auth", {{"session", session_id_}, {"client", client_address_}, {"mechanism", given.mechanism}, {"login", given.login},
-                            {"result", right ? "ok" : !checked ? "unavailable" : "refused"}, {"tls", tls_}});
+    with_.log.info("auth", {{"session", session_id_},
+                            {"client", client_address_},
+                            {"mechanism", given.mechanism},
+                            {"login", given.login},
+                            {"result", right      ? "ok"
+                                       : !checked ? "unavailable"
+                                                  : "refused"},
+                            {"tls", tls_}});
     if (right) {
         login_ = given.login;
         session_.accept();
@@ -247,15 +266,25 @@ awaitable<void> Conversation::async_take_recipient(mail::Mailbox mailbox) {
 
 void Conversation::refuse(std::string_view what, const std::string& subject, const policy::Decision& decision) {
     auto reply = smtp::make_reply(decision.code, decision.status, decision.text);
-    with_.log.info("refused", {{"session", session_id_}, {"client", client_address_}, {"login", login_}, {"stage", what}, {"subject", subject},
-                               {"rule", decision.rule}, {"reply", smtp::describe_reply(reply)}});
+    with_.log.info("refused", {{"session", session_id_},
+                               {"client", client_address_},
+                               {"login", login_},
+                               {"stage", what},
+                               {"subject", subject},
+                               {"rule", decision.rule},
+                               {"reply", smtp::describe_reply(reply)}});
     if (transaction_.id.value != 0)
-        transaction_.decisions.push_back({std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject", decision.rule, decision.reason});
+        transaction_.decisions.push_back({std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject",
+                                          decision.rule, decision.reason});
     session_.answer(reply);
 }
 
 void Conversation::log_reply(std::string_view event, std::string_view subject, const smtp::Reply& reply) {
-    with_.log.info(event, {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name}, {"subject", subject}, {"reply", smtp::describe_reply(reply)}});
+    with_.log.info(event, {{"session", session_id_},
+                           {"client", client_address_},
+                           {"listener", profile_.name},
+                           {"subject", subject},
+                           {"reply", smtp::describe_reply(reply)}});
 }
 
 void Conversation::begin_content() {
@@ -272,18 +301,20 @@ std::string Conversation::protocol_name() const {
 /// What we put on top: where it came from and, for our own users, what their program left out (RFC 5321 §4.4, RFC 6409 §8).
 std::string Conversation::trace_header(const Transaction& transaction) const {
     const auto now = mail::render_date(with_.clock.now());
-    auto header = mail::render_received({.helo = session_.helo_name(),
-                                         .client_name = client_name_,
-                                         .client_address = client_address_.find(':') == std::string::npos ? client_address_ : "IPv6:" + client_address_,
-                                         .by = options_->session.hostname,
-                                         .protocol = protocol_name(),
-                                         .id = transaction.id.text(),
-                                         .tls = tls_,
-                                         .recipient = transaction.recipients.size() == 1 ? mail::render_mailbox(transaction.recipients.front()) : "",
-                                         .date = now});
+    auto header = mail::render_received(
+        {.helo = session_.helo_name(),
+         .client_name = client_name_,
+         .client_address = client_address_.find(':') == std::string::npos ? client_address_ : "IPv6:" + client_address_,
+         .by = options_->session.hostname,
+         .protocol = protocol_name(),
+         .id = transaction.id.text(),
+         .tls = tls_,
+         .recipient = transaction.recipients.size() == 1 ? mail::render_mailbox(transaction.recipients.front()) : "",
+         .date = now});
     if (profile_.role != policy::Role::submission) return header;
     if (!transaction.gate.has_date()) header += fmt::format("Date: {}\r\n", now);
-    if (!transaction.gate.has_message_id()) header += fmt::format("Message-ID: <{}@{}>\r\n", transaction.id.text(), options_->session.hostname);
+    if (!transaction.gate.has_message_id())
+        header += fmt::format("Message-ID: <{}@{}>\r\n", transaction.id.text(), options_->session.hostname);
     return header;
 }
 
@@ -299,8 +330,10 @@ awaitable<void> Conversation::async_store(std::string_view octets) {
     if (!transaction_.draft || octets.empty()) co_return;
     auto& draft = *transaction_.draft;
     base::Result<void> appended;
-    if (draft.needs_disk(octets.size())) appended = co_await with_.pool.async_run([&draft, octets] { return draft.append(octets); });
-    else appended = draft.append(octets);
+    if (draft.needs_disk(octets.size()))
+        appended = co_await with_.pool.async_run([&draft, octets] { return draft.append(octets); });
+    else
+        appended = draft.append(octets);
     if (appended) co_return;
     with_.log.error("spool_failed", {{"session", session_id_}, {"id", transaction_.id.text()}, {"reason", appended.error().detail}});
     transaction_.storage_error = appended.error();
@@ -319,17 +352,26 @@ awaitable<void> Conversation::async_finish_message() {
         co_return;
     }
     if (transaction.gate.received_fields() > options_->received_fields) {
-        const auto reply = smtp::make_reply(554, {5, 4, 6}, fmt::format("mail loop: more than {} Received fields", options_->received_fields));
+        const auto reply =
+            smtp::make_reply(554, {5, 4, 6}, fmt::format("mail loop: more than {} Received fields", options_->received_fields));
         log_reply("message_refused", transaction.id.text(), reply);
         session_.answer(reply);
         co_return;
     }
     const auto now = with_.clock.now();
     const auto size = transaction.draft->size();
-    spool::Envelope envelope{.sender = transaction.sender, .recipients = {}, .eight_bit = transaction.gate.eight_bit(), .login = login_, .client = client_address_};
+    spool::Envelope envelope{.sender = transaction.sender,
+                             .recipients = {},
+                             .eight_bit = transaction.gate.eight_bit(),
+                             .login = login_,
+                             .client = client_address_};
     envelope.recipients.reserve(transaction.recipients.size());
     for (const auto& mailbox : transaction.recipients)
-        envelope.recipients.push_back({.mailbox = mailbox, .original = {}, .expansions = 0, .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
+        envelope.recipients.push_back(
+            {.mailbox = mailbox,
+             .original = {},
+             .expansions = 0,
+             .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
     trace_accepted(transaction, size, now);
     const auto committed = co_await async_commit(std::move(transaction.draft), std::move(envelope));
     const auto id = transaction.id.text();
@@ -339,8 +381,15 @@ awaitable<void> Conversation::async_finish_message() {
         session_.answer(try_again(committed.error()));
         co_return;
     }
-    with_.log.info("accepted", {{"session", session_id_}, {"id", id}, {"client", client_address_}, {"login", login_}, {"listener", profile_.name},
-                                {"from", mail::render_path(transaction.sender)}, {"recipients", transaction.recipients.size()}, {"size", size.count}, {"tls", tls_}});
+    with_.log.info("accepted", {{"session", session_id_},
+                                {"id", id},
+                                {"client", client_address_},
+                                {"login", login_},
+                                {"listener", profile_.name},
+                                {"from", mail::render_path(transaction.sender)},
+                                {"recipients", transaction.recipients.size()},
+                                {"size", size.count},
+                                {"tls", tls_}});
     session_.accept("queued as " + id);
 }
 
@@ -348,12 +397,14 @@ awaitable<void> Conversation::async_finish_message() {
 awaitable<base::Result<base::MessageId>> Conversation::async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope) {
     auto initiate = [this](auto handler, std::unique_ptr<spool::Draft> content, spool::Envelope about) {
         auto executor = net::asio::get_associated_executor(handler);
-        with_.spool.commit(std::move(content), std::move(about),
-                           [&hand_over = with_.hand_over, executor, handler = std::move(handler)](base::Result<spool::StoredMessage> stored) mutable {
-                               base::Result<base::MessageId> result = stored ? base::Result<base::MessageId>(stored->id) : base::pass_on(stored);
-                               if (stored) hand_over(*std::move(stored));
-                               net::asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable { handler(std::move(result)); });
-                           });
+        with_.spool.commit(
+            std::move(content), std::move(about),
+            [&hand_over = with_.hand_over, executor, handler = std::move(handler)](base::Result<spool::StoredMessage> stored) mutable {
+                base::Result<base::MessageId> result = stored ? base::Result<base::MessageId>(stored->id) : base::pass_on(stored);
+                if (stored) hand_over(*std::move(stored));
+                net::asio::post(executor,
+                                [handler = std::move(handler), result = std::move(result)]() mutable { handler(std::move(result)); });
+            });
     };
     co_return co_await net::asio::async_initiate<const net::asio::use_awaitable_t<>, void(base::Result<base::MessageId>)>(
         std::move(initiate), net::asio::use_awaitable, std::move(draft), std::move(envelope));
@@ -378,7 +429,8 @@ void Conversation::trace_accepted(const Transaction& transaction, base::Octets s
 awaitable<void> Conversation::async_look_up_name() {
     const auto address = net::asio::ip::make_address(client_address_);
     const bool v4 = address.is_v4();
-    const auto reverse = v4 ? dns::reverse_name(dns::Ipv4{address.to_v4().to_bytes()}) : dns::reverse_name(dns::Ipv6{address.to_v6().to_bytes()});
+    const auto reverse =
+        v4 ? dns::reverse_name(dns::Ipv4{address.to_v4().to_bytes()}) : dns::reverse_name(dns::Ipv6{address.to_v6().to_bytes()});
     const auto names = co_await with_.resolver->async_ask({reverse, dns::Type::ptr});
     for (const auto& record : names.records) {
         const auto* name = std::get_if<dns::NameRecord>(&record);

@@ -2,11 +2,11 @@
 
 #include "inbound/conversation.h"
 
+#include <algorithm>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-
-#include <algorithm>
 
 namespace thurn::inbound {
 
@@ -34,7 +34,8 @@ void Service::serve(net::asio::ip::tcp::socket socket, const ListenerProfile& pr
     auto executor = socket.get_executor();
     const auto number = sessions_.fetch_add(1, std::memory_order_relaxed);
     // Shared: its coroutine owns it, and the service reaches it from other threads to stop it.
-    auto conversation = std::make_shared<Conversation>(*this, net::Stream(std::move(socket)), profile, std::move(options), read_buffers_[loop], number);
+    auto conversation =
+        std::make_shared<Conversation>(*this, net::Stream(std::move(socket)), profile, std::move(options), read_buffers_[loop], number);
     conversations_.with([&](auto& all) {
         if (all.size() == all.capacity()) std::erase_if(all, [](const auto& one) { return one.expired(); });
         all.push_back(conversation);

@@ -13,13 +13,13 @@
 #include "spool/spool.h"
 #include "trace/journal.h"
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
 
 namespace thurn::inbound {
 
@@ -49,8 +49,8 @@ struct Dependencies {
     const base::Clock& clock;
     base::MessageIdSource& ids;
     net::BlockingPool& pool;
-    net::Resolver* resolver;                 // without one, clients keep their addresses for names
-    net::ServerCertificates* certificates;   // without one, TLS is not offered
+    net::Resolver* resolver;                              // without one, clients keep their addresses for names
+    net::ServerCertificates* certificates;                // without one, TLS is not offered
     std::function<void(spool::StoredMessage)> hand_over;  // called on the spool's thread as soon as a message is durable
 };
 
