@@ -2,6 +2,7 @@
 
 import contextlib
 import email.message
+import email.policy
 import smtplib
 import ssl
 
@@ -57,7 +58,7 @@ def send_on(client, message, sender, recipients):
         if code != 250:
             client.rset()
             raise smtplib.SMTPResponseException(code, reply)
-    octets = message if isinstance(message, bytes) else message.as_bytes()
+    octets = message if isinstance(message, bytes) else message.as_bytes(policy=email.policy.SMTP)
     code, reply = client.data(octets)
     if code != 250:
         raise smtplib.SMTPResponseException(code, reply)

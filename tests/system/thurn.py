@@ -41,7 +41,7 @@ def render_toml(tree):
 class Thurn:
     """Listens on 25, 587 and 465 of `host` and is MX of `domain`. `settings` go over the configuration, one table at a time."""
 
-    def __init__(self, host, domain, dns, **settings):
+    def __init__(self, host, domain, dns, /, **settings):
         self.host, self.domain = host, domain
         self.folder = host.lab.folder / f"thurn-{host.name}-{len(list(host.lab.folder.glob('thurn-*')))}"
         self.folder.mkdir()
