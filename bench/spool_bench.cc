@@ -1,8 +1,9 @@
 // Puts messages into a spool on a real disk and finishes them, as a server under load does.
 //
-//   spool_bench FOLDER [writers=16] [messages=100000] [content octets=10240] [depth=1]
+//   spool_bench FOLDER [threads=2] [messages=100000] [content octets=10240] [depth=8]
 //
-// Each writer has `depth` messages under way: it commits one, and when it is told success it records the delivery without a sync.
+// Each thread stands for an event loop and has `depth` messages under way: it commits one, and when it is told success the delivery is
+// recorded without a sync.
 // Printed: messages a second, CPU of the whole process per message, syncs per message.
 
 #include "base/message_id.h"
@@ -13,7 +14,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <random>
-#include <semaphore>
 
 #include <sys/resource.h>
 
@@ -42,10 +42,10 @@ public:
 };
 
 struct Plan {
-    std::size_t writers = 16;
+    std::size_t threads = 2;
     std::size_t messages = 100'000;
     std::size_t octets = 10'240;
-    std::ptrdiff_t depth = 1;
+    std::size_t depth = 8;
 };
 
 spool::Envelope envelope(base::Time now) {
@@ -59,11 +59,32 @@ spool::Envelope envelope(base::Time now) {
     return envelope;
 }
 
-/// One writer: keeps `depth` messages under way until it has done its share.
+/// How many messages a thread may have under way.
+class Slots {
+public:
+    explicit Slots(std::size_t count) : free_(count) {}
+    void take(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return free_ >= count; });
+        free_ -= count;
+    }
+    void give_back() {
+        const std::lock_guard lock(mutex_);
+        ++free_;
+        wake_.notify_one();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::size_t free_;
+};
+
+/// One thread: keeps `depth` messages under way until it has done its share.
 void write_messages(spool::Spool& spool, base::MessageIdSource& ids, const Plan& plan, const std::string& content) {
-    std::counting_semaphore<> free(plan.depth);
-    for (std::size_t i = 0; i < plan.messages / plan.writers; ++i) {
-        free.acquire();
+    Slots free(plan.depth);
+    for (std::size_t i = 0; i < plan.messages / plan.threads; ++i) {
+        free.take(1);
         const auto id = ids.next();
         auto draft = spool.draft(id);
         constexpr std::size_t kRead = 16'384;
@@ -78,10 +99,10 @@ void write_messages(spool::Spool& spool, base::MessageIdSource& ids, const Plan&
             std::vector<spool::RecipientUpdate> updates;
             updates.push_back(std::move(done));
             spool.update(std::move(updates), spool::Sync::no, {});
-            free.release();
+            free.give_back();
         });
     }
-    for (std::ptrdiff_t i = 0; i < plan.depth; ++i) free.acquire();
+    free.take(plan.depth);
 }
 
 double cpu_seconds() {
@@ -107,15 +128,15 @@ int run(const std::string& folder, const Plan& plan) {
     const auto cpu = cpu_seconds();
     const auto begun = std::chrono::steady_clock::now();
     std::vector<std::thread> writers;
-    for (std::size_t i = 0; i < plan.writers; ++i) writers.emplace_back([&] { write_messages(**spool, ids, plan, content); });
+    for (std::size_t i = 0; i < plan.threads; ++i) writers.emplace_back([&] { write_messages(**spool, ids, plan, content); });
     for (auto& writer : writers) writer.join();
     const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
     const auto used = cpu_seconds() - cpu;
     const auto after = (*spool)->stats();
 
     const auto count = static_cast<double>(after.commits - before.commits);
-    std::printf("%zu writers, depth %td, %zu octets: %.0f messages/s, %.1f us CPU/message, %.3f syncs/message, %.2f ms/sync\n",
-                plan.writers, plan.depth, plan.octets, count / seconds, used / count * 1e6,
+    std::printf("%zu threads with %zu each, %zu octets: %.0f messages/s, %.1f us CPU/message, %.3f syncs/message, %.2f ms/sync\n",
+                plan.threads, plan.depth, plan.octets, count / seconds, used / count * 1e6,
                 static_cast<double>(after.syncs - before.syncs) / count, seconds * 1e3 / static_cast<double>(after.syncs - before.syncs));
     return 0;
 }
@@ -124,14 +145,14 @@ int run(const std::string& folder, const Plan& plan) {
 
 int main(int count, char** arguments) {
     if (count < 2) {
-        std::fprintf(stderr, "usage: spool_bench FOLDER [writers] [messages] [content octets] [depth]\n");
+        std::fprintf(stderr, "usage: spool_bench FOLDER [threads] [messages] [content octets] [depth]\n");
         return 2;
     }
     const auto number = [&](int at, std::size_t otherwise) { return count > at ? std::strtoull(arguments[at], nullptr, 10) : otherwise; };
     Plan plan;
-    plan.writers = number(2, plan.writers);
+    plan.threads = number(2, plan.threads);
     plan.messages = number(3, plan.messages);
     plan.octets = number(4, plan.octets);
-    plan.depth = static_cast<std::ptrdiff_t>(number(5, 1));
+    plan.depth = number(5, plan.depth);
     return run(arguments[1], plan);
 }

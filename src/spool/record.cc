@@ -38,8 +38,10 @@ base::Result<SegmentHeader> decode_copy(std::string_view octets) {
     }
     Reader in(octets.substr(kSegmentMagic.size(), kSegmentCopySize - kSegmentMagic.size()));
     const auto version = in.u32();
-    if (in.u32() != 0) in.spoil();
+    const auto file = in.u32();
+    if (file > static_cast<std::uint32_t>(SegmentHeader::File::recycled)) in.spoil();
     SegmentHeader header;
+    header.file = file == 0 ? SegmentHeader::File::fresh : SegmentHeader::File::recycled;
     header.spool = in.u64();
     header.number = in.u64();
     header.salt = in.u64();
@@ -83,7 +85,7 @@ std::string encode_segment_header(const SegmentHeader& header) {
     std::string copy(kSegmentMagic);
     Writer out(copy);
     out.u32(kFormatVersion);
-    out.u32(0);
+    out.u32(static_cast<std::uint32_t>(header.file));
     out.u64(header.spool);
     out.u64(header.number);
     out.u64(header.salt);

@@ -38,6 +38,7 @@ struct SegmentHeader {
     std::uint64_t previous_salt = 0;  // a copy, should that segment's own be damaged
     std::uint64_t previous_end = 0;   // 0: there is none before
     base::MessageId newest;           // highest id ever stored when it was begun
+    enum class File : std::uint32_t { fresh, recycled } file = File::fresh;  // recycled: behind the records lies what an older segment held
     friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
 
@@ -80,6 +81,9 @@ void seal_record(std::string& head, RecordHeader header, std::uint64_t salt, std
 [[nodiscard]] base::Result<RecordHeader> decode_record_header(std::string_view octets, std::uint64_t salt, std::uint64_t offset);
 /// Whether `head` (header and meta) is what was sealed for this place.
 [[nodiscard]] bool record_intact(std::string_view head, std::uint64_t salt, std::uint64_t offset);
+/// Written behind the last record of each write, so that in a recycled file the end can be told from damage; the next record replaces it.
+inline constexpr std::string_view kEndMark{"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+                                           kRecordHeaderSize};
 /// Offset of the first octets at or behind `from` that may begin a record; npos when there are none.
 [[nodiscard]] std::size_t find_record(std::string_view octets, std::size_t from);
 

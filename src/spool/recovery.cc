@@ -38,12 +38,23 @@ base::Result<void> Recovery::survey() {
     if (!names) return base::pass_on(names);
     for (const auto& name : *names) {
         const auto number = parse_segment_name(name);
+        if (!number && is_spare_name(name)) {
+            if (auto done = collect_spare("log/" + name); !done) return done;
+        }
         if (!number) continue;
         auto found = look_at(*number);
         if (!found) return base::pass_on(found);
         found_[*number] = *std::move(found);
         outcome_.highest = std::max(outcome_.highest, *number);
     }
+    return {};
+}
+
+base::Result<void> Recovery::collect_spare(const std::string& path) {
+    auto file = parts_.filesystem.open(path, Access::read);
+    if (!file) return base::pass_on(file);
+    if ((*file)->size() != parts_.segment_size.count) return parts_.filesystem.remove(path);
+    parts_.spares.with([&](auto& paths) { paths.push_back(path); });
     return {};
 }
 
@@ -61,6 +72,8 @@ base::Result<Recovery::Found> Recovery::look_at(std::uint64_t number) {
     if (header && header->number == number) {
         found.header = *header;
         found.salt = header->salt;
+    } else if (header) {
+        found.counts = false;  // a spare that was to become a segment: its new header never was synced, so nothing in it was promised
     }
     return found;
 }

@@ -33,6 +33,8 @@ public:
         base::Log& events;
         Catalogue& catalogue;
         Segments& segments;
+        SpareSegments& spares;
+        base::Octets segment_size;      // of a file that may be a spare
         std::size_t checkpoint_weight;  // recipients held in memory before they go to the index
     };
     explicit Recovery(Parts parts) : parts_(parts) {}
@@ -55,6 +57,7 @@ private:
     };
     [[nodiscard]] base::Result<void> survey();
     [[nodiscard]] base::Result<Found> look_at(std::uint64_t number);
+    [[nodiscard]] base::Result<void> collect_spare(const std::string& path);
     void connect();
     [[nodiscard]] base::Result<void> set_aside_unreadable();
     [[nodiscard]] base::Result<void> sync_last();

@@ -13,11 +13,13 @@
 
 namespace thurn::spool {
 
-SegmentLog::SegmentLog(Filesystem& filesystem, base::Random& random, Segments& segments, Options options, Sealed last,
-                       std::uint64_t highest)
-    : filesystem_(filesystem), random_(random), segments_(segments), options_(options), last_(last), highest_(highest) {}
+SegmentLog::SegmentLog(Filesystem& filesystem, base::Random& random, Segments& segments, SpareSegments& spares, Options options,
+                       Sealed last, std::uint64_t highest)
+    : filesystem_(filesystem), random_(random), segments_(segments), spares_(spares), options_(options), last_(last), highest_(highest) {}
 
-bool SegmentLog::fits(std::uint64_t record_octets) const { return file_ != nullptr && end_ + added_octets_ + record_octets <= size_; }
+bool SegmentLog::fits(std::uint64_t record_octets) const {
+    return file_ != nullptr && end_ + added_octets_ + record_octets + kEndMark.size() <= size_;
+}
 
 base::Result<void> SegmentLog::roll(std::uint64_t record_octets, base::MessageId newest) {
     if (file_ != nullptr && unsynced() > 0 && !sync()) must_mark_ = true;
@@ -48,29 +50,33 @@ void SegmentLog::seal() {
 }
 
 base::Result<void> SegmentLog::begin_segment(std::uint64_t record_octets, base::MessageId newest) {
-    std::uint64_t needed = kSegmentHeaderSize + record_octets;
+    std::uint64_t needed = kSegmentHeaderSize + record_octets + kEndMark.size();
     for (const auto& record : unsynced_) needed += record.head.size();
     const auto size = std::max(options_.segment_size, needed);
     const auto number = ++highest_;
     const auto path = segment_path(number);
-    auto file = filesystem_.open(path, Access::create);
-    if (!file) return base::pass_on(file);
+    auto file = recycled_file(path, size);
+    const auto kind = file ? SegmentHeader::File::recycled : SegmentHeader::File::fresh;
+    if (!file) {
+        auto fresh = fresh_file(path, size);
+        if (!fresh) return base::pass_on(fresh);
+        file = *std::move(fresh);
+    }
     const SegmentHeader header{.spool = options_.spool,
                                .number = number,
                                .salt = random_.next(),
                                .previous = last_.number,
                                .previous_salt = last_.salt,
                                .previous_end = last_.end,
-                               .newest = newest};
+                               .newest = newest,
+                               .file = kind};
     const auto octets = encode_segment_header(header);
-    const std::string_view slice = octets;
-    auto made = (*file)->allocate(size);
-    if (made) made = (*file)->write(0, {&slice, 1});
-    if (!made) {
+    const std::string_view slices[] = {octets, kEndMark};
+    if (auto written = file->write(0, slices); !written) {
         std::ignore = filesystem_.remove(path);
-        return made;
+        return written;
     }
-    file_ = *std::move(file);
+    file_ = std::move(file);
     number_ = number;
     salt_ = header.salt;
     size_ = size;
@@ -81,11 +87,36 @@ base::Result<void> SegmentLog::begin_segment(std::uint64_t record_octets, base::
     return {};
 }
 
+/// Null when there is no spare of that size.
+std::unique_ptr<File> SegmentLog::recycled_file(const std::string& path, std::uint64_t size) {
+    const auto spare = spares_.with([](auto& paths) -> std::optional<std::string> {
+        if (paths.empty()) return std::nullopt;
+        auto last = std::move(paths.back());
+        paths.pop_back();
+        return last;
+    });
+    if (!spare || !filesystem_.rename(*spare, path)) return nullptr;
+    auto file = filesystem_.open(path, Access::write);
+    if (file && (*file)->size() == size) return *std::move(file);
+    std::ignore = filesystem_.remove(path);
+    return nullptr;
+}
+
+base::Result<std::unique_ptr<File>> SegmentLog::fresh_file(const std::string& path, std::uint64_t size) {
+    auto file = filesystem_.open(path, Access::create);
+    if (!file) return file;
+    if (auto allocated = (*file)->allocate(size); !allocated) {
+        std::ignore = filesystem_.remove(path);
+        return base::pass_on(allocated);
+    }
+    return file;
+}
+
 base::Result<void> SegmentLog::rewrite_unsynced() {
     for (auto& [header, head] : unsynced_) {
         seal_record(head, header, salt_, end_);
-        const std::string_view slice = head;
-        if (auto written = file_->write(end_, {&slice, 1}); !written) return written;
+        const std::string_view slices[] = {head, kEndMark};
+        if (auto written = file_->write(end_, slices); !written) return written;
         end_ += head.size();
     }
     return {};
@@ -109,7 +140,10 @@ void SegmentLog::forget_added() {
 
 base::Result<void> SegmentLog::write_added(Durability durability, base::MessageId newest) {
     base::Result<void> outcome;
-    if (!slices_.empty()) outcome = file_->write(end_, slices_);
+    if (!slices_.empty()) {
+        slices_.push_back(kEndMark);
+        outcome = file_->write(end_, slices_);
+    }
     const bool wanted = durability == Durability::synced && (added_octets_ > 0 || unsynced() > 0);
     if (outcome) {
         end_ += added_octets_;

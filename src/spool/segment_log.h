@@ -19,6 +19,10 @@ struct Segment {
 /// All of them by number. Shared by the committer, the keeper and recovery.
 using Segments = base::Guarded<std::map<std::uint64_t, Segment>>;
 
+/// Files of dead segments, synced under these paths. Written over, they cost neither new blocks on the disk (so a sync has no metadata to
+/// write) nor new pages of memory: measured, half the time of a sync and a tenth of the CPU of a write.
+using SpareSegments = base::Guarded<std::vector<std::string>>;
+
 /// The head of the log: where records are appended.
 ///
 /// Use       add() records as long as fits() says so, then write_added(); roll() when they do not fit.
@@ -39,7 +43,8 @@ public:
         std::uint64_t end = 0;
     };
     /// `last`: the segment to go on behind; all zero when there is none. `highest`: no file has a higher number.
-    SegmentLog(Filesystem& filesystem, base::Random& random, Segments& segments, Options options, Sealed last, std::uint64_t highest);
+    SegmentLog(Filesystem& filesystem, base::Random& random, Segments& segments, SpareSegments& spares, Options options, Sealed last,
+               std::uint64_t highest);
 
     enum class Durability { written, synced };
 
@@ -76,12 +81,15 @@ private:
     void seal();
     void give_up(base::MessageId newest);
     [[nodiscard]] base::Result<void> begin_segment(std::uint64_t record_octets, base::MessageId newest);
+    [[nodiscard]] std::unique_ptr<File> recycled_file(const std::string& path, std::uint64_t size);
+    [[nodiscard]] base::Result<std::unique_ptr<File>> fresh_file(const std::string& path, std::uint64_t size);
     [[nodiscard]] base::Result<void> rewrite_unsynced();
     void forget_added();
 
     Filesystem& filesystem_;
     base::Random& random_;
     Segments& segments_;
+    SpareSegments& spares_;
     Options options_;
     std::unique_ptr<File> file_;  // null: there is no present segment
     Sealed last_;                 // what the next header will say of the segment before it

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t kWindow = 1U << 20;
 constexpr std::string_view kSuffix = ".seg";
+constexpr std::string_view kSpareSuffix = ".old";
 constexpr std::size_t kDigits = 16;
 
 }  // namespace
@@ -19,6 +20,13 @@ std::string segment_path(std::uint64_t number) {
     for (int shift = 60; shift >= 0; shift -= 4) path.push_back(hex[(number >> shift) & 15]);
     return path.append(kSuffix);
 }
+
+std::string spare_path(std::uint64_t number) {
+    auto path = segment_path(number);
+    return path.replace(path.size() - kSuffix.size(), kSuffix.size(), kSpareSuffix);
+}
+
+bool is_spare_name(std::string_view name) { return name.ends_with(kSpareSuffix); }
 
 std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
     if (name.size() != kDigits + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
@@ -85,7 +93,7 @@ base::Result<SegmentReader::Found> SegmentReader::read_record(const RecordHeader
     auto follows = find_next(begin + size);
     if (!follows) return base::pass_on(follows);
     if (!*follows) {
-        auto end = end_of_octets(begin);
+        auto end = end_of_damage(begin);
         if (!end) return base::pass_on(end);
         offset_ = end_;
         return FoundDamage{.begin = begin, .end = *end, .where = FoundDamage::Where::tail};
@@ -102,7 +110,7 @@ base::Result<SegmentReader::Found> SegmentReader::step_over_damage() {
         offset_ = **follows;
         return FoundDamage{.begin = begin, .end = offset_};
     }
-    auto end = end_of_octets(begin);
+    auto end = end_of_damage(begin);
     if (!end) return base::pass_on(end);
     offset_ = end_;
     if (*end == begin) return Found{};
@@ -129,18 +137,17 @@ base::Result<std::optional<std::uint64_t>> SegmentReader::find_next(std::uint64_
     return std::nullopt;
 }
 
-/// Behind the last octet from `from` on that is not zero.
-base::Result<std::uint64_t> SegmentReader::end_of_octets(std::uint64_t from) {
-    auto end = from;
+/// Where damage at the tail ends: at the next end mark, or the end of the file.
+base::Result<std::uint64_t> SegmentReader::end_of_damage(std::uint64_t from) {
     for (auto at = from; at < end_;) {
         auto octets = view(at, kWindow);
         if (!octets) return base::pass_on(octets);
-        if (octets->empty()) break;
-        const auto last = octets->find_last_not_of('\0');
-        if (last != std::string_view::npos) end = at + last + 1;
-        at += octets->size();
+        const auto mark = octets->find(kEndMark);
+        if (mark != std::string_view::npos) return at + mark;
+        if (octets->size() <= kEndMark.size()) break;
+        at += octets->size() - kEndMark.size() + 1;
     }
-    return end;
+    return end_;
 }
 
 }  // namespace thurn::spool

@@ -10,6 +10,9 @@ namespace thurn::spool {
 /// Name of a segment's file, and back; nothing when the name is not one.
 [[nodiscard]] std::string segment_path(std::uint64_t number);
 [[nodiscard]] std::optional<std::uint64_t> parse_segment_name(std::string_view name);
+/// Name of a dead segment's file that waits to be written over.
+[[nodiscard]] std::string spare_path(std::uint64_t number);
+[[nodiscard]] bool is_spare_name(std::string_view name);
 
 /// A record whose two checksums hold.
 struct FoundRecord {
@@ -22,14 +25,16 @@ struct FoundRecord {
 struct FoundDamage {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
-    enum class Where { middle, tail } where = Where::middle;  // tail: no record follows in this segment
+    enum class Where {
+        middle,
+        tail
+    } where = Where::middle;  // tail: no record follows in this segment. `end` is then a guess in a recycled file
 };
 
 /// Walks the records of one segment, stepping over damage.
 ///
-/// Shape    After damage the walk goes on at the next place where a record's checksum holds. Only zeros to the end are no damage.
-/// Limits   Holds a window of a mebioctet, or of one record when that is longer.
-/// Errors   `disk`.
+/// Shape    After damage the walk goes on at the next place where a record's checksum holds. The end mark, with no record behind it, is no
+/// damage. Limits   Holds a window of a mebioctet, or of one record when that is longer. Errors   `disk`.
 class SegmentReader {
 public:
     /// Precondition: `file` outlives the reader. `end`: nothing is read from there on.
@@ -48,7 +53,7 @@ private:
     [[nodiscard]] base::Result<Found> read_record(const RecordHeader& header);
     [[nodiscard]] base::Result<Found> step_over_damage();
     [[nodiscard]] base::Result<std::optional<std::uint64_t>> find_next(std::uint64_t from);
-    [[nodiscard]] base::Result<std::uint64_t> end_of_octets(std::uint64_t from);
+    [[nodiscard]] base::Result<std::uint64_t> end_of_damage(std::uint64_t from);
 
     const File& file_;
     std::uint64_t salt_;

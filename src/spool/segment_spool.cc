@@ -42,7 +42,7 @@ public:
     base::Result<void> applied(Position where) override {
         spool_.catalogue_.put(message_.id, stored_from(record, where, place_, message_.content->size().count, message_.envelope));
         ++spool_.commits_;
-        spool_.note_change();
+        spool_.note_change(where);
         return {};
     }
     void settled(base::Result<void> outcome) override {
@@ -69,8 +69,8 @@ public:
         append_updates_meta(record.head, updates_);
         record.header.type = RecordType::updates;
     }
-    base::Result<void> applied(Position) override {
-        spool_.note_change();
+    base::Result<void> applied(Position where) override {
+        spool_.note_change(where);
         base::Result<void> outcome;
         for (const auto& update : updates_) {
             if (auto done = spool_.catalogue_.update(update); !done) outcome = done;
@@ -110,7 +110,7 @@ public:
     }
     base::Result<void> applied(Position where) override {
         if (record.head.empty()) return {};
-        spool_.note_change();
+        spool_.note_change(where);
         return spool_.catalogue_.relocate(id_, where, record.head.size() + record.content.size());
     }
     void settled(base::Result<void> outcome) override {
@@ -132,8 +132,8 @@ public:
         record.header.type = RecordType::dropped;
         record.header.id = id;
     }
-    base::Result<void> applied(Position) override {
-        spool_.note_change();
+    base::Result<void> applied(Position where) override {
+        spool_.note_change(where);
         return spool_.catalogue_.drop(id_);
     }
     void settled(base::Result<void>) override {}
@@ -183,7 +183,7 @@ base::Result<std::unique_ptr<SegmentSpool>> SegmentSpool::open(Parts parts, Opti
 }
 
 SegmentSpool::SegmentSpool(Parts parts, Options options, std::unique_ptr<FilesystemLock> lock)
-    : parts_(parts), options_(options), lock_(std::move(lock)), segments_(), catalogue_(parts.index) {
+    : parts_(parts), options_(options), lock_(std::move(lock)), segments_(), spares_(), catalogue_(parts.index) {
     options_.large_content.count = std::min(options_.large_content.count, kMaxContent);
 }
 
@@ -195,10 +195,12 @@ base::Result<void> SegmentSpool::start() {
                            .events = parts_.log,
                            .catalogue = catalogue_,
                            .segments = segments_,
+                           .spares = spares_,
+                           .segment_size = options_.segment_size,
                            .checkpoint_weight = options_.checkpoint_weight})
                      .run();
     if (!found) return base::pass_on(found);
-    log_ = std::make_unique<SegmentLog>(parts_.filesystem, parts_.random, segments_,
+    log_ = std::make_unique<SegmentLog>(parts_.filesystem, parts_.random, segments_, spares_,
                                         SegmentLog::Options{.segment_size = options_.segment_size.count, .spool = found->spool},
                                         found->last, found->highest);
     // What recovery cut off counts no more once the next header says so. On a full disk that may have to wait: delivery can begin
@@ -342,6 +344,7 @@ SpoolStats SegmentSpool::stats() {
         stats.segments = all.size();
         for (const auto& [number, segment] : all) stats.disk_octets += segment.allocated;
     });
+    stats.disk_octets += spares_.with([](const auto& paths) { return paths.size(); }) * options_.segment_size.count;
     stats.disk_octets += catalogue_.file_octets();
     if (const auto free = parts_.filesystem.free_space()) stats.free_octets = free->count;
     return stats;
@@ -365,9 +368,11 @@ void SegmentSpool::keep() {
     }
 }
 
-void SegmentSpool::note_change() {
+void SegmentSpool::note_change(Position where) {
     constexpr std::uint64_t kLookEvery = 1024;
-    if (++changes_ % kLookEvery == 0 && catalogue_.weight() >= options_.checkpoint_weight) nudge_keeper();
+    const bool heavy = ++changes_ % kLookEvery == 0 && catalogue_.weight() >= options_.checkpoint_weight;
+    const bool another_segment = std::exchange(newest_segment_, where.segment) != where.segment;
+    if (heavy || another_segment) nudge_keeper();
 }
 
 void SegmentSpool::nudge_keeper() {
@@ -379,6 +384,7 @@ void SegmentSpool::nudge_keeper() {
 base::Result<void> SegmentSpool::upkeep() {
     const std::lock_guard lock(upkeep_mutex_);
     committer_->refresh_room();
+    if (!has_room()) drop_spares();
     if (auto done = checkpoint(); !done) return done;
     return reclaim();
 }
@@ -413,7 +419,7 @@ base::Result<void> SegmentSpool::checkpoint() {
 }
 
 bool SegmentSpool::worth_copying(std::uint64_t live, std::uint64_t total, std::size_t segments) const {
-    if (segments < options_.spare_segments) return false;
+    if (segments < options_.uncopied_segments) return false;
     return has_room() ? live * 3 < total : live * 10 < total * 9;  // without room, any tenth that comes free is welcome
 }
 
@@ -496,11 +502,30 @@ base::Result<void> SegmentSpool::remove_segments(const std::vector<std::uint64_t
     if (auto done = parts_.index.sync(); !done) return done;
     for (const auto number : numbers) {
         // One by one, so that after a crash no gap is left behind which something finished could come back.
-        if (auto done = parts_.filesystem.remove(segment_path(number)); !done) return done;
-        if (auto done = parts_.filesystem.sync_folder("log"); !done) return done;
+        if (auto done = remove_or_keep_file(number); !done) return done;
         segments_.with([&](auto& all) { all.erase(number); });
     }
     return {};
+}
+
+base::Result<void> SegmentSpool::remove_or_keep_file(std::uint64_t number) {
+    const auto allocated = segments_.with([&](const auto& all) { return all.at(number).allocated; });
+    const auto spares = spares_.with([](const auto& paths) { return paths.size(); });
+    const bool keep = allocated == options_.segment_size.count && spares < options_.spare_files && has_room();
+    if (!keep) {
+        if (auto done = parts_.filesystem.remove(segment_path(number)); !done) return done;
+        return parts_.filesystem.sync_folder("log");
+    }
+    if (auto done = parts_.filesystem.rename(segment_path(number), spare_path(number)); !done) return done;
+    if (auto done = parts_.filesystem.sync_folder("log"); !done) return done;
+    spares_.with([&](auto& paths) { paths.push_back(spare_path(number)); });
+    return {};
+}
+
+/// Without room on the disk, theirs is needed.
+void SegmentSpool::drop_spares() {
+    for (const auto& path : spares_.with([](auto& paths) { return std::exchange(paths, {}); }))
+        std::ignore = parts_.filesystem.remove(path);
 }
 
 }  // namespace thurn::spool

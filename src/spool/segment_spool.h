@@ -31,7 +31,8 @@ public:
         base::Octets large_content = base::kibibytes(256);  // longer content has a file of its own; at most 64 MiB
         base::Octets unsynced_limit = base::mebibytes(1);   // of updates with Sync::no, then they are synced nevertheless
         std::size_t checkpoint_weight = 20'000;             // recipients in memory before they go to the index
-        std::size_t spare_segments = 4;                     // below so many segments nothing is copied to save space
+        std::size_t spare_files = 3;                        // of dead segments, kept to be written over
+        std::size_t uncopied_segments = 4;                  // below so many segments nothing is copied to save space
         std::chrono::milliseconds upkeep_interval{5000};    // of checkpoints; 0: never by itself, call upkeep()
     };
     /// Brings the spool up as the last crash left it. Precondition: the parts outlive the spool.
@@ -72,13 +73,15 @@ private:
     [[nodiscard]] base::Result<std::shared_ptr<const Content>> load_from_log(const Stored& stored);
     [[nodiscard]] base::Result<std::shared_ptr<const Content>> load_from_file(base::MessageId id, const Stored& stored);
     void keep();
-    void note_change();
+    void note_change(Position where);
     void nudge_keeper();
     [[nodiscard]] base::Result<void> checkpoint();
     [[nodiscard]] base::Result<void> reclaim();
     [[nodiscard]] base::Result<void> evacuate(std::uint64_t segment);
     [[nodiscard]] base::Result<void> drop_unreadable(std::uint64_t number);
     [[nodiscard]] base::Result<void> remove_segments(const std::vector<std::uint64_t>& numbers);
+    [[nodiscard]] base::Result<void> remove_or_keep_file(std::uint64_t number);
+    void drop_spares();
     [[nodiscard]] bool worth_copying(std::uint64_t live, std::uint64_t total, std::size_t segments) const;
     [[nodiscard]] base::Result<void> submit_and_wait(std::vector<std::unique_ptr<Pending>> pending);
 
@@ -87,6 +90,7 @@ private:
     std::unique_ptr<FilesystemLock> lock_;
     Recovered recovered_;
     Segments segments_;
+    SpareSegments spares_;
     Catalogue catalogue_;
     std::unique_ptr<SegmentLog> log_;
     std::unique_ptr<Committer> committer_;
@@ -94,6 +98,7 @@ private:
     std::atomic<std::uint64_t> commits_ = 0;
     std::atomic<std::uint64_t> changes_ = 0;  // records applied; a checkpoint is due when it has grown
     std::uint64_t checkpointed_changes_ = 0;
+    std::uint64_t newest_segment_ = 0;  // the committer's: a new one makes the keeper look for dead ones
 
     std::mutex upkeep_mutex_;  // one upkeep() at a time
     std::mutex keeper_mutex_;

@@ -3,6 +3,8 @@
 #include "spool/segment_reader.h"
 #include "support/spool_on_memory_disk.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -181,6 +183,34 @@ TEST(SpoolDamage, ContentThatRotsLaterIsToldWhenItIsLoaded) {
     EXPECT_EQ(on.spool->load({1}).error().kind, base::ErrorKind::corrupt);
     on.disk.overwrite("big/" + base::MessageId{2}.text(), std::string(8999, 'b') + "c");
     EXPECT_EQ(on.spool->load({2}).error().kind, base::ErrorKind::corrupt);
+}
+
+TEST(SpoolDamage, WhatARecycledFileHeldBeforeIsNeitherDamageNorMail) {
+    SpoolOnMemoryDisk on;
+    ASSERT_TRUE(on.open());
+    std::uint64_t id = 0;
+    for (int round = 0; round < 200; ++round) {
+        ++id;
+        ASSERT_TRUE(on.commit({id}, content_of(id), envelope()));
+        RecipientUpdate update;
+        update.id = {id};
+        update.state.standing = Standing::delivered;
+        ASSERT_TRUE(on.update({update}, Sync::yes));
+        if (round % 10 == 9) ASSERT_TRUE(on.spool->upkeep());
+    }
+    ++id;
+    ASSERT_TRUE(on.commit({id}, content_of(id), envelope()));
+    ASSERT_TRUE(on.spool->upkeep());
+    const auto names = on.disk.list("log").value();
+    const auto newest = std::ranges::max(names, {}, [](const auto& name) { return parse_segment_name(name).value_or(0); });
+    ASSERT_EQ(decode_segment_header(on.disk.octets("log/" + newest))->file, SegmentHeader::File::recycled);
+    on.kill();
+    ASSERT_TRUE(on.index.clear());
+    ASSERT_TRUE(on.open());
+    EXPECT_EQ(on.spool->recovered().torn_octets, 0U);
+    EXPECT_EQ(on.spool->recovered().damaged_records, 0U);
+    EXPECT_EQ(on.spool->stats().messages, 1U);
+    EXPECT_TRUE(whole(on, id));
 }
 
 TEST(SpoolDamage, CompactionGivesUpWhatItCanNotReadAndKeepsTheRest) {

@@ -19,7 +19,8 @@ public:
                 .large_content = base::kibibytes(4),
                 .unsynced_limit = base::kibibytes(4),
                 .checkpoint_weight = 40,
-                .spare_segments = 3,
+                .spare_files = 2,
+                .uncopied_segments = 3,
                 .upkeep_interval = std::chrono::milliseconds(0)};
     }
     explicit SpoolOnMemoryDisk(std::uint64_t seed = 1, spool::SegmentSpool::Options options_of_it = small_options())
