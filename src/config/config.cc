@@ -367,6 +367,9 @@ void read_queue(Section section, Config& config) {
     section.count("first_connections", config.scheduler.first_connections, 1, 10000);
     section.count("local_concurrency", config.scheduler.local_concurrency, 1, 1000);
     section.count("total_connections", config.scheduler.total_connections, 1, 100000);
+    auto rest = std::chrono::duration_cast<std::chrono::seconds>(config.scheduler.site_rest);
+    section.duration("site_rest", rest);
+    config.scheduler.site_rest = rest;
     section.finish();
 }
 

@@ -96,7 +96,10 @@ class ScriptedPeer:
             command = line.decode("utf-8", "replace").rstrip("\r\n")
             verb = command.split(" ")[0].upper()
             self.commands.append(command)
-            answer = self._answer(verb, command)
+            if verb == "DATA" and not recipients:
+                answer = "554 5.5.1 no valid recipients"
+            else:
+                answer = self._answer(verb, command)
             if verb == "MAIL" and answer[0] == "2":
                 sender, recipients = command, []
             elif verb == "RCPT" and answer[0] == "2":

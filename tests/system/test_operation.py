@@ -42,7 +42,7 @@ def test_sighup_with_a_bad_file_changes_nothing(lab, server, wrong):
     server.config.write_text(wrong + ("" if "hostnam " in wrong else "\n") + (good if "hostnam " in wrong else ""))
     logged = len(server.log_text())
     server.reload()
-    server.wait_for_log(r"thurn\.toml:\d+", after=logged)
+    server.wait_for_log(r"event=reload_failed.*thurn\.toml:\d+", after=logged)
     assert server.alive()
     submit(lab["client"], server.host, "after a bad reload", "bob@a.example")
     server.wait_for_mail("bob@a.example", "after a bad reload")
@@ -115,7 +115,7 @@ def test_sigterm_with_mail_in_the_queue_keeps_it(lab, server, faulty):
 def test_hold_release_and_delete(lab, server, faulty):
     server.configure(queue={"retry": ["1h"]})
     server.reload()
-    time.sleep(0.5)
+    server.wait_for_log("event=reloaded")
     peer = faulty(RCPT="451 4.7.1 later")
     identifier = message_id(submit(lab["client"], server.host, "hold me", "someone@held.example"))
     server.wait_for_trace(identifier, "451 4.7.1 later")
@@ -133,7 +133,7 @@ def test_hold_release_and_delete(lab, server, faulty):
 def test_retry_now(lab, server, faulty):
     server.configure(queue={"retry": ["1h"]})
     server.reload()
-    time.sleep(0.5)
+    server.wait_for_log("event=reloaded")
     peer = faulty(RCPT=["451 4.7.1 later", "250 2.1.5 ok"])
     identifier = message_id(submit(lab["client"], server.host, "retry me", "someone@retried.example"))
     server.wait_for_trace(identifier, "451 4.7.1 later")
@@ -184,7 +184,7 @@ def test_open_relay_is_refused_at_start(lab):
 def test_unknown_key_is_told_with_its_place_and_neighbour(lab):
     server = Thurn(lab["b"], "b.example", lab["dns"])
     server.config.write_text("hostname = \"mx.b.example\"\ndata_dirr = \"/nowhere\"\n")
-    done = server.cli("config", "test", check=False)
+    done = server.run("config", "test", server.config, check=False)
     assert done.returncode == 2
     assert "thurn.toml:2:1" in done.stdout + done.stderr and "data_dir" in done.stdout + done.stderr
 
@@ -192,7 +192,7 @@ def test_unknown_key_is_told_with_its_place_and_neighbour(lab):
 def test_root_is_refused_unless_allowed(lab):
     server = Thurn(lab["b"], "b.example", lab["dns"], allow_root=False)
     done = server.cli("serve", check=False)
-    assert done.returncode == 2 and "root" in done.stdout + done.stderr
+    assert done.returncode != 0 and "root" in done.stdout + done.stderr
 
 
 def test_two_servers_do_not_share_a_data_folder(server):

@@ -57,7 +57,7 @@ class Thurn:
             "dns": {"servers": [dns.ip], "dnssec": False},
             "domain": [{"name": domain}],
             "limits": {"disk_reserve": "16MiB"},
-            "queue": {"retry": ["1s"], "lifetime": "5m", "jitter_percent": 0},
+            "queue": {"retry": ["1s"], "lifetime": "5m", "jitter_percent": 0, "site_rest": "1s"},
         }
         self.configure(**settings)
 
@@ -75,7 +75,9 @@ class Thurn:
     def start(self):
         if not BINARY.exists():
             raise LabError(f"{BINARY} is not there; build it (./dev build release) or name another by THURN=")
+        logged = len(self.log_text())
         self.process = self.host.start(BINARY, "serve", "--config", self.config, log=self.log)
+        wait_until(lambda: not self.alive() or "event=started" in self.log_text()[logged:], 20, lambda: f"the server has started; log:\n{self.log_text()[logged:]}")
         for listener in self.settings["listener"]:
             self.host.wait_for_port(int(listener["bind"][0].rsplit(":", 1)[1]), process=self.process)
         return self
