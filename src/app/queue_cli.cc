@@ -59,6 +59,8 @@ private:
         SystemClock clock;
         SystemRandom random;
         base::NullLog log;
+        const auto claim = claim_spool(config_);
+        if (!claim) return std::unexpected(claim.error());
         const auto spool = open_spool(config_, clock, random, log);
         if (!spool) return std::unexpected(spool.error());
         return offline(*spool->spool);

@@ -80,6 +80,7 @@ public:
 private:
     base::Result<std::optional<Identity>> choose_identity() const;
     base::Result<void> prepare_data(const Identity* owner);
+    base::Result<void> claim_data();
     base::Result<void> prepare_tls();
     base::Result<void> bind_listeners();
     base::Result<void> drop_root(const std::optional<Identity>& identity);
@@ -107,6 +108,7 @@ private:
     std::unique_ptr<SwitchableDirectory> directory_;
     std::unique_ptr<storage::DirectoryPasswordChecker> passwords_;
     std::optional<base::MessageIdSource> ids_;
+    std::unique_ptr<spool::FilesystemLock> claim_;
     OpenSpool spool_;
     std::unique_ptr<inbound::Service> service_;
     net::Loops loops_;
@@ -128,6 +130,7 @@ base::Result<void> Server::start() {
     if (!identity) return std::unexpected(identity.error());
     const std::function<base::Result<void>()> steps[] = {
         [&] { return prepare_data(identity->has_value() ? &**identity : nullptr); },
+        [&] { return claim_data(); },
         [&] { return prepare_tls(); },
         [&] { return bind_listeners(); },
         [&] { return drop_root(*identity); },
@@ -167,6 +170,14 @@ base::Result<void> Server::prepare_data(const Identity* owner) {
         if (auto made = prepare_folder(folder, owner); !made) return made;
     }
     return owner ? hand_over_folder(config_.data_dir, *owner) : base::Result<void>{};
+}
+
+/// Before the ports: they are shared by SO_REUSEPORT, so a second server could take connections away from the first and then fail.
+base::Result<void> Server::claim_data() {
+    auto claim = claim_spool(config_);
+    if (!claim) return base::pass_on(claim);
+    claim_ = *std::move(claim);
+    return {};
 }
 
 base::Result<void> Server::prepare_tls() {

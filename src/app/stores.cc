@@ -7,15 +7,18 @@
 
 namespace thurn::app {
 
+base::Result<std::unique_ptr<spool::FilesystemLock>> claim_spool(const config::Config& config) {
+    auto filesystem = storage::PosixFilesystem::open((config.data_dir / "spool").string());
+    if (!filesystem) return base::pass_on(filesystem);
+    auto lock = (*filesystem)->lock("owner");
+    if (!lock) return base::fail(lock.error().kind, fmt::format("{}: another thurn works on it ({})", (config.data_dir / "spool").string(), lock.error().detail));
+    return lock;
+}
+
 base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clock& clock, base::Random& random, base::Log& log) {
     const auto folder = config.data_dir / "spool";
     auto filesystem = storage::PosixFilesystem::open(folder.string());
     if (!filesystem) return base::pass_on(filesystem);
-    OpenSpool opened;
-    // Before the index: its database must not be touched while another process works on it.
-    auto owner = (*filesystem)->lock("owner");
-    if (!owner) return base::pass_on(owner);
-    opened.owner = *std::move(owner);
     auto index = storage::RocksIndex::open((folder / "index").string(), {}, log);
     if (!index) return base::pass_on(index);
     spool::SegmentSpool::Options options;
@@ -23,6 +26,7 @@ base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clo
     auto segments =
         spool::SegmentSpool::open({.filesystem = **filesystem, .index = **index, .clock = clock, .random = random, .log = log}, options);
     if (!segments) return base::pass_on(segments);
+    OpenSpool opened;
     opened.filesystem = *std::move(filesystem);
     opened.index = *std::move(index);
     opened.spool = *std::move(segments);
