@@ -99,6 +99,7 @@ void DotDecoder::set_fault(ContentFault fault) {
 }
 
 void DotEncoder::encode(std::string_view content, std::string& out) {
+    out.reserve(out.size() + content.size() + 64);  // a few dots and the end: no second copy for them
     while (!content.empty()) {
         if (after_cr_) {  // CRLF over two pieces, or a bare CR: both become CRLF
             after_cr_ = false;

@@ -13,10 +13,6 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 namespace thurn::smtp {
 
 namespace {
@@ -30,34 +26,20 @@ struct Masks {
     std::uint64_t nul = 0;
 };
 
-#if defined(__SSE2__)
-std::uint64_t equal_bits(__m128i octets, char wanted) {
-    return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(octets, _mm_set1_epi8(wanted))));
+// Clang's own vectors: one comparison of 64 octets becomes what the machine has, down to four of SSE2 or NEON.
+using Block = char __attribute__((ext_vector_type(kBlock)));
+using Bits = bool __attribute__((ext_vector_type(kBlock)));
+
+[[gnu::always_inline]] inline std::uint64_t equal_bits(const Block& octets, char wanted) {
+    return __builtin_bit_cast(std::uint64_t, __builtin_convertvector(octets == Block(wanted), Bits));
 }
 
-Masks masks_of(const char* block) {
-    Masks masks;
-    for (unsigned at = 0; at < kBlock; at += 16) {
-        const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + at));
-        masks.cr |= equal_bits(octets, '\r') << at;
-        masks.lf |= equal_bits(octets, '\n') << at;
-        masks.dot |= equal_bits(octets, '.') << at;
-        masks.nul |= equal_bits(octets, '\0') << at;
-    }
-    return masks;
+[[gnu::always_inline]] inline Masks masks_of(const char* text) {
+    Block octets;
+    std::memcpy(&octets, text, kBlock);
+    return {
+        .cr = equal_bits(octets, '\r'), .lf = equal_bits(octets, '\n'), .dot = equal_bits(octets, '.'), .nul = equal_bits(octets, '\0')};
 }
-#else
-Masks masks_of(const char* block) {
-    Masks masks;
-    for (unsigned at = 0; at < kBlock; ++at) {
-        masks.cr |= std::uint64_t{block[at] == '\r'} << at;
-        masks.lf |= std::uint64_t{block[at] == '\n'} << at;
-        masks.dot |= std::uint64_t{block[at] == '.'} << at;
-        masks.nul |= std::uint64_t{block[at] == '\0'} << at;
-    }
-    return masks;
-}
-#endif
 
 /// What one block leaves to the next.
 struct Carry {
@@ -70,7 +52,7 @@ struct Irregular {
     std::uint64_t cr_before = 0;  // the octet before it is a bare CR
 };
 
-Irregular examine(const Masks& masks, Carry& carry) {
+[[gnu::always_inline]] inline Irregular examine(const Masks& masks, Carry& carry) {
     const std::uint64_t after_cr = masks.cr << 1 | carry.cr;
     const std::uint64_t line_ends = masks.lf & after_cr;
     const std::uint64_t starts = line_ends << 1 | carry.start;
@@ -78,9 +60,7 @@ Irregular examine(const Masks& masks, Carry& carry) {
     return {.at = (masks.lf & ~after_cr) | (masks.dot & starts) | masks.nul, .cr_before = after_cr & ~masks.lf};
 }
 
-}  // namespace
-
-std::size_t regular_prefix(std::string_view text, LinePlace place) {
+[[gnu::always_inline]] inline std::size_t scan(std::string_view text, LinePlace place) {
     Carry carry{.cr = 0, .start = place == LinePlace::start ? 1U : 0U};
     for (std::size_t base = 0; base < text.size(); base += kBlock) {
         Masks masks;
@@ -99,6 +79,20 @@ std::size_t regular_prefix(std::string_view text, LinePlace place) {
         }
     }
     return text.size() - carry.cr;
+}
+
+#if defined(__x86_64__)
+// Twice as fast as SSE2. Chosen by hand: the loader's choice (target_clones) runs before ThreadSanitizer is ready for it.
+[[gnu::target("avx2")]] std::size_t scan_with_avx2(std::string_view text, LinePlace place) { return scan(text, place); }
+#endif
+
+}  // namespace
+
+std::size_t regular_prefix(std::string_view text, LinePlace place) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return scan_with_avx2(text, place);
+#endif
+    return scan(text, place);
 }
 
 }  // namespace thurn::smtp

@@ -11,7 +11,7 @@ enum class LinePlace { start, inside };
 /// Length of the longest prefix of `text` in which CR and LF occur only as CRLF, no line begins with a dot, and no octet is NUL.
 ///
 /// Shape    A CR at the very end is not part of it: what follows is not known yet.
-/// Limits   One pass of 64 octets at a time with SSE2 (about 12 GB/s), or octet by octet where there is none.
+/// Limits   One pass, 64 octets at a time.
 [[nodiscard]] std::size_t regular_prefix(std::string_view text, LinePlace place);
 
 }  // namespace thurn::smtp
