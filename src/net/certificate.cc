@@ -146,7 +146,8 @@ std::string render_time(const ASN1_TIME* time) {
 }  // namespace
 
 base::Result<void> make_self_signed(const CertificateFiles& files, const std::string& hostname) {
-    if (!is_host_name(hostname) && !is_address(hostname)) return base::fail(base::ErrorKind::invalid, "a certificate needs a host name");
+    const std::string_view host = hostname.starts_with("*.") ? std::string_view(hostname).substr(2) : std::string_view(hostname);
+    if (!is_host_name(host) && !is_address(hostname)) return base::fail(base::ErrorKind::invalid, "a certificate needs a host name");
     std::error_code ec;
     if (fs::exists(files.certificate, ec)) {
         if (fs::exists(files.private_key, ec)) return {};

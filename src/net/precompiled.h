@@ -1,9 +1,5 @@
 // Headers that are dear to read and change never; precompiled once for all modules that do I/O.
 #pragma once
-#include <boost/asio.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <fmt/format.h>
-
 #include <chrono>
 #include <deque>
 #include <expected>
@@ -18,3 +14,7 @@
 #include <unordered_map>
 #include <variant>
 #include <vector>
+
+#include <boost/asio.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <fmt/format.h>

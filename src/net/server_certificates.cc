@@ -74,14 +74,13 @@ void ServerCertificates::State::reload_if_changed(Loaded& now) const {
     log.info("certificate_reloaded", {{"certificate", files.front().certificate.native()}});
 }
 
-std::shared_ptr<const TlsContext> ServerCertificates::current() {
-    return state_->loaded.with([this](State::Loaded& now) {
-        const auto time = std::chrono::steady_clock::now();
-        if (now.context && time - now.looked >= kLookEvery) {
-            now.looked = time;
-            state_->reload_if_changed(now);
+std::shared_ptr<const TlsContext> ServerCertificates::current_at(std::chrono::steady_clock::time_point now) {
+    return state_->loaded.with([this, now](State::Loaded& loaded) {
+        if (loaded.context && now - loaded.looked >= kLookEvery) {
+            loaded.looked = now;
+            state_->reload_if_changed(loaded);
         }
-        return now.context;
+        return loaded.context;
     });
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/result.h"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -73,7 +74,8 @@ public:
     /// Loads for the first time.
     [[nodiscard]] base::Result<void> load();
     /// Precondition: load() has succeeded.
-    [[nodiscard]] std::shared_ptr<const TlsContext> current();
+    [[nodiscard]] std::shared_ptr<const TlsContext> current() { return current_at(std::chrono::steady_clock::now()); }
+    [[nodiscard]] std::shared_ptr<const TlsContext> current_at(std::chrono::steady_clock::time_point now);
 
 private:
     struct State;

@@ -27,15 +27,19 @@ inline SocketPair connected_pair(boost::asio::io_context& loop) {
     return pair;
 }
 
+template <class T>
+boost::asio::awaitable<void> store(boost::asio::awaitable<T> coroutine, std::optional<T>& into) {
+    into.emplace(co_await std::move(coroutine));
+}
+
 /// Runs the loop until the coroutine has ended; gives what it returned. Other coroutines of the loop run meanwhile, and may be left
 /// waiting.
 template <class T>
 T run_on(boost::asio::io_context& loop, boost::asio::awaitable<T> coroutine) {
     std::optional<T> value;
     std::exception_ptr thrown;
-    boost::asio::co_spawn(loop, std::move(coroutine), [&](std::exception_ptr exception, T result) {
+    boost::asio::co_spawn(loop, store(std::move(coroutine), value), [&](std::exception_ptr exception) {
         thrown = exception;
-        value.emplace(std::move(result));
         loop.stop();
     });
     loop.restart();
