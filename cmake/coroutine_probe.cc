@@ -1,8 +1,8 @@
 // Counts how often an aggregate temporary inside a co_await expression is destroyed. A compiler that gets this
 // wrong builds servers that free memory twice; see docs/decisions/0001-toolchain.md.
 #include <coroutine>
-#include <expected>
 #include <exception>
+#include <expected>
 
 namespace {
 

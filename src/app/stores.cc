@@ -11,7 +11,9 @@ base::Result<std::unique_ptr<spool::FilesystemLock>> claim_spool(const config::C
     auto filesystem = storage::PosixFilesystem::open((config.data_dir / "spool").string());
     if (!filesystem) return base::pass_on(filesystem);
     auto lock = (*filesystem)->lock("owner");
-    if (!lock) return base::fail(lock.error().kind, fmt::format("{}: another thurn works on it ({})", (config.data_dir / "spool").string(), lock.error().detail));
+    if (!lock)
+        return base::fail(lock.error().kind,
+                          fmt::format("{}: another thurn works on it ({})", (config.data_dir / "spool").string(), lock.error().detail));
     return lock;
 }
 

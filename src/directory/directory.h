@@ -25,10 +25,16 @@ struct Alias {
 };
 
 /// What an address means here.
-struct NotLocal {};      // its domain is not ours
-struct UnknownUser {};   // the domain is ours, the address is nobody's
-struct MailboxOf { mail::Mailbox account; std::string detail; };  // `detail`: the tag of user+tag
-struct AliasFor { std::string name; std::vector<mail::Mailbox> targets; };
+struct NotLocal {};     // its domain is not ours
+struct UnknownUser {};  // the domain is ours, the address is nobody's
+struct MailboxOf {
+    mail::Mailbox account;
+    std::string detail;
+};  // `detail`: the tag of user+tag
+struct AliasFor {
+    std::string name;
+    std::vector<mail::Mailbox> targets;
+};
 using Resolution = std::variant<NotLocal, UnknownUser, MailboxOf, AliasFor>;
 
 /// Domains, accounts and aliases; what RCPT, AUTH and delivery ask.
@@ -63,14 +69,15 @@ public:
     virtual ~DirectoryAdmin() = default;
     virtual base::Result<void> add_domain(std::string_view name) = 0;
     virtual base::Result<void> remove_domain(std::string_view name) = 0;  // refused while accounts or aliases are in it
-    virtual base::Result<void> set_catch_all(std::string_view domain, std::string_view address) = 0;  // empty: none
+    virtual base::Result<void> set_catch_all(std::string_view domain, std::string_view address) = 0;     // empty: none
     [[nodiscard]] virtual base::Result<std::vector<std::pair<std::string, std::string>>> domains() = 0;  // name, catch-all
     virtual base::Result<void> add_account(std::string_view address, std::string_view password) = 0;
     virtual base::Result<void> set_password(std::string_view address, std::string_view password) = 0;
     virtual base::Result<void> set_enabled(std::string_view address, bool enabled) = 0;
     virtual base::Result<void> remove_account(std::string_view address) = 0;
     [[nodiscard]] virtual base::Result<std::vector<Account>> accounts() = 0;
-    virtual base::Result<void> add_alias(std::string_view address, const std::vector<std::string>& targets) = 0;  // adds targets to an existing one
+    virtual base::Result<void> add_alias(std::string_view address,
+                                         const std::vector<std::string>& targets) = 0;  // adds targets to an existing one
     virtual base::Result<void> remove_alias(std::string_view address) = 0;
     [[nodiscard]] virtual base::Result<std::vector<Alias>> aliases() = 0;
 };

@@ -9,19 +9,38 @@
 
 namespace thurn::route {
 
-/// How sure of the other side a connection must be (`tls` of a route). `may`: STARTTLS if offered, whatever the certificate; clear text otherwise.
+/// How sure of the other side a connection must be (`tls` of a route). `may`: STARTTLS if offered, whatever the certificate; clear text
+/// otherwise.
 enum class TlsDemand { none, may, encrypt, verify };
 
 /// Into a mailbox of ours.
-struct LocalMailbox { mail::Mailbox account; std::string detail; };
+struct LocalMailbox {
+    mail::Mailbox account;
+    std::string detail;
+};
 /// An alias: these take the recipient's place.
-struct Expansion { std::string alias; std::vector<mail::Mailbox> targets; };
+struct Expansion {
+    std::string alias;
+    std::vector<mail::Mailbox> targets;
+};
 /// To the MX hosts of a domain, to be looked up by resolve_hosts().
-struct ByMx { std::string domain; TlsDemand tls = TlsDemand::may; };
+struct ByMx {
+    std::string domain;
+    TlsDemand tls = TlsDemand::may;
+};
 /// To one configured host (smarthost). Its addresses are looked up, its MX is not.
-struct ToHost { std::string host; std::uint16_t port = 25; bool implicit_tls = false; TlsDemand tls = TlsDemand::may; std::string credentials_reference; };
+struct ToHost {
+    std::string host;
+    std::uint16_t port = 25;
+    bool implicit_tls = false;
+    TlsDemand tls = TlsDemand::may;
+    std::string credentials_reference;
+};
 /// Nowhere. `permanent` bounces; otherwise it is tried again later.
-struct Unroutable { bool permanent; std::string status; };  // as an outcome has it: `550 5.1.1 no such mailbox here`
+struct Unroutable {
+    bool permanent;
+    std::string status;
+};  // as an outcome has it: `550 5.1.1 no such mailbox here`
 /// Thrown away, by explicit configuration only.
 struct Discarded {};
 
