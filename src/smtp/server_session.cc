@@ -1,7 +1,6 @@
 // How a session moves. Between two commands its Stage says what may come (conversation.cc holds the table); its Mode says how the next
-// octets are read: as command lines, as the rest of an overlong line, as lines of an AUTH exchange, or as content. An event that waits for
-// its answer is `open`, and nothing is read meanwhile: so pipelined commands keep their order, and each meets the state its forerunner
-// left.
+// octets are read: as command lines, as lines of an AUTH exchange, or as content. An event that waits for its answer is `open`, and nothing
+// is read meanwhile: so pipelined commands keep their order, and each meets the state its forerunner left.
 //
 //   receive() ─▶ input ─▶ advance(): one line or one piece of content ─▶ events ─▶ next_event()
 //                              └───▶ output (replies the session knows itself)
@@ -11,6 +10,8 @@
 #include "smtp/auth_exchange.h"
 #include "smtp/conversation.h"
 #include "smtp/dot_codec.h"
+#include "smtp/input_buffer.h"
+#include "smtp/server_replies.h"
 #include "smtp/wipe.h"
 
 #include <algorithm>
@@ -19,51 +20,13 @@
 
 namespace thurn::smtp {
 
+using namespace replies;
+
 namespace {
-
-constexpr FixedReply kLineTooLong{500, {5, 5, 2}, "Line too long"};
-constexpr FixedReply kAuthLineTooLong{500, {5, 5, 6}, "Authentication exchange line is too long"};
-constexpr FixedReply kBareLf{500, {5, 5, 2}, "Lines must end with CRLF"};
-constexpr FixedReply kControlOctet{500, {5, 5, 2}, "Control characters are not allowed in commands"};
-constexpr FixedReply kHttp{421, {5, 5, 2}, "This is SMTP, not HTTP"};
-constexpr FixedReply kTooManyCommands{421, {4, 7, 0}, "Too many commands"};
-constexpr FixedReply kTooManyErrors{421, {4, 7, 0}, "Too many errors"};
-constexpr FixedReply kTooManyLogins{421, {4, 7, 0}, "Too many failed authentications"};
-constexpr FixedReply kEndlessLine{421, {4, 7, 0}, "Line without an end"};
-constexpr FixedReply kTooManyRecipients{452, {4, 5, 3}, "Too many recipients"};
-constexpr FixedReply kTooBig{552, {5, 3, 4}, "Message is larger than allowed"};
-constexpr FixedReply kBareInContent{550, {5, 6, 0}, "Content holds a CR or LF that is not part of CRLF"};
-constexpr FixedReply kNulInContent{550, {5, 6, 0}, "Content holds a NUL octet"};
-constexpr FixedReply kContentLineTooLong{550, {5, 6, 0}, "Content holds a line that is too long"};
-constexpr FixedReply kTlsNotAvailable{502, {5, 5, 1}, "TLS is not available"};
-constexpr FixedReply kTlsActive{503, {5, 5, 1}, "TLS is active already"};
-constexpr FixedReply kAuthNotAvailable{502, {5, 5, 1}, "Authentication is not available"};
-constexpr FixedReply kAuthNeedsTls{538, {5, 7, 11}, "Encryption is required for authentication"};
-constexpr FixedReply kAuthDone{503, {5, 5, 1}, "Authenticated already"};
-constexpr FixedReply kAuthMechanism{504, {5, 5, 4}, "Authentication mechanism is not known"};
-constexpr FixedReply kAuthRequired{530, {5, 7, 0}, "Authentication required"};
-constexpr FixedReply kTlsRequired{530, {5, 7, 0}, "Must issue a STARTTLS command first"};
-constexpr FixedReply kTimedOut{421, {4, 4, 2}, "Timeout, closing connection"};
-constexpr FixedReply kShuttingDown{421, {4, 3, 2}, "Service is shutting down"};
-
-// What is said most, rendered once for all.
-constexpr std::string_view kSenderOk = "250 2.1.0 Sender ok\r\n";
-constexpr std::string_view kRecipientOk = "250 2.1.5 Recipient ok\r\n";
-constexpr std::string_view kContentWanted = "354 End the message with <CRLF>.<CRLF>\r\n";
-constexpr std::string_view kContentOk = "250 2.0.0 Ok\r\n";
-constexpr std::string_view kLoginOk = "235 2.7.0 Authentication successful\r\n";
-constexpr std::string_view kReset = "250 2.0.0 Ok\r\n";
-constexpr std::string_view kNoop = "250 2.0.0 Ok\r\n";
-constexpr std::string_view kVerify = "252 2.0.0 Cannot verify, but mail will be tried\r\n";
-constexpr std::string_view kHelp = "214 2.0.0 See RFC 5321\r\n";
-constexpr std::string_view kStartTls = "220 2.0.0 Ready to start TLS\r\n";
-
-constexpr std::size_t kEndlessLineOctets = std::size_t{16} << 20;  // a line that is only being dropped may not go on for ever
 
 /// How the next octets are read.
 enum class Mode {
     command,
-    overlong,  // dropping a line that is refused already, up to its CRLF
     auth,
     content,
     handshake,  // 220 to STARTTLS is said; plaintext is discarded
@@ -78,25 +41,20 @@ bool is_control(char octet) {
     return (value < 0x20 && octet != '\t') || value == 0x7f;
 }
 
+bool is_auth(std::string_view text) { return split_command(text.substr(0, 5)).verb == Verb::auth; }
+
 }  // namespace
 
 struct ServerSession::State {
     explicit State(ServerOptions given) : options(std::move(given)) {}
-
-    // Input
-    void append(std::string_view octets);
-    [[nodiscard]] std::string_view unread() const { return std::string_view(input).substr(consumed); }
-    void consume(std::size_t count) { consumed += count; }
-    void release_input();
 
     // One step of the conversation; false when it needs more octets or an answer.
     bool advance();
     bool read_command();
     bool read_auth_line();
     bool read_content();
-    bool skip_line();
-    [[nodiscard]] std::size_t line_limit() const;
-    bool start_overlong(std::optional<FixedReply> reply_at_end);
+    bool on_no_line(InputBuffer::Found found, const FixedReply& too_long);
+    [[nodiscard]] std::size_t command_limit() const;
 
     // Commands
     void on_line(std::string_view line);
@@ -108,7 +66,7 @@ struct ServerSession::State {
     void on(RcptCommand& command);
     void on(DataCommand&) { ask(Open::content_begin, ContentBegins{}); }
     void on(RsetCommand&);
-    void on(NoopCommand&) { output += kNoop; }
+    void on(NoopCommand&) { output += kOk; }
     void on(QuitCommand&);
     void on(VrfyCommand&) { output += kVerify; }
     void on(ExpnCommand&) {}
@@ -145,9 +103,7 @@ struct ServerSession::State {
     [[nodiscard]] bool in_transaction() const { return stage == Stage::sender || stage == Stage::recipients; }
 
     ServerOptions options;
-    std::string input;
-    std::size_t consumed = 0;  // octets at the front of `input` that were read
-    std::size_t scanned = 0;   // unread octets known to hold no LF
+    InputBuffer input;
     std::string output;
     std::vector<ServerEvent> events;
     std::size_t next = 0;  // first of `events` not yet yielded
@@ -168,9 +124,6 @@ struct ServerSession::State {
     std::size_t auth_failures = 0;
 
     Verb current = Verb::unknown;  // of the command being answered
-    std::optional<FixedReply> overlong_reply;
-    std::size_t overlong_octets = 0;
-    bool overlong_after_cr = false;
 
     std::unique_ptr<AuthExchange> auth;
     std::string auth_mechanism;
@@ -180,128 +133,56 @@ struct ServerSession::State {
     const FixedReply* content_refusal = nullptr;
 };
 
-// ---- Input
-
-/// A fresh buffer instead of growing the old one: what was moved by realloc would leave a password behind.
-void ServerSession::State::append(std::string_view octets) {
-    const auto left = unread();
-    if (left.empty()) {
-        consumed = 0;
-        input.assign(octets);
-        return;
-    }
-    std::string fresh;
-    fresh.reserve(left.size() + octets.size());
-    fresh.append(left).append(octets);
-    if (auth_possible()) wipe(input);
-    input = std::move(fresh);
-    consumed = 0;
-}
-
-/// An idle session holds no buffer. (Assigning an empty string would keep the old one's memory: libstdc++ copies short strings.)
-void ServerSession::State::release_input() {
-    if (consumed < input.size() && mode != Mode::closed) return;
-    std::string().swap(input);
-    consumed = scanned = 0;
-}
+// ---- Reading
 
 bool ServerSession::State::advance() {
     switch (mode) {
         case Mode::command:
             return read_command();
-        case Mode::overlong:
-            return skip_line();
         case Mode::auth:
             return read_auth_line();
         case Mode::content:
             return read_content();
         case Mode::handshake:
-            consume(unread().size());
-            return false;
         case Mode::closed:
-            return false;
+            input.clear();
     }
     return false;
 }
 
-/// The limit of the line that begins now; an AUTH command may carry a long initial response (RFC 4954 §4).
-std::size_t ServerSession::State::line_limit() const {
-    if (mode == Mode::auth) return options.auth_line;
-    const bool is_auth = split_command(unread().substr(0, 5)).verb == Verb::auth;
-    return is_auth && auth_possible() ? std::max(options.auth_line, options.command_line) : options.command_line;
+/// An AUTH command may carry a long initial response (RFC 4954 §4).
+std::size_t ServerSession::State::command_limit() const {
+    return auth_possible() && is_auth(input.unread()) ? std::max(options.auth_line, options.command_line) : options.command_line;
 }
 
 bool ServerSession::State::read_command() {
-    const auto text = unread();
-    const auto end = text.find('\n', scanned);
-    const auto length = end == std::string_view::npos ? text.size() : end + 1;
-    if (length > options.command_line && length > line_limit()) {
-        const bool is_auth = split_command(text.substr(0, 5)).verb == Verb::auth;
-        return start_overlong(is_auth ? kAuthLineTooLong : kLineTooLong);
-    }
-    scanned = end == std::string_view::npos ? text.size() : 0;
-    if (end == std::string_view::npos) return false;
-    if (end == 0 || text[end - 1] != '\r') {
-        refuse("", kBareLf);
-        return start_overlong(std::nullopt);  // a line ends with CRLF only; what stands before it is no command
-    }
-    on_line(text.substr(0, end - 1));
-    if (auth_possible()) wipe(input.data() + consumed, length);
-    consume(length);
+    const auto found = input.find_line(command_limit());
+    current = Verb::unknown;
+    if (found != InputBuffer::Found::line) return on_no_line(found, is_auth(input.head()) ? kAuthLineTooLong : kLineTooLong);
+    on_line(input.line());
+    input.take_line();
     return true;
 }
 
 bool ServerSession::State::read_auth_line() {
-    const auto text = unread();
-    const auto end = text.find('\n', scanned);
-    const auto length = end == std::string_view::npos ? text.size() : end + 1;
-    if (length > options.auth_line) {
-        auth.reset();
-        return start_overlong(kAuthLineTooLong);
-    }
-    scanned = end == std::string_view::npos ? text.size() : 0;
-    if (end == std::string_view::npos) return false;
-    const bool whole = end > 0 && text[end - 1] == '\r';
-    if (whole) {
-        on_auth_outcome(auth->answer(text.substr(0, end - 1)));
-    } else {
+    const auto found = input.find_line(options.auth_line);
+    if (found == InputBuffer::Found::incomplete) return false;
+    if (found != InputBuffer::Found::line) {
         auth.reset();
         mode = Mode::command;
-        refuse("AUTH", kBareLf);
+        return on_no_line(found, kAuthLineTooLong);
     }
-    wipe(input.data() + consumed, length);
-    consume(length);
-    return whole || start_overlong(std::nullopt);
-}
-
-/// From here on the line is dropped as it comes. `reply_at_end` is said when its CRLF is there, nothing when it was refused already.
-bool ServerSession::State::start_overlong(std::optional<FixedReply> reply_at_end) {
-    if (mode == Mode::closed) return false;
-    mode = Mode::overlong;
-    overlong_reply = reply_at_end;
-    overlong_octets = 0;
-    overlong_after_cr = false;
-    scanned = 0;
+    on_auth_outcome(auth->answer(input.line()));
+    input.take_line();
     return true;
 }
 
-bool ServerSession::State::skip_line() {
-    const auto text = unread();
-    if (text.empty()) return false;
-    const auto end = overlong_after_cr && text.front() == '\n' ? 0 : text.find("\r\n");
-    const bool found = end != std::string_view::npos;
-    const auto length = !found ? text.size() : text[end] == '\n' ? 1 : end + 2;
-    overlong_after_cr = text.ends_with('\r');
-    overlong_octets += length;
-    if (auth_possible()) wipe(input.data() + consumed, length);
-    consume(length);
-    if (found) {
-        mode = Mode::command;
-        if (overlong_reply) refuse("", *overlong_reply);
-    } else if (overlong_octets > kEndlessLineOctets) {
-        say_and_close(kEndlessLine);
-    }
-    return mode != Mode::closed;
+/// False when octets are missing, or all is over.
+bool ServerSession::State::on_no_line(InputBuffer::Found found, const FixedReply& too_long) {
+    if (found == InputBuffer::Found::bare_lf) refuse(kBareLf);
+    if (found == InputBuffer::Found::too_long) refuse(too_long);
+    if (found == InputBuffer::Found::endless) say_and_close(kEndlessLine);
+    return found != InputBuffer::Found::incomplete && mode != Mode::closed;
 }
 
 // ---- Commands
@@ -361,7 +242,7 @@ void ServerSession::State::on(RcptCommand& command) {
 void ServerSession::State::on(RsetCommand&) {
     if (in_transaction()) events.emplace_back(TransactionReset{});
     end_transaction();
-    output += kReset;
+    output += kOk;
 }
 
 void ServerSession::State::on(QuitCommand&) {
@@ -422,9 +303,9 @@ void ServerSession::State::begin_content() {
 
 /// Yields one piece, or finds out that none may come any more; either way the end is looked for.
 bool ServerSession::State::read_content() {
-    while (!unread().empty() && !decoder.ended()) {
-        const auto step = decoder.step(unread());
-        consume(step.consumed);
+    while (!input.unread().empty() && !decoder.ended()) {
+        const auto step = decoder.step(input.unread());
+        input.consume(step.consumed);
         content_octets += step.content.size();
         if (content_refusal) continue;
         if (decoder.fault() != ContentFault::none) {
@@ -587,7 +468,7 @@ std::string ServerSession::State::usual_reply() const {
         case Open::content_begin:
             return std::string(kContentWanted);
         case Open::content_end:
-            return std::string(kContentOk);
+            return std::string(kOk);
         case Open::none:
             break;
     }
@@ -640,7 +521,7 @@ void ServerSession::greet_with_refusal(const Reply& reply) {
 
 void ServerSession::receive(std::string_view octets) {
     if (state_->mode == Mode::closed || state_->mode == Mode::handshake || octets.empty()) return;
-    state_->append(octets);
+    state_->input.append(octets);
 }
 
 std::optional<ServerEvent> ServerSession::next_event() {
@@ -649,7 +530,7 @@ std::optional<ServerEvent> ServerSession::next_event() {
         if (state_->open != Open::none || !state_->advance()) break;
     }
     auto event = state_->take_event();  // the last step may have closed with a word on it
-    if (!event) state_->release_input();
+    if (!event) state_->input.release();
     return event;
 }
 
@@ -678,7 +559,6 @@ void ServerSession::answer(const Reply& reply) {
 void ServerSession::tls_started() {
     State& state = *state_;
     state.input.clear();
-    state.consumed = state.scanned = 0;
     state.options.tls = TlsState::active;
     state.mode = Mode::command;
     state.stage = Stage::fresh;
