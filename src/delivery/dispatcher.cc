@@ -28,12 +28,13 @@ namespace asio = net::asio;
 namespace {
 
 constexpr std::size_t kSweepPage = 500;
-constexpr std::chrono::seconds kSweepEvery{1};
 constexpr std::string_view kLocalSite = "local";
+constexpr std::chrono::milliseconds kLocalIdle{100};
+constexpr std::size_t kFewDestinations = 1000;
 
 asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Maildir> maildir, std::shared_ptr<ParcelSource> parcels,
                                                       net::BlockingPool& pool) {
-    while (auto parcel = co_await parcels->async_next(std::chrono::milliseconds(0))) {
+    while (auto parcel = co_await parcels->async_next(kLocalIdle)) {
         const auto begun = std::chrono::steady_clock::now();
         auto outcomes = co_await pool.async_run([&maildir, &parcel] {
             std::vector<RecipientOutcome> results;
@@ -57,15 +58,37 @@ asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Mail
     co_return queue::SiteOutcome::worked;
 }
 
+std::string describe(const std::exception_ptr& trouble) {
+    try {
+        std::rethrow_exception(trouble);
+    } catch (const std::exception& exception) {
+        return exception.what();
+    } catch (...) {
+        return "unknown";
+    }
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(DispatcherDependencies dependencies, queue::SchedulerOptions scheduler, Carriers carriers,
                        asio::any_io_executor home)
-    : with_(dependencies), carriers_(std::move(carriers)), home_(std::move(home)), scheduler_(scheduler), sweep_timer_(home_) {}
+    : with_(dependencies),
+      carriers_(std::move(carriers)),
+      home_(std::move(home)),
+      scheduler_(scheduler),
+      forget_beyond_(kFewDestinations),
+      sweep_timer_(home_) {}
 
 Dispatcher::~Dispatcher() = default;
 
-void Dispatcher::start() { asio::co_spawn(home_, async_sweep_for_ever(), asio::detached); }
+void Dispatcher::start() { spawn(async_sweep_for_ever(), "sweep"); }
+
+/// An exception is a bug or no memory. It ends the coroutine, not the server, and what was under way waits for the next start.
+void Dispatcher::spawn(Awaitable<> work, const char* name) {
+    asio::co_spawn(home_, std::move(work), [this, name](std::exception_ptr trouble) {
+        if (trouble) with_.log.error("dispatcher_failed", {{"what", name}, {"reason", describe(trouble)}});
+    });
+}
 
 void Dispatcher::accept(spool::StoredMessage message) {
     const bool first = arrivals_.with([&](auto& waiting) {
@@ -79,7 +102,7 @@ void Dispatcher::take_arrivals() {
     auto arrived = arrivals_.with([](auto& waiting) { return std::exchange(waiting, {}); });
     for (auto& message : arrived) {
         if (stopping_ || active_.size() >= carriers_.options->active_messages) {
-            swept_.reset();  // it is due in the spool: the sweep brings it when there is room
+            rewind_sweep();  // it is due in the spool: the sweep brings it when there is room
             continue;
         }
         std::vector<std::uint32_t> all(message.envelope.recipients.size());
@@ -97,30 +120,37 @@ void Dispatcher::enter(std::shared_ptr<const spool::StoredMessage> message, std:
     if (!active.message) active.message = std::move(message);
     std::erase_if(recipients, [&](auto index) { return !active.under_way.insert(index).second; });
     if (recipients.empty()) return;
-    asio::co_spawn(home_, async_route(id, std::move(recipients)), asio::detached);
+    spawn(async_route(id, std::move(recipients)), "route");
 }
 
 asio::awaitable<void> Dispatcher::async_route(base::MessageId id, std::vector<std::uint32_t> recipients) {
-    std::map<std::string, std::vector<std::uint32_t>> by_site;
-    for (const auto index : recipients) co_await async_route_one(id, index, by_site);
-    for (auto& [site, indices] : by_site) schedule(id, site, std::move(indices));
+    Routing routing{.id = id, .recipients = std::move(recipients), .by_site = {}};
+    for (std::size_t next = 0; next < routing.recipients.size(); ++next) {
+        const auto index = routing.recipients[next];
+        std::exception_ptr trouble;
+        try {
+            co_await async_route_one(routing, index);
+        } catch (...) {
+            trouble = std::current_exception();
+        }
+        if (!trouble) continue;
+        with_.log.error("dispatcher_failed", {{"what", "route"}, {"id", id.text()}, {"reason", describe(trouble)}});
+        settle_alone(id, index, RecipientOutcome::Kind::deferred, "451 4.3.0 internal error while routing");
+    }
+    for (auto& [site, way] : routing.by_site) schedule(id, site, std::move(way));
     pump();
 }
 
 /// Finds the recipient's site, or settles it at once when there is none.
-asio::awaitable<void> Dispatcher::async_route_one(base::MessageId id, std::uint32_t index,
-                                                  std::map<std::string, std::vector<std::uint32_t>>& by_site) {
+asio::awaitable<void> Dispatcher::async_route_one(Routing& routing, std::uint32_t index) {
+    using Kind = RecipientOutcome::Kind;
+    const auto id = routing.id;
     const auto message = active_.at(id).message;
-    const auto& recipient = message->envelope.recipients[index];
-    const auto address = mail::render_mailbox(recipient.mailbox);
-    const auto settle_now = [&](RecipientOutcome::Kind kind, std::string status) {
-        settle({.message = message, .recipients = {index}, .accounts = {}},
-               {{.kind = kind, .status = std::move(status), .remote_host = {}}});
-    };
+    const auto address = mail::render_mailbox(message->envelope.recipients[index].mailbox);
     auto router = carriers_.router;
     auto routed = co_await async_ask_router(std::move(router), message, index);
     if (!routed) {
-        settle_now(RecipientOutcome::Kind::deferred, "451 4.3.0 " + routed.error().detail);
+        settle_alone(id, index, Kind::deferred, "451 4.3.0 " + routed.error().detail);
         co_return;
     }
     std::shared_ptr<const Destination> destination;
@@ -128,30 +158,31 @@ asio::awaitable<void> Dispatcher::async_route_one(base::MessageId id, std::uint3
     if (auto* local = std::get_if<route::LocalMailbox>(&routed->hop)) {
         trace(id, trace::Routed{address, "mailbox " + mail::render_mailbox(local->account), routed->reason});
         active_.at(id).accounts[index] = local->account;
-        by_site[std::string(kLocalSite)].push_back(index);
+        routing.by_site[std::string(kLocalSite)].recipients.push_back(index);
     } else if (auto* expansion = std::get_if<route::Expansion>(&routed->hop)) {
-        expand(id, index, *expansion);
+        co_await async_expand(routing, index, std::move(*expansion));
     } else if (auto* mx = std::get_if<route::ByMx>(&routed->hop)) {
         destination = co_await sites->async_find(*mx);
     } else if (auto* host = std::get_if<route::ToHost>(&routed->hop)) {
         destination = co_await sites->async_find(*host);
     } else if (auto* nowhere = std::get_if<route::Unroutable>(&routed->hop)) {
         trace(id, trace::Routed{address, "nowhere", routed->reason});
-        settle_now(nowhere->permanent ? RecipientOutcome::Kind::failed : RecipientOutcome::Kind::deferred, nowhere->status);
+        settle_alone(id, index, nowhere->permanent ? Kind::failed : Kind::deferred, nowhere->status);
     } else {
         trace(id, trace::Routed{address, "discarded", routed->reason});
-        settle_now(RecipientOutcome::Kind::delivered, "discarded by " + routed->reason);
+        settle_alone(id, index, Kind::delivered, "discarded by " + routed->reason);
     }
     if (!destination) co_return;
     const auto& hosts = destination->hosts;
     trace(id, trace::Routed{address, hosts.problem ? "nowhere" : hosts.site,
                             hosts.reason.empty() ? routed->reason : routed->reason + ": " + hosts.reason});
     if (hosts.problem) {
-        settle_now(hosts.problem->permanent ? RecipientOutcome::Kind::failed : RecipientOutcome::Kind::deferred, hosts.problem->status);
+        settle_alone(id, index, hosts.problem->permanent ? Kind::failed : Kind::deferred, hosts.problem->status);
         co_return;
     }
-    destinations_[hosts.site] = destination;
-    by_site[hosts.site].push_back(index);
+    auto& way = routing.by_site[hosts.site];
+    way.destination = destination;
+    way.recipients.push_back(index);
 }
 
 /// On the loop when the directory knows the answer by heart, else on the pool.
@@ -163,55 +194,87 @@ asio::awaitable<base::Result<route::Routed>> Dispatcher::async_ask_router(std::s
     co_return co_await with_.pool.async_run([router, message, &recipient] { return router->route(message->envelope.sender, recipient); });
 }
 
-/// Replaces an alias by its targets, as further recipients of the same message, in one record.
-void Dispatcher::expand(base::MessageId id, std::uint32_t index, const route::Expansion& expansion) {
-    auto& active = active_.at(id);
-    const auto& old = *active.message;
-    const auto& recipient = old.envelope.recipients[index];
+/// Replaces an alias by its targets, as further recipients of the same message, in one record. They are routed when that record is written:
+/// only then do the indices they will be recorded under exist in the spool.
+asio::awaitable<void> Dispatcher::async_expand(Routing& routing, std::uint32_t index, route::Expansion expansion) {
+    const auto id = routing.id;
+    const auto message = active_.at(id).message;
+    const auto& recipient = message->envelope.recipients[index];
     const auto address = mail::render_mailbox(recipient.mailbox);
     if (recipient.expansions >= carriers_.options->alias_depth) {
-        settle({.message = active.message, .recipients = {index}, .accounts = {}},
-               {{.kind = RecipientOutcome::Kind::failed,
-                 .status = fmt::format("550 5.4.6 alias loop: {} expansions lead to {}", recipient.expansions, address),
-                 .remote_host = {}}});
-        return;
+        settle_alone(id, index, RecipientOutcome::Kind::failed,
+                     fmt::format("550 5.4.6 alias loop: {} expansions lead to {}", recipient.expansions, address));
+        co_return;
     }
-    auto state = recipient.state;
-    state.standing = spool::Standing::expanded;
-    state.last_status = "alias " + expansion.alias;
-    spool::RecipientUpdate update{.id = id, .index = index, .state = state, .expansion = {}};
-    auto renewed = std::make_shared<spool::StoredMessage>(old);
-    renewed->envelope.recipients[index].state = state;
-    std::vector<std::uint32_t> added;
+    spool::RecipientUpdate update{.id = id, .index = index, .state = recipient.state, .expansion = {}};
+    update.state.standing = spool::Standing::expanded;
+    update.state.last_status = "alias " + expansion.alias;
     for (const auto& target : expansion.targets) {
-        if (std::ranges::any_of(renewed->envelope.recipients, [&](const auto& known) { return known.mailbox == target; })) continue;
-        spool::Recipient next{
-            .mailbox = target,
-            .original = recipient.original.empty() ? address : recipient.original,
-            .expansions = static_cast<std::uint8_t>(recipient.expansions + 1),
-            .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = with_.clock.now(), .last_status = {}, .site = {}}};
-        added.push_back(static_cast<std::uint32_t>(renewed->envelope.recipients.size()));
-        renewed->envelope.recipients.push_back(next);
-        update.expansion.push_back(std::move(next));
+        const auto is_target = [&](const auto& known) { return known.mailbox == target; };
+        if (std::ranges::any_of(message->envelope.recipients, is_target) || std::ranges::any_of(update.expansion, is_target)) continue;
+        update.expansion.push_back(
+            {.mailbox = target,
+             .original = recipient.original.empty() ? address : recipient.original,
+             .expansions = static_cast<std::uint8_t>(recipient.expansions + 1),
+             .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = with_.clock.now(), .last_status = {}, .site = {}}});
     }
     trace(id, trace::Routed{address, fmt::format("{} recipients", expansion.targets.size()), "alias " + expansion.alias});
-    trace(id, trace::Settled{address, "expanded", state.last_status, {}});
-    active.message = std::move(renewed);
-    std::vector<spool::RecipientUpdate> updates;
-    updates.push_back(std::move(update));
-    record(std::move(updates));
-    if (!added.empty()) enter(active.message, std::move(added));
+    trace(id, trace::Settled{address, "expanded", update.state.last_status, {}});
+    std::vector updates{std::move(update)};
+    const auto written = co_await async_update(std::move(updates), spool::Sync::no);
+    if (written) {
+        auto loaded = co_await async_load(id);
+        take_in_targets(routing, message->envelope.recipients.size(), std::move(loaded));
+    } else {
+        with_.log.error("spool_failed", {{"what", "update"}, {"id", id.text()}, {"reason", written.error().detail}});
+    }
+    leave(id, index);
 }
 
-void Dispatcher::schedule(base::MessageId id, const std::string& site, std::vector<std::uint32_t> recipients) {
+/// The message as it stands in the spool now; `known` recipients were there before.
+void Dispatcher::take_in_targets(Routing& routing, std::size_t known, base::Result<spool::StoredMessage> loaded) {
+    if (!loaded) {
+        if (loaded.error().kind != base::ErrorKind::not_found) rewind_sweep();  // else all targets were recipients already, and are done
+        return;
+    }
+    auto& active = active_.at(routing.id);
+    active.message = std::make_shared<const spool::StoredMessage>(*std::move(loaded));
+    const auto& recipients = active.message->envelope.recipients;
+    for (auto index = static_cast<std::uint32_t>(known); index < recipients.size(); ++index)
+        if (recipients[index].state.standing == spool::Standing::waiting && active.under_way.insert(index).second)
+            routing.recipients.push_back(index);
+}
+
+void Dispatcher::schedule(base::MessageId id, const std::string& site, Way way) {
     auto& active = active_.at(id);
-    active.scheduled.insert(recipients.begin(), recipients.end());
+    active.scheduled.insert(way.recipients.begin(), way.recipients.end());
+    if (way.destination) destinations_[site] = std::move(way.destination);
     const auto& envelope = active.message->envelope;
     scheduler_.add(site, {.id = id,
-                          .recipients = std::move(recipients),
+                          .recipients = std::move(way.recipients),
                           .sender = envelope.login.empty() ? mail::render_path(envelope.sender) : envelope.login});
+    offer_to_idle(site);
+    if (destinations_.size() > forget_beyond_) forget_destinations();
+}
+
+/// An open connection is better than a new one. The work is handed over here, as pump() would be quicker than what wakes up.
+void Dispatcher::offer_to_idle(const std::string& site) {
     const auto idle = idle_.find(site);
-    if (idle != idle_.end()) idle->second.back()->wake();
+    if (idle == idle_.end()) return;
+    auto parcels = take_more(site);
+    if (parcels.empty()) return;
+    const auto feed = idle->second.back();
+    no_longer_idle(*feed);
+    feed->hand_over(std::move(parcels));
+}
+
+/// Invariant: what has jobs has a destination. Looks again when there are twice as many, so the cost is constant for each site.
+void Dispatcher::forget_destinations() {
+    decltype(destinations_) needed;
+    for (const auto& view : scheduler_.sites(with_.clock.now()))
+        if (auto found = destinations_.find(view.site); view.ready > 0 && found != destinations_.end()) needed.insert(*found);
+    destinations_ = std::move(needed);
+    forget_beyond_ = std::max(kFewDestinations, 2 * destinations_.size());
 }
 
 /// Starts couriers for all that may start now.
@@ -226,9 +289,10 @@ void Dispatcher::start_courier(queue::Batch batch) {
     auto feed = std::make_shared<SiteFeed>(*this, site, make_parcels(batch));  // shared: idle_ wakes it while the courier waits in it
     auto& loop = with_.loops.next();
     ++couriers_;
-    auto done = [this, site](std::exception_ptr trouble, queue::SiteOutcome outcome) {
-        asio::post(home_,
-                   [this, site, outcome, trouble] { courier_ended(site, trouble ? queue::SiteOutcome::unreachable : outcome, trouble); });
+    auto done = [this, site, feed](std::exception_ptr trouble, queue::SiteOutcome outcome) {
+        if (trouble) with_.log.error("courier_failed", {{"site", site}, {"reason", describe(trouble)}});
+        const auto end = trouble ? queue::SiteOutcome::unreachable : outcome;
+        asio::post(home_, [this, site, end, left = feed->take_unsettled()]() mutable { courier_ended(site, end, std::move(left)); });
     };
     if (site == kLocalSite)
         asio::co_spawn(loop, async_carry_local(carriers_.maildir, std::move(feed), with_.pool), std::move(done));
@@ -242,10 +306,18 @@ asio::awaitable<queue::SiteOutcome> Dispatcher::async_carry_remote(std::shared_p
     co_return co_await courier->async_carry(std::move(destination), std::move(feed));
 }
 
-void Dispatcher::courier_ended(const std::string& site, queue::SiteOutcome outcome, std::exception_ptr trouble) {
+/// What the courier leaves unsettled, since it failed or we are stopping, must not stay under way for ever.
+void Dispatcher::courier_ended(const std::string& site, queue::SiteOutcome outcome, std::deque<Parcel> unsettled) {
     --couriers_;
     take_settlements();  // what it reported last comes before its end
-    if (trouble) with_.log.error("courier_failed", {{"site", site}});
+    for (auto& parcel : unsettled) {
+        scheduler_.finished(site, 1);
+        if (stopping_) continue;  // it is due in the spool
+        std::vector<RecipientOutcome> outcomes(
+            parcel.recipients.size(),
+            {.kind = RecipientOutcome::Kind::deferred, .status = "451 4.3.0 delivery was interrupted", .remote_host = {}});
+        settle({.site = site, .parcel = std::move(parcel), .outcomes = std::move(outcomes)});
+    }
     scheduler_.released(site, outcome, with_.clock.now());
     pump();
 }
@@ -287,7 +359,9 @@ void Dispatcher::defer_stale() {
                                                    {.kind = RecipientOutcome::Kind::deferred,
                                                     .status = fmt::format("451 4.4.1 no host of {} could be reached lately", stale->site),
                                                     .remote_host = {}});
-            settle({.message = active.message, .recipients = std::move(job.recipients), .accounts = {}}, outcomes);
+            settle({.site = stale->site,
+                    .parcel = {.message = active.message, .recipients = std::move(job.recipients), .accounts = {}},
+                    .outcomes = std::move(outcomes)});
         }
 }
 
@@ -311,7 +385,7 @@ asio::awaitable<void> Dispatcher::async_stop(std::chrono::milliseconds grace) {
         for (auto& feed : feeds) feed->wake();
     const auto until = std::chrono::steady_clock::now() + grace;
     asio::steady_timer pause(home_);
-    while (couriers_ > 0 && std::chrono::steady_clock::now() < until) {
+    while ((couriers_ > 0 || unrecorded_ > 0) && std::chrono::steady_clock::now() < until) {
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     }
@@ -322,29 +396,51 @@ void Dispatcher::trace(base::MessageId id, trace::Body body) { with_.journal.app
 
 asio::awaitable<void> Dispatcher::async_sweep_for_ever() {
     while (!stopping_) {
-        const bool more = co_await async_sweep();
-        pump();
+        bool more = false;
+        try {
+            more = co_await async_sweep();
+            pump();
+        } catch (const std::exception& trouble) {  // the sweep must go on: without it no deferred mail is ever tried again
+            with_.log.error("dispatcher_failed", {{"what", "sweep"}, {"reason", trouble.what()}});
+        }
         if (more) continue;
-        sweep_timer_.expires_after(kSweepEvery);
+        sweep_timer_.expires_after(carriers_.options->sweep_every);
         co_await sweep_timer_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
 }
 
 /// Brings one page of what is due into memory. True when there is more to bring right away.
 asio::awaitable<bool> Dispatcher::async_sweep() {
-    if (active_.size() >= carriers_.options->active_messages) co_return false;
+    // A quarter of the room is left for fresh mail, which a deep backlog must not keep waiting.
+    if (active_.size() >= carriers_.options->active_messages - carriers_.options->active_messages / 4) co_return false;
+    const auto page = co_await async_next_page();
+    if (!page) co_return false;
+    std::map<base::MessageId, std::vector<std::uint32_t>> by_message;
+    for (const auto& due : *page) by_message[due.id].push_back(due.index);
+    for (auto& [id, recipients] : by_message) {
+        if (stopping_) break;
+        co_await async_bring(id, std::move(recipients));
+    }
+    co_return page->size() == kSweepPage;
+}
+
+/// What is due behind what was seen last. From time to time that begins anew, and so finds what an error made us leave out.
+asio::awaitable<std::optional<std::vector<spool::DueRecipient>>> Dispatcher::async_next_page() {
+    const auto started = std::chrono::steady_clock::now();
+    // A wish to begin anew that comes while the page is read counts for the next one.
+    if (std::exchange(rewind_, false) || started - swept_from_start_ >= carriers_.options->sweep_anew) {
+        swept_.reset();
+        swept_from_start_ = started;
+    }
     const auto now = with_.clock.now();
     auto page =
         co_await with_.pool.async_run([this, now, from = swept_] { return with_.spool.due(now, from ? &*from : nullptr, kSweepPage); });
     if (!page) {
         with_.log.error("spool_failed", {{"what", "due"}, {"reason", page.error().detail}});
-        co_return false;
+        co_return std::nullopt;
     }
-    std::map<base::MessageId, std::vector<std::uint32_t>> by_message;
-    for (const auto& due : *page) by_message[due.id].push_back(due.index);
     if (!page->empty()) swept_ = page->back();
-    for (auto& [id, recipients] : by_message) co_await async_bring(id, std::move(recipients));
-    co_return page->size() == kSweepPage;
+    co_return *std::move(page);
 }
 
 /// Loads a message and takes up those of its recipients that are still due once it is here.
@@ -382,7 +478,11 @@ asio::awaitable<void> Dispatcher::async_bring(base::MessageId id, std::vector<st
 }
 
 asio::awaitable<base::Result<spool::StoredMessage>> Dispatcher::async_load(base::MessageId id) {
-    co_return co_await with_.pool.async_run([this, id] { return with_.spool.load(id); });
+    try {
+        co_return co_await with_.pool.async_run([this, id] { return with_.spool.load(id); });
+    } catch (const std::exception& trouble) {  // what waits for this must be let go as with any other failure
+        co_return base::fail(base::ErrorKind::disk, trouble.what());
+    }
 }
 
 /// Resumes on the caller's executor once the spool has written the updates.

@@ -17,6 +17,7 @@
 #include "spool/spool.h"
 #include "trace/journal.h"
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -38,6 +39,8 @@ struct DispatcherOptions {
     queue::RetryOptions retry;
     std::chrono::seconds delay_notice{0};  // 0: none
     std::size_t active_messages = 20000;   // held in memory at once; the rest waits in the spool
+    std::chrono::milliseconds sweep_every{1000};
+    std::chrono::milliseconds sweep_anew{std::chrono::minutes(5)};  // from the oldest on, for what an error made us leave out
     unsigned alias_depth = 20;
 };
 
@@ -113,9 +116,20 @@ private:
         std::map<std::uint32_t, mail::Mailbox> accounts;      // where the local ones of these go
     };
     struct Settlement {
-        std::string site;
+        std::string site;  // empty: it never got as far
         Parcel parcel;
         std::vector<RecipientOutcome> outcomes;
+    };
+    /// Recipients of one message that go the same way; no destination for mailboxes of our own.
+    struct Way {
+        std::shared_ptr<const Destination> destination;
+        std::vector<std::uint32_t> recipients;
+    };
+    /// What one coroutine routes. `recipients` grows by the targets of aliases.
+    struct Routing {
+        base::MessageId id;
+        std::vector<std::uint32_t> recipients;
+        std::map<std::string, Way> by_site;
     };
     /// A report to be written, and what is recorded once it is durable.
     struct Report {
@@ -132,17 +146,20 @@ private:
     void take_arrivals();
     void enter(std::shared_ptr<const spool::StoredMessage> message, std::vector<std::uint32_t> recipients);
     Awaitable<> async_route(base::MessageId id, std::vector<std::uint32_t> recipients);
-    Awaitable<> async_route_one(base::MessageId id, std::uint32_t index, std::map<std::string, std::vector<std::uint32_t>>& by_site);
+    Awaitable<> async_route_one(Routing& routing, std::uint32_t index);
     Awaitable<base::Result<route::Routed>> async_ask_router(std::shared_ptr<const route::Router> router,
                                                             std::shared_ptr<const spool::StoredMessage> message, std::uint32_t index);
-    void expand(base::MessageId id, std::uint32_t index, const route::Expansion& expansion);
-    void schedule(base::MessageId id, const std::string& site, std::vector<std::uint32_t> recipients);
+    Awaitable<> async_expand(Routing& routing, std::uint32_t index, route::Expansion expansion);
+    void take_in_targets(Routing& routing, std::size_t known, base::Result<spool::StoredMessage> loaded);
+    void schedule(base::MessageId id, const std::string& site, Way way);
+    void offer_to_idle(const std::string& site);
+    void forget_destinations();
 
     void pump();
     void start_courier(queue::Batch batch);
     Awaitable<queue::SiteOutcome> async_carry_remote(std::shared_ptr<const SmtpCourier> courier,
                                                      std::shared_ptr<const Destination> destination, std::shared_ptr<SiteFeed> feed);
-    void courier_ended(const std::string& site, queue::SiteOutcome outcome, std::exception_ptr trouble);
+    void courier_ended(const std::string& site, queue::SiteOutcome outcome, std::deque<Parcel> unsettled);
     std::deque<Parcel> make_parcels(const queue::Batch& batch);
     std::deque<Parcel> take_more(const std::string& site);
     void no_longer_idle(const SiteFeed& feed);
@@ -151,16 +168,21 @@ private:
     // dispatcher_outcomes.cc: what becomes of a recipient, and who is told.
     void settle_later(Settlement settlement);  // any thread
     void take_settlements();
-    void settle(const Parcel& parcel, const std::vector<RecipientOutcome>& outcomes);
-    void settle(const Parcel& parcel, const std::vector<RecipientOutcome>& outcomes, std::vector<spool::RecipientUpdate>& updates);
-    void settle_one(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts);
-    void defer_or_expire(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts);
+    void settle(const Settlement& settlement);
+    void settle(const Settlement& settlement, std::vector<spool::RecipientUpdate>& updates);
+    void settle_alone(base::MessageId id, std::uint32_t index, RecipientOutcome::Kind kind, std::string status);
+    void settle_one(const Settlement& settlement, std::size_t position, Verdicts& verdicts);
+    void defer_or_expire(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome,
+                         spool::RecipientState state, Verdicts& verdicts);
     void give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, spool::RecipientState state,
                  const char* word, Verdicts& verdicts);
     void record(std::vector<spool::RecipientUpdate> updates);
-    void recorded(const std::vector<spool::RecipientUpdate>& updates, const base::Result<void>& result);
+    void recorded(std::vector<spool::RecipientUpdate> updates, const base::Result<void>& result);
+    Awaitable<> async_record_again(std::vector<spool::RecipientUpdate> updates);
     Awaitable<> async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report);
     Awaitable<> async_tell_delay(std::shared_ptr<const spool::StoredMessage> message, Report report);
+    Awaitable<base::Result<base::MessageId>> async_try_report(std::shared_ptr<const spool::StoredMessage> message,
+                                                              std::vector<report::DsnRecipient> recipients);
     Awaitable<base::Result<base::MessageId>> async_send_report(std::shared_ptr<const spool::StoredMessage> message,
                                                                std::vector<report::DsnRecipient> recipients);
     void leave(base::MessageId id, std::uint32_t index);
@@ -169,6 +191,10 @@ private:
     // The spool, from a coroutine.
     Awaitable<> async_sweep_for_ever();
     Awaitable<bool> async_sweep();
+    Awaitable<std::optional<std::vector<spool::DueRecipient>>> async_next_page();
+    /// The next sweep begins anew: something due may lie behind it.
+    void rewind_sweep() { rewind_ = true; }
+    void spawn(Awaitable<> work, const char* name);
     Awaitable<> async_bring(base::MessageId id, std::vector<std::uint32_t> recipients);
     Awaitable<base::Result<spool::StoredMessage>> async_load(base::MessageId id);
     Awaitable<base::Result<void>> async_update(std::vector<spool::RecipientUpdate> updates, spool::Sync sync);
@@ -179,14 +205,18 @@ private:
     net::asio::any_io_executor home_;
     queue::Scheduler scheduler_;
     std::unordered_map<base::MessageId, Active> active_;
-    std::unordered_map<std::string, std::shared_ptr<const Destination>> destinations_;  // of sites with jobs; shared with couriers
+    std::unordered_map<std::string, std::shared_ptr<const Destination>> destinations_;  // of all sites with jobs, and of some without
+    std::size_t forget_beyond_;                                                         // so many destinations
     std::unordered_map<std::string, std::vector<std::shared_ptr<SiteFeed>>> idle_;      // connections open to a site, without work
     base::Guarded<std::vector<spool::StoredMessage>> arrivals_;
     base::Guarded<std::vector<Settlement>> settlements_;
     net::asio::steady_timer sweep_timer_;
     std::optional<spool::DueRecipient> swept_;  // how far the sweep has come
+    std::chrono::steady_clock::time_point swept_from_start_{};
+    bool rewind_ = false;
     std::size_t couriers_ = 0;
-    bool stopping_ = false;
+    std::size_t unrecorded_ = 0;          // records and reports on their way into the spool
+    std::atomic<bool> stopping_ = false;  // read by couriers, too
 };
 
 }  // namespace thurn::delivery

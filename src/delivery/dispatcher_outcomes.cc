@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kLongestStatus = 512;
 constexpr std::size_t kReturnedHeader = 64 * 1024;
 constexpr std::chrono::minutes kReportRetry{5};
+constexpr std::chrono::seconds kRecordRetry{10};
 
 std::string clip(std::string text) {
     if (text.size() > kLongestStatus) text.resize(kLongestStatus);
@@ -65,36 +66,46 @@ void Dispatcher::settle_later(Settlement settlement) {
 void Dispatcher::take_settlements() {
     auto ended = settlements_.with([](auto& waiting) { return std::exchange(waiting, {}); });
     std::vector<spool::RecipientUpdate> updates;
-    for (const auto& [site, parcel, outcomes] : ended) {
-        scheduler_.finished(site, 1);
-        settle(parcel, outcomes, updates);
+    for (const auto& settlement : ended) {
+        scheduler_.finished(settlement.site, 1);
+        settle(settlement, updates);
     }
     record(std::move(updates));
 }
 
-void Dispatcher::settle(const Parcel& parcel, const std::vector<RecipientOutcome>& outcomes) {
+void Dispatcher::settle(const Settlement& settlement) {
     std::vector<spool::RecipientUpdate> updates;
-    settle(parcel, outcomes, updates);
+    settle(settlement, updates);
     record(std::move(updates));
 }
 
-void Dispatcher::settle(const Parcel& parcel, const std::vector<RecipientOutcome>& outcomes, std::vector<spool::RecipientUpdate>& updates) {
-    Verdicts verdicts;
-    for (std::size_t i = 0; i < parcel.recipients.size(); ++i) settle_one(*parcel.message, parcel.recipients[i], outcomes[i], verdicts);
-    std::ranges::move(verdicts.updates, std::back_inserter(updates));
-    if (!verdicts.failures.updates.empty())
-        asio::co_spawn(home_, async_bounce(parcel.message, std::move(verdicts.failures)), asio::detached);
-    if (!verdicts.delays.recipients.empty())
-        asio::co_spawn(home_, async_tell_delay(parcel.message, std::move(verdicts.delays)), asio::detached);
+/// A recipient that never came to a site.
+void Dispatcher::settle_alone(base::MessageId id, std::uint32_t index, RecipientOutcome::Kind kind, std::string status) {
+    settle({.site = {},
+            .parcel = {.message = active_.at(id).message, .recipients = {index}, .accounts = {}},
+            .outcomes = {{.kind = kind, .status = std::move(status), .remote_host = {}}}});
 }
 
-void Dispatcher::settle_one(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, Verdicts& verdicts) {
+void Dispatcher::settle(const Settlement& settlement, std::vector<spool::RecipientUpdate>& updates) {
+    const auto& message = settlement.parcel.message;
+    Verdicts verdicts;
+    for (std::size_t i = 0; i < settlement.parcel.recipients.size(); ++i) settle_one(settlement, i, verdicts);
+    std::ranges::move(verdicts.updates, std::back_inserter(updates));
+    if (!verdicts.failures.updates.empty()) spawn(async_bounce(message, std::move(verdicts.failures)), "bounce");
+    if (!verdicts.delays.recipients.empty()) spawn(async_tell_delay(message, std::move(verdicts.delays)), "delay notice");
+}
+
+void Dispatcher::settle_one(const Settlement& settlement, std::size_t position, Verdicts& verdicts) {
+    const auto& message = *settlement.parcel.message;
+    const auto index = settlement.parcel.recipients[position];
+    const auto& outcome = settlement.outcomes.at(position);
     const auto& recipient = message.envelope.recipients[index];
     auto state = recipient.state;
     ++state.attempts;
     state.last_status = clip(outcome.status);
+    state.site = settlement.site;
     if (outcome.kind == RecipientOutcome::Kind::deferred) {
-        defer_or_expire(message, index, outcome, verdicts);
+        defer_or_expire(message, index, outcome, std::move(state), verdicts);
     } else if (outcome.kind == RecipientOutcome::Kind::failed) {
         give_up(message, index, outcome, std::move(state), "bounced", verdicts);
     } else {
@@ -107,12 +118,9 @@ void Dispatcher::settle_one(const spool::StoredMessage& message, std::uint32_t i
 }
 
 void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome,
-                                 Verdicts& verdicts) {
+                                 spool::RecipientState state, Verdicts& verdicts) {
     const auto& recipient = message.envelope.recipients[index];
     const auto now = with_.clock.now();
-    auto state = recipient.state;
-    ++state.attempts;
-    state.last_status = clip(outcome.status);
     const auto next = queue::next_attempt(carriers_.options->retry, message.id.time(), now, state.attempts, with_.random);
     if (!next) {
         give_up(message, index, outcome, std::move(state), "expired", verdicts);
@@ -176,19 +184,29 @@ void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t inde
 
 void Dispatcher::record(std::vector<spool::RecipientUpdate> updates) {
     if (updates.empty()) return;
+    ++unrecorded_;
     // Unsynced: what a crash of the machine takes back is a delivery repeated, not a message lost.
     auto copy = updates;
     with_.spool.update(std::move(updates), spool::Sync::no, [this, copy = std::move(copy)](base::Result<void> result) mutable {
-        asio::post(home_, [this, copy = std::move(copy), result = std::move(result)] { recorded(copy, result); });
+        asio::post(home_, [this, copy = std::move(copy), result = std::move(result)]() mutable { recorded(std::move(copy), result); });
     });
 }
 
-void Dispatcher::recorded(const std::vector<spool::RecipientUpdate>& updates, const base::Result<void>& result) {
-    if (!result) {
-        with_.log.error("spool_failed", {{"what", "update"}, {"reason", result.error().detail}});
-        swept_.reset();  // the spool still has them as due
+/// What cannot be recorded stays under way until it can: the spool still has it as due, and a sweep would deliver it over and over.
+void Dispatcher::recorded(std::vector<spool::RecipientUpdate> updates, const base::Result<void>& result) {
+    --unrecorded_;
+    if (result) {
+        for (const auto& update : updates) leave(update.id, update.index);
+        return;
     }
-    for (const auto& update : updates) leave(update.id, update.index);
+    with_.log.error("spool_failed", {{"what", "update"}, {"reason", result.error().detail}});
+    if (!stopping_) spawn(async_record_again(std::move(updates)), "record");
+}
+
+asio::awaitable<void> Dispatcher::async_record_again(std::vector<spool::RecipientUpdate> updates) {
+    asio::steady_timer pause(home_, kRecordRetry);
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    record(std::move(updates));
 }
 
 void Dispatcher::leave(base::MessageId id, std::uint32_t index) {
@@ -201,7 +219,9 @@ void Dispatcher::leave(base::MessageId id, std::uint32_t index) {
 
 /// Writes the bounce, then records the failures. When it cannot be stored the recipients stay, and all of it is tried again later.
 asio::awaitable<void> Dispatcher::async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report) {
-    const auto sent = co_await async_send_report(message, std::move(report.recipients));
+    ++unrecorded_;
+    const auto sent = co_await async_try_report(message, std::move(report.recipients));
+    --unrecorded_;
     if (sent) {
         trace(message->id, trace::Noted{"bounce sent", fmt::format("{} to {}", sent->text(), mail::render_path(message->envelope.sender))});
     } else {
@@ -215,12 +235,21 @@ asio::awaitable<void> Dispatcher::async_bounce(std::shared_ptr<const spool::Stor
 }
 
 asio::awaitable<void> Dispatcher::async_tell_delay(std::shared_ptr<const spool::StoredMessage> message, Report report) {
-    const auto sent = co_await async_send_report(message, std::move(report.recipients));
+    const auto sent = co_await async_try_report(message, std::move(report.recipients));
     if (sent)
         trace(message->id,
               trace::Noted{"delay notice sent", fmt::format("{} to {}", sent->text(), mail::render_path(message->envelope.sender))});
     else
         with_.log.error("delay_notice_failed", {{"id", message->id.text()}, {"reason", sent.error().detail}});
+}
+
+asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_try_report(std::shared_ptr<const spool::StoredMessage> message,
+                                                                            std::vector<report::DsnRecipient> recipients) {
+    try {
+        co_return co_await async_send_report(std::move(message), std::move(recipients));
+    } catch (const std::exception& trouble) {
+        co_return base::fail(base::ErrorKind::invalid, trouble.what());
+    }
 }
 
 asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std::shared_ptr<const spool::StoredMessage> message,
@@ -314,7 +343,7 @@ asio::awaitable<base::Result<std::size_t>> Dispatcher::async_change(base::Messag
     auto loaded = co_await async_load(id);
     if (!loaded) {
         for (const auto index : taken) leave(id, index);
-        swept_.reset();
+        rewind_sweep();
         co_return base::pass_on(loaded);
     }
     const auto& rule = rule_of(change);
@@ -328,7 +357,7 @@ asio::awaitable<base::Result<std::size_t>> Dispatcher::async_change(base::Messag
         state.standing = rule.becomes;
         state.due = with_.clock.now();
         trace(id, trace::Settled{mail::render_mailbox(recipient.mailbox), rule.word, "by the operator", {}});
-        if (!recipient.state.site.empty()) scheduler_.wake(recipient.state.site);
+        if (change == Change::retry && !state.site.empty()) scheduler_.wake(state.site);
         active.under_way.insert(index);
         updates.push_back({.id = id, .index = index, .state = std::move(state), .expansion = {}});
     }
@@ -337,7 +366,7 @@ asio::awaitable<base::Result<std::size_t>> Dispatcher::async_change(base::Messag
     for (const auto& update : updates) taken.insert(update.index);
     for (const auto index : taken) leave(id, index);
     if (const auto found = active_.find(id); found != active_.end() && found->second.under_way.empty()) active_.erase(found);
-    swept_.reset();
+    rewind_sweep();
     sweep_timer_.cancel();
     if (!result) co_return base::pass_on(result);
     co_return count;

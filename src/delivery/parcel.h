@@ -7,14 +7,14 @@
 #include "smtp/reply.h"
 #include "spool/message.h"
 
-#include <boost/asio/awaitable.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/asio/awaitable.hpp>
 
 namespace thurn::delivery {
 
@@ -26,7 +26,8 @@ struct Parcel {
 };
 
 /// What an attempt means for one recipient.
-/// Shape    `status` is one line for people, logs and DSNs: the remote reply as describe_reply() gives it, or our own reason beginning with a
+/// Shape    `status` is one line for people, logs and DSNs: the remote reply as describe_reply() gives it, or our own reason beginning with
+/// a
 ///          code and an enhanced status (`451 4.4.1 connection refused by …`). `remote_host` is empty when no remote host said it.
 struct RecipientOutcome {
     enum class Kind { delivered, deferred, failed } kind = Kind::deferred;
@@ -49,7 +50,8 @@ struct Attempt {
 class ParcelSource {
 public:
     virtual ~ParcelSource() = default;
-    /// The next parcel for this site. Waits up to `idle` for one; nothing when none came or we are stopping.
+    /// The next parcel for this site. Waits up to `idle` for one; nothing when none came or we are stopping. With no time to wait, only
+    /// what was set apart for this courier already: one that fails must not be given what others may succeed with.
     [[nodiscard]] virtual boost::asio::awaitable<std::optional<Parcel>> async_next(std::chrono::milliseconds idle) = 0;
     /// Journals that the final dot is about to be sent (DESIGN §2): resumes when that is written.
     [[nodiscard]] virtual boost::asio::awaitable<void> async_mark_in_doubt(const Parcel& parcel) = 0;

@@ -1,5 +1,9 @@
 #include "delivery/site_feed.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -10,22 +14,37 @@ SiteFeed::SiteFeed(Dispatcher& dispatcher, std::string site, std::deque<Parcel> 
     : dispatcher_(dispatcher), site_(std::move(site)), parcels_(std::move(parcels)), wake_(dispatcher.home()) {}
 
 boost::asio::awaitable<std::optional<Parcel>> SiteFeed::async_next(std::chrono::milliseconds idle) {
-    if (parcels_.empty()) parcels_ = co_await boost::asio::co_spawn(dispatcher_.home(), async_fetch(idle), boost::asio::use_awaitable);
+    if (dispatcher_.stopping_) co_return std::nullopt;
+    if (parcels_.empty() && idle.count() > 0)
+        parcels_ = co_await boost::asio::co_spawn(dispatcher_.home(), async_fetch(idle), boost::asio::use_awaitable);
     if (parcels_.empty()) co_return std::nullopt;
     auto parcel = std::move(parcels_.front());
     parcels_.pop_front();
+    carried_.push_back(parcel);
     co_return parcel;
 }
 
 /// On home: what is ready now, or becomes ready within `idle`.
 boost::asio::awaitable<std::deque<Parcel>> SiteFeed::async_fetch(std::chrono::milliseconds idle) {
     auto parcels = dispatcher_.take_more(site_);
-    if (!parcels.empty() || idle.count() == 0 || dispatcher_.stopping_) co_return parcels;
+    if (!parcels.empty() || dispatcher_.stopping_) co_return parcels;
     wake_.expires_after(idle);
     dispatcher_.idle_[site_].push_back(shared_from_this());
     co_await wake_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     dispatcher_.no_longer_idle(*this);
-    co_return dispatcher_.take_more(site_);
+    if (handed_over_.empty()) co_return dispatcher_.take_more(site_);
+    co_return std::exchange(handed_over_, {});
+}
+
+void SiteFeed::hand_over(std::deque<Parcel> parcels) {
+    handed_over_ = std::move(parcels);
+    wake_.cancel();
+}
+
+std::deque<Parcel> SiteFeed::take_unsettled() {
+    std::ranges::move(parcels_, std::back_inserter(carried_));
+    parcels_.clear();
+    return std::exchange(carried_, {});
 }
 
 boost::asio::awaitable<void> SiteFeed::async_mark_in_doubt(const Parcel& parcel) {
@@ -53,6 +72,7 @@ void SiteFeed::attempted(const Parcel& parcel, Attempt attempt) {
 }
 
 void SiteFeed::settled(Parcel parcel, std::vector<RecipientOutcome> outcomes) {
+    std::erase_if(carried_, [&](const auto& one) { return one.message == parcel.message && one.recipients == parcel.recipients; });
     dispatcher_.settle_later({.site = site_, .parcel = std::move(parcel), .outcomes = std::move(outcomes)});
 }
 
