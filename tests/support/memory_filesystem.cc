@@ -26,6 +26,7 @@ public:
         std::string octets;
         for (const auto slice : slices) octets += slice;
         auto outcome = filesystem_.count_operation();
+        if (!outcome && filesystem_.failing_ == MemoryFilesystem::Failing::without_effect) return outcome;
         if (!outcome) octets.resize(filesystem_.random_() % (octets.size() + 1));  // a short write
         if (inode_->octets.size() < offset + octets.size()) inode_->octets.resize(offset + octets.size());
         inode_->octets.replace(offset, octets.size(), octets);
@@ -50,7 +51,7 @@ public:
         if (outcome) {
             inode_->durable = inode_->octets;
             inode_->unsynced.clear();
-        } else {
+        } else if (filesystem_.failing_ != MemoryFilesystem::Failing::without_effect) {
             filesystem_.settle_page_by_page(*inode_);
         }
         return outcome;

@@ -36,8 +36,12 @@ public:
     /// Operations that change something or sync, so far.
     [[nodiscard]] std::uint64_t operations() const;
     [[nodiscard]] std::uint64_t file_syncs() const;
-    enum class Failing { once, from_then_on };
-    /// The `nth` of these operations from now (1: the next) fails.
+    enum class Failing {
+        once,
+        from_then_on,
+        without_effect,  // from then on, and no part of a write is done: as for a process that is gone
+    };
+    /// The `nth` of these operations from now (1: the next) fails; of a write that fails a random beginning is written.
     void fail(std::uint64_t nth, Failing how, base::ErrorKind kind = base::ErrorKind::disk);
     void fail_no_more();
     /// Power failure, and a new start with the same disk. No operation may be under way.

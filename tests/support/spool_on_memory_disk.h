@@ -43,7 +43,7 @@ public:
     }
     /// As kill -9: what was written stays.
     void kill() {
-        disk.fail(1, MemoryFilesystem::Failing::from_then_on);
+        disk.fail(1, MemoryFilesystem::Failing::without_effect);
         spool.reset();
         disk.end_process();
     }
