@@ -40,7 +40,7 @@ def pour(sock, octets, limit=20):
     said, end, view = b"", time.monotonic() + limit, memoryview(octets)
     sock.setblocking(False)
     while time.monotonic() < end:
-        readable, writable, _ = select.select([sock], [sock] if view else [], [], 0.5)
+        readable, writable, _ = select.select([sock], [sock] if view else [], [], min(0.5, max(0, end - time.monotonic())))
         if readable:
             try:
                 piece = sock.recv(1 << 16)
@@ -54,7 +54,7 @@ def pour(sock, octets, limit=20):
                 view = view[sock.send(view[:1 << 16]):]
             except ConnectionError:
                 view = view[:0]
-        if not readable and not view:
+        if not readable and not writable:
             return said
     return said
 
@@ -224,8 +224,7 @@ def test_ten_thousand_idle_connections(client, server):
     try:
         for _ in range(wanted):
             sockets.append(client.connect(server.host.ip, 25))
-        for sock in sockets:
-            assert sock.recv(4, socket.MSG_PEEK).startswith(b"220") or True
+        assert sockets[-1].recv(4, socket.MSG_PEEK).startswith(b"220")
         started = time.monotonic()
         submit(client, server.host, "among the idle", "bob@a.example")
         assert time.monotonic() - started < 5

@@ -142,6 +142,23 @@ def test_retry_now(lab, server, faulty):
     server.wait_for_empty_queue()
 
 
+def test_retry_now_wakes_a_site_at_rest(lab, make_thurn, faulty):
+    server = make_thurn("a", queue={"retry": ["1h"], "site_rest": "1h"})
+    identifier = message_id(submit(lab["client"], server.host, "wake up", "someone@retried.example"))
+    server.wait_for_trace(identifier, "deferred")  # nobody listens: the site is dead
+    peer = faulty()
+    server.cli("queue", "retry", identifier)
+    peer.wait_for_messages(1)
+
+
+def test_list_by_recipient(lab, server, faulty):
+    faulty(RCPT="451 4.7.1 later")
+    identifier = message_id(submit(lab["client"], server.host, "by site", "someone@slow.example"))
+    server.wait_for_trace(identifier, "451 4.7.1 later")
+    assert identifier in server.cli("queue", "list", "--to", "someone@slow.example").stdout
+    assert identifier not in server.cli("queue", "list", "--to", "someone@else.example").stdout
+
+
 def test_delete(lab, server, faulty):
     peer = faulty(RCPT="451 4.7.1 later")
     identifier = message_id(submit(lab["client"], server.host, "delete me", "someone@deleted.example"))
