@@ -16,6 +16,8 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace thurn::net {
 
@@ -24,6 +26,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kCachedAnswers = 10'000;
+constexpr auto kLongestProbe = std::chrono::seconds(3);
 
 dns::Answer local_answer(const dns::Question& question) {
     dns::Answer answer;
@@ -54,9 +57,36 @@ base::Result<std::vector<std::string>> choose_servers(const std::vector<std::str
     return servers;
 }
 
-std::filesystem::path choose_anchor(const ResolverOptions& options) {
+base::Result<dns::Answer> ask_for_root(UnboundOptions setting) {
+    setting.timeout = kLongestProbe;
+    auto unbound = Unbound::make(setting);
+    if (!unbound) return base::pass_on(unbound);
+    return (*unbound)->ask_and_wait({"", dns::Type::soa});
+}
+
+/// Servers that leave signatures out (many routers, some stub resolvers) answer without validation and fail with it. If nothing answers at
+/// all, the network may only be late, and validation stays.
+base::Result<bool> leaves_dnssec_out(const UnboundOptions& setting) {
+    auto validated = ask_for_root(setting);
+    if (!validated) return base::pass_on(validated);
+    if (validated->secure || validated->detail == "timed out") return false;
+    auto plain = ask_for_root({setting.servers, {}, setting.timeout});
+    if (!plain) return base::pass_on(plain);
+    return plain->status != dns::Status::failed;
+}
+
+/// Drops the trust anchor where it is of no use; says why.
+base::Result<std::string> settle_dnssec(const ResolverOptions& options, UnboundOptions& setting) {
+    if (!options.dnssec) return std::string();
     std::error_code ignored;
-    return options.dnssec && std::filesystem::exists(options.trust_anchor, ignored) ? options.trust_anchor : std::filesystem::path();
+    if (!std::filesystem::exists(options.trust_anchor, ignored))
+        return fmt::format("DNS answers are not validated: there is no trust anchor at {}", options.trust_anchor.string());
+    setting.trust_anchor = options.trust_anchor;
+    auto useless = leaves_dnssec_out(setting);
+    if (!useless) return base::pass_on(useless);
+    if (!*useless) return std::string();
+    setting.trust_anchor.clear();
+    return fmt::format("DNS answers are not validated: the servers ({}) leave DNSSEC out", fmt::join(setting.servers, ", "));
 }
 
 }  // namespace
@@ -73,6 +103,7 @@ struct Resolver::State {
     };
 
     UnboundOptions setting;
+    std::string notice;
     std::unique_ptr<Unbound> unbound;
     AnswerCache cache{kCachedAnswers};
     base::Guarded<Inbox> inbox{};
@@ -129,10 +160,12 @@ void Resolver::State::stop() {
 base::Result<std::unique_ptr<Resolver>> Resolver::start(const ResolverOptions& options) {
     auto servers = choose_servers(options.servers);
     if (!servers) return base::pass_on(servers);
-    UnboundOptions setting{*std::move(servers), choose_anchor(options), options.timeout};
+    UnboundOptions setting{*std::move(servers), {}, options.timeout};
+    auto notice = settle_dnssec(options, setting);
+    if (!notice) return base::pass_on(notice);
     auto unbound = Unbound::make(setting);
     if (!unbound) return base::pass_on(unbound);
-    std::unique_ptr<State> state(new State{std::move(setting), *std::move(unbound)});
+    std::unique_ptr<State> state(new State{std::move(setting), *std::move(notice), *std::move(unbound)});
     state->thread = std::thread(&State::serve, state.get());
     return std::unique_ptr<Resolver>(new Resolver(std::move(state)));
 }
@@ -146,6 +179,8 @@ void Resolver::stop() { state_->stop(); }
 const std::vector<std::string>& Resolver::servers() const { return state_->setting.servers; }
 
 bool Resolver::validates() const { return !state_->setting.trust_anchor.empty(); }
+
+const std::string& Resolver::notice() const { return state_->notice; }
 
 namespace {
 

@@ -5,12 +5,15 @@
 #include "support/dns_server.h"
 #include "support/loopback.h"
 
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <vector>
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace thurn::net {
 namespace {
@@ -190,7 +193,37 @@ TEST(ResolverStart, DoesWithoutATrustAnchorThatIsNotInstalled) {
     const auto resolver = Resolver::start({.servers = {"127.0.0.1"}, .trust_anchor = "/nonexistent/root.key"});
     ASSERT_TRUE(resolver.has_value()) << resolver.error().detail;
     EXPECT_FALSE((*resolver)->validates());
+    EXPECT_NE((*resolver)->notice().find("/nonexistent/root.key"), std::string::npos);
     EXPECT_EQ((*resolver)->servers(), std::vector<std::string>{"127.0.0.1@53"});
+}
+
+/// The root's key of 2017, as dns-root-data has it.
+class TrustAnchor {
+public:
+    TrustAnchor() { std::ofstream(path_) << ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n"; }
+    ~TrustAnchor() { std::filesystem::remove(path_); }
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_ = std::filesystem::temp_directory_path() / ("thurn-root-" + std::to_string(::getpid()) + ".key");
+};
+
+TEST_F(ResolverTest, DoesWithoutValidationWhenTheServersLeaveDnssecOut) {
+    const TrustAnchor anchor;
+    resolver_ = Resolver::start({.servers = {server_.address()}, .trust_anchor = anchor.path()}).value();
+    EXPECT_FALSE(resolver_->validates());
+    EXPECT_NE(resolver_->notice().find("leave DNSSEC out"), std::string::npos) << resolver_->notice();
+    EXPECT_EQ(ask({"a.example", Type::a}).status, Status::ok);
+}
+
+TEST(DnssecProbe, KeepsValidationWhenNothingAnswers) {
+    const TrustAnchor anchor;
+    test::DnsServer broken([](const Query& query) { return std::optional(reply(query, 2).packet()); });
+    asio::io_context loop;
+    const auto resolver = Resolver::start({.servers = {broken.address()}, .trust_anchor = anchor.path()}).value();
+    EXPECT_TRUE(resolver->validates());
+    EXPECT_EQ(resolver->notice(), "");
+    EXPECT_EQ(test::run_on(loop, resolver->async_ask({"a.example", Type::a})).status, Status::failed);
 }
 
 TEST(DnsServers, AreReadFromResolvConf) {

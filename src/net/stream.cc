@@ -110,8 +110,10 @@ asio::awaitable<base::Result<void>> Stream::State::async_before_read(Deadline de
 }
 
 asio::awaitable<base::Result<void>> Stream::State::async_wait_readable(std::shared_ptr<State> self, Deadline deadline) {
+    const bool tried = self->input_likely();
     if (auto ready = co_await self->async_before_read(deadline); !ready) co_return ready;
-    while (true) {
+    // In clear the wait has said it already; under TLS what came may be no content.
+    while (tried || self->tls) {
         Step step = self->check_readable();
         if (step.kind == Step::Kind::done) break;
         if (auto woken = co_await self->async_after(std::move(step), deadline); !woken) co_return woken;

@@ -35,7 +35,7 @@ public:
     Stream(Stream&&) noexcept;
     Stream& operator=(Stream&&) = delete;
 
-    /// Suspends until something can be read, without holding a buffer: what an idle connection should wait in.
+    /// Suspends until something can be read, be it the peer's end, without holding a buffer: what an idle connection should wait in.
     [[nodiscard]] asio::awaitable<base::Result<void>> async_wait_readable(Deadline deadline);
     /// Reads at least one octet. Tries at once before it waits.
     [[nodiscard]] asio::awaitable<base::Result<std::size_t>> async_read(std::span<char> into, Deadline deadline);

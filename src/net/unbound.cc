@@ -2,7 +2,9 @@
 // threads, has crashed others. Nothing here is called from two threads but wake(), which writes to an eventfd.
 #include "net/unbound.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include <event2/event.h>
@@ -199,6 +201,13 @@ void Unbound::expire() {
 void Unbound::run(std::function<void()> on_wake) {
     on_wake_ = std::move(on_wake);
     event_base_dispatch(base_);
+}
+
+dns::Answer Unbound::ask_and_wait(const dns::Question& question) {
+    std::optional<dns::Answer> answer;
+    ask(question, [&answer](dns::Answer come) { answer = std::move(come); });
+    while (!answer && event_base_loop(base_, EVLOOP_ONCE) == 0) {}
+    return answer ? *std::move(answer) : failure(question, "no event loop");
 }
 
 void Unbound::leave() {

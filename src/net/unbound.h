@@ -37,6 +37,8 @@ public:
     Unbound(const Unbound&) = delete;
     Unbound& operator=(const Unbound&) = delete;
 
+    /// Asks one question and serves until it is answered.
+    [[nodiscard]] dns::Answer ask_and_wait(const dns::Question& question);
     /// `done` may be called before this returns.
     void ask(const dns::Question& question, Done done);
     /// Serves until leave(); calls `on_wake` after each wake(), perhaps once for several.
