@@ -59,7 +59,7 @@ struct ClientSession::State {
     void on_auth(Reply reply);
     void say_hello(std::string_view verb, Awaiting reply);
     void after_hello();
-    void log_in();
+    void log_in(const ClientCredentials& credentials);
     void answer_challenge(const Reply& reply);
     void become_ready();
 
@@ -156,7 +156,7 @@ void ClientSession::State::after_hello() {
         }
         if (options.starttls == StartTls::must) return fail(ErrorKind::refused, "the server does not offer STARTTLS");
     }
-    if (options.credentials) return log_in();
+    if (options.credentials) return log_in(*options.credentials);
     become_ready();
 }
 
@@ -169,15 +169,15 @@ void ClientSession::State::on_starttls(Reply reply) {
     }
     if (!reply.transient() && !reply.permanent()) return fail_unexpected(std::move(reply));
     if (options.starttls == StartTls::must) return fail_refused("the server refused STARTTLS", std::move(reply));
-    if (options.credentials) return log_in();
+    if (options.credentials) return log_in(*options.credentials);
     become_ready();
 }
 
-void ClientSession::State::log_in() {
+void ClientSession::State::log_in(const ClientCredentials& credentials) {
     if (!under_tls) return fail(ErrorKind::refused, "a password is sent under TLS only");
     for (const auto name : sasl::kClientMechanisms) {
         if (std::ranges::find(extensions.auth, name) == extensions.auth.end()) continue;
-        mechanism = sasl::make_client_mechanism(name, options.credentials->login, options.credentials->password);
+        mechanism = sasl::make_client_mechanism(name, credentials.login, credentials.password);
         if (!mechanism) return fail(ErrorKind::invalid, "these credentials cannot be sent");
         output.append("AUTH ").append(name);
         if (const auto initial = mechanism->initial()) output.append(" ").append(initial->empty() ? "=" : base::encode_base64(*initial));
@@ -408,8 +408,9 @@ bool ClientSession::State::read_reply() {
         fail(reply.error().kind, reply.error().detail);
         return true;
     }
-    if (!*reply) return false;
-    on_reply(**std::move(reply));
+    auto& complete = *reply;
+    if (!complete) return false;
+    on_reply(*std::move(complete));
     return true;
 }
 

@@ -171,15 +171,19 @@ base::Result<bool> ReplyReader::add_line(std::string_view line) {
 base::Result<std::optional<Reply>> ReplyReader::next() {
     while (!error_) {
         auto line = take_line();
-        if (line && !*line) return std::nullopt;
-        auto complete = line ? add_line(**line) : base::Result<bool>(base::pass_on(line));
-        if (!complete) {
-            error_ = std::move(complete).error();
-        } else if (*complete) {
-            return std::exchange(partial_, Reply{});
-        }
+        if (!line) return fail(base::pass_on(line));
+        const auto& whole = *line;
+        if (!whole) return std::nullopt;
+        auto complete = add_line(*whole);
+        if (!complete) return fail(base::pass_on(complete));
+        if (*complete) return std::exchange(partial_, Reply{});
     }
     return std::unexpected(*error_);
+}
+
+std::unexpected<base::Error> ReplyReader::fail(std::unexpected<base::Error> error) {
+    error_ = error.error();
+    return error;
 }
 
 }  // namespace thurn::smtp

@@ -54,6 +54,7 @@ public:
 private:
     [[nodiscard]] base::Result<std::optional<std::string_view>> take_line();
     [[nodiscard]] base::Result<bool> add_line(std::string_view line);
+    [[nodiscard]] std::unexpected<base::Error> fail(std::unexpected<base::Error> error);
     void compact();
 
     std::string input_;
