@@ -5,9 +5,9 @@ namespace thurn::inbound {
 ConnectionLimits::Verdict ConnectionLimits::enter(const std::string& address) {
     return counts_.with([&](Counts& counts) {
         if (counts.open >= total_) return Verdict::too_many;
-        auto& here = counts.by_address[address];
-        if (here >= per_address_) return Verdict::too_many_from_there;
-        ++here;
+        const auto here = counts.by_address.find(address);
+        if ((here == counts.by_address.end() ? 0 : here->second) >= per_address_) return Verdict::too_many_from_there;
+        ++counts.by_address[address];
         ++counts.open;
         return Verdict::welcome;
     });

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ranges>
+#include <utility>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -24,6 +26,7 @@ using net::asio::awaitable;
 
 constexpr std::chrono::seconds kHandshakeTimeout{60};
 constexpr std::chrono::seconds kSendTimeout{300};
+constexpr std::size_t kMostNames = 5;  // of one address; who owns it says how many there are
 
 smtp::ServerOptions session_options(const Options& options, const ListenerProfile& profile, bool tls_possible) {
     auto result = options.session;
@@ -64,19 +67,23 @@ Conversation::Conversation(Service& service, net::Stream stream, const ListenerP
       session_id_(fmt::format("s{}", number)),
       client_address_(address_text(stream_.peer().address())) {}
 
-Conversation::~Conversation() {
-    if (counted_) service_.limits_.leave(client_address_);
-}
+Conversation::~Conversation() { leave_limits(); }
 
 awaitable<void> Conversation::async_run() {
     if (co_await async_begin()) co_await async_converse();
     stream_.close();
+    leave_limits();  // not only in the destructor: a look-up of the client's name may outlive the connection
     with_.log.debug("disconnected", {{"session", session_id_}, {"client", client_address_}});
 }
 
+/// A reply on its way is let through: the client must learn that its message was taken.
 void Conversation::stop() {
     session_.shut_down();
-    stream_.cancel();
+    if (reading_) stream_.cancel();
+}
+
+void Conversation::leave_limits() {
+    if (std::exchange(counted_, false)) service_.limits_.leave(client_address_);
 }
 
 void Conversation::abort() { stream_.close(); }
@@ -113,7 +120,9 @@ awaitable<bool> Conversation::async_begin() {
 awaitable<void> Conversation::async_converse() {
     while (!session_.closed()) {
         const auto deadline = net::within(session_.time_limit());
+        reading_ = true;
         const auto count = co_await stream_.async_read(read_buffer_, deadline);
+        reading_ = false;
         if (count)
             session_.receive({read_buffer_.data(), *count});
         else if (count.error().kind == base::ErrorKind::timed_out)
@@ -432,7 +441,7 @@ awaitable<void> Conversation::async_look_up_name() {
     const auto reverse =
         v4 ? dns::reverse_name(dns::Ipv4{address.to_v4().to_bytes()}) : dns::reverse_name(dns::Ipv6{address.to_v6().to_bytes()});
     const auto names = co_await with_.resolver->async_ask({reverse, dns::Type::ptr});
-    for (const auto& record : names.records) {
+    for (const auto& record : names.records | std::views::take(kMostNames)) {
         const auto* name = std::get_if<dns::NameRecord>(&record);
         if (!name || !mail::parse_domain(name->target)) continue;
         const auto addresses = co_await with_.resolver->async_ask({name->target, v4 ? dns::Type::a : dns::Type::aaaa});

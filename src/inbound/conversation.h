@@ -56,6 +56,7 @@ private:
     Awaitable<base::Result<base::MessageId>> async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope);
     Awaitable<> async_look_up_name();
 
+    void leave_limits();
     void begin_content();
     void trace_accepted(const Transaction& transaction, base::Octets size, base::Time at);
     void refuse(std::string_view what, const std::string& subject, const policy::Decision& decision);
@@ -78,6 +79,7 @@ private:
     std::string login_;
     Transaction transaction_;
     bool counted_ = false;
+    bool reading_ = false;  // waits for the client
 };
 
 }  // namespace thurn::inbound

@@ -40,6 +40,7 @@ void Service::serve(net::asio::ip::tcp::socket socket, const ListenerProfile& pr
         if (all.size() == all.capacity()) std::erase_if(all, [](const auto& one) { return one.expired(); });
         all.push_back(conversation);
     });
+    if (stopping_) return;  // shut_down() may have looked through them just before
     net::asio::co_spawn(executor, run(std::move(conversation)), net::asio::detached);
 }
 

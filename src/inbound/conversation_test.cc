@@ -1,0 +1,381 @@
+#include "inbound/conversation.h"
+
+#include "inbound/service.h"
+#include "spool/memory_spool.h"
+#include "support/fake_clock.h"
+#include "support/memory_directory.h"
+#include "support/memory_journal.h"
+#include "support/tls_files.h"
+
+#include <future>
+#include <thread>
+
+#include <boost/asio/post.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace thurn::inbound {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+/// A client that says a line and waits for the reply, in clear or under TLS.
+class Client {
+public:
+    explicit Client(int socket) : socket_(socket) {}
+    ~Client() {
+        if (session_ != nullptr) SSL_free(session_);
+        if (context_ != nullptr) SSL_CTX_free(context_);
+        ::close(socket_);
+    }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    void start_tls() {
+        context_ = SSL_CTX_new(TLS_client_method());
+        session_ = SSL_new(context_);
+        SSL_set_fd(session_, socket_);
+        ASSERT_EQ(SSL_connect(session_), 1);
+    }
+    void say(const std::string& octets) {
+        if (session_ != nullptr)
+            EXPECT_GT(SSL_write(session_, octets.data(), static_cast<int>(octets.size())), 0);
+        else
+            EXPECT_EQ(::send(socket_, octets.data(), octets.size(), MSG_NOSIGNAL), static_cast<ssize_t>(octets.size()));
+    }
+    /// One whole reply without its last CRLF; empty when the server has closed.
+    std::string hear() {
+        std::size_t line = 0;
+        while (true) {
+            const auto end = input_.find("\r\n", line);
+            if (end == std::string::npos) {
+                if (!more()) return {};
+                continue;
+            }
+            if (end - line > 3 && input_[line + 3] == '-') {
+                line = end + 2;
+                continue;
+            }
+            auto reply = input_.substr(0, end);
+            input_.erase(0, end + 2);
+            return reply;
+        }
+    }
+    std::string ask(const std::string& line) {
+        say(line + "\r\n");
+        return hear();
+    }
+
+private:
+    bool more() {
+        char octets[4096];
+        pollfd waiting{socket_, POLLIN, 0};
+        if ((session_ == nullptr || SSL_pending(session_) == 0) && ::poll(&waiting, 1, 20'000) != 1) {
+            ADD_FAILURE() << "the server is silent";
+            return false;
+        }
+        const ssize_t count = session_ != nullptr ? SSL_read(session_, octets, sizeof octets) : ::recv(socket_, octets, sizeof octets, 0);
+        if (count <= 0) return false;
+        input_.append(octets, static_cast<std::size_t>(count));
+        return true;
+    }
+
+    int socket_;
+    SSL_CTX* context_ = nullptr;
+    SSL* session_ = nullptr;
+    std::string input_;
+};
+
+class ConversationTest : public testing::Test {
+protected:
+    ConversationTest() {
+        directory_.add_domain("here.example");
+        directory_.add_account("anna@here.example", "secret");
+        directory_.add_account("bob@here.example", "other");
+        options_.session.hostname = "mx.here.example";
+    }
+    ~ConversationTest() override {
+        loops_.stop();
+        pool_.stop();
+    }
+
+    void start(std::size_t connections = 100, std::size_t per_address = 100) {
+        ASSERT_TRUE(certificates_.load());
+        service_ = std::make_unique<Service>(Dependencies{.spool = spool_,
+                                                          .directory = directory_,
+                                                          .passwords = directory_,
+                                                          .journal = journal_,
+                                                          .log = log_,
+                                                          .clock = clock_,
+                                                          .ids = ids_,
+                                                          .pool = pool_,
+                                                          .resolver = nullptr,
+                                                          .certificates = &certificates_,
+                                                          .hand_over =
+                                                              [this](spool::StoredMessage message) {
+                                                                  accepted_.with([&](auto& all) { all.push_back(std::move(message)); });
+                                                              }},
+                                             loops_.count(), connections, per_address);
+        service_->configure(std::make_shared<const Options>(options_));
+        loops_.start();
+    }
+    std::unique_ptr<Client> connect(const ListenerProfile& profile) {
+        asio::io_context ours;
+        tcp::acceptor acceptor(ours, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+        const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const auto endpoint = acceptor.local_endpoint();
+        EXPECT_EQ(::connect(socket, endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
+        const std::size_t loop = turn_++ % loops_.count();
+        auto accepted = acceptor.accept(loops_.loop(loop));
+        std::promise<void> served;
+        asio::post(loops_.loop(loop), [&] {
+            service_->serve(std::move(accepted), profile, loop);
+            served.set_value();
+        });
+        served.get_future().wait();
+        return std::make_unique<Client>(socket);
+    }
+    /// On the mx role, past EHLO.
+    std::unique_ptr<Client> greeted() {
+        auto client = connect(mx_);
+        EXPECT_THAT(client->hear(), StartsWith("220 mx.here.example "));
+        EXPECT_THAT(client->ask("EHLO client.example"), StartsWith("250-"));
+        return client;
+    }
+    std::unique_ptr<Client> submitting() {
+        auto client = connect(submissions_);
+        client->start_tls();
+        EXPECT_THAT(client->hear(), StartsWith("220 "));
+        EXPECT_THAT(client->ask("EHLO client.example"), AllOf(HasSubstr("AUTH"), HasSubstr("PLAIN")));
+        return client;
+    }
+    std::unique_ptr<Client> logged_in() {
+        auto client = submitting();
+        EXPECT_THAT(client->ask("AUTH PLAIN AGFubmFAaGVyZS5leGFtcGxlAHNlY3JldA=="), StartsWith("235 2.7.0"));
+        return client;
+    }
+    std::vector<spool::StoredMessage> accepted() {
+        return accepted_.with([](auto& all) { return all; });
+    }
+    static std::string text(const spool::StoredMessage& message) { return std::string(message.content->in_memory().value()); }
+
+    const ListenerProfile mx_{.name = "mx", .role = policy::Role::mx, .tls = smtp::TlsState::offered};
+    const ListenerProfile submissions_{.name = "submissions", .role = policy::Role::submission, .tls = smtp::TlsState::active};
+    support::FakeClock clock_;
+    support::MemoryDirectory directory_{"mx.here.example"};
+    spool::MemorySpool spool_;
+    support::MemoryJournal journal_;
+    base::NullLog log_;
+    base::MessageIdSource ids_{clock_, 0, {}};
+    test::TlsFiles files_{"mx.here.example"};
+    net::ServerCertificates certificates_{{files_.files()}, log_};
+    base::Guarded<std::vector<spool::StoredMessage>> accepted_;
+    Options options_;
+    net::BlockingPool pool_{2};
+    std::unique_ptr<Service> service_;
+    net::Loops loops_{2};
+    std::size_t turn_ = 0;
+};
+
+TEST_F(ConversationTest, TakesAMessageForOurOwn) {
+    start();
+    auto client = greeted();
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("250 "));
+    EXPECT_THAT(client->ask("RCPT TO:<anna@here.example>"), StartsWith("250 "));
+    EXPECT_THAT(client->ask("RCPT TO:<anna@here.example>"), StartsWith("250 "));
+    EXPECT_THAT(client->ask("DATA"), StartsWith("354 "));
+    const auto reply = client->ask("Subject: x\r\n\r\nHello.\r\n..\r\n.");
+    ASSERT_EQ(accepted().size(), 1);
+    const auto message = accepted().front();
+    EXPECT_THAT(reply, AllOf(StartsWith("250 2.0.0 "), HasSubstr(message.id.text())));
+    EXPECT_THAT(text(message),
+                AllOf(StartsWith("Received: from client.example"), HasSubstr("by mx.here.example"), HasSubstr(" ESMTP "),
+                      HasSubstr("\r\nSubject: x\r\n\r\nHello.\r\n.\r\n"), Not(HasSubstr("Message-ID")), Not(HasSubstr("Date:"))));
+    ASSERT_EQ(message.envelope.recipients.size(), 1) << "the same recipient twice is one";
+    EXPECT_EQ(mail::render_mailbox(message.envelope.recipients.front().mailbox), "anna@here.example");
+    EXPECT_TRUE(spool_.load(message.id));
+    EXPECT_THAT(client->ask("QUIT"), StartsWith("221 "));
+    EXPECT_EQ(client->hear(), "");
+}
+
+TEST_F(ConversationTest, RefusesToRelay) {
+    start();
+    auto client = greeted();
+    client->ask("MAIL FROM:<anna@here.example>");
+    // The client comes from a loopback address; no network is allowed to relay in these options.
+    EXPECT_THAT(client->ask("RCPT TO:<carl@there.example>"), StartsWith("550 5.7.1"));
+    EXPECT_THAT(client->ask("RCPT TO:<nobody@here.example>"), StartsWith("550 5.1.1"));
+    EXPECT_THAT(client->ask("DATA"), StartsWith("5"));
+    EXPECT_TRUE(accepted().empty());
+}
+
+TEST_F(ConversationTest, RelaysForItsNetworksAndItsDomains) {
+    options_.relay_networks.push_back(policy::parse_network("127.0.0.0/8").value());
+    start();
+    auto client = greeted();
+    client->ask("MAIL FROM:<anna@here.example>");
+    EXPECT_THAT(client->ask("RCPT TO:<carl@there.example>"), StartsWith("250 "));
+}
+
+TEST_F(ConversationTest, DefersWhileTheDirectoryFails) {
+    start();
+    auto client = greeted();
+    client->ask("MAIL FROM:<carl@there.example>");
+    directory_.fail_with({base::ErrorKind::disk, "secret path"});
+    EXPECT_THAT(client->ask("RCPT TO:<anna@here.example>"), AllOf(StartsWith("451 4.3.0"), Not(HasSubstr("secret"))));
+    EXPECT_THAT(client->ask("RCPT TO:<nobody@here.example>"), StartsWith("451 4.3.0"));
+    directory_.works_again();
+    EXPECT_THAT(client->ask("RCPT TO:<anna@here.example>"), StartsWith("250 "));
+}
+
+TEST_F(ConversationTest, SaysThatTheDiskIsFull) {
+    start();
+    auto client = greeted();
+    client->ask("MAIL FROM:<carl@there.example>");
+    client->ask("RCPT TO:<anna@here.example>");
+    client->ask("DATA");
+    spool_.refuse_commits(base::ErrorKind::full);
+    EXPECT_THAT(client->ask("x: y\r\n\r\n."), StartsWith("452 4.3.1"));
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("452 4.3.1"));
+    EXPECT_TRUE(accepted().empty());
+    spool_.refuse_commits(base::ErrorKind::disk);
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("250 "));
+    client->ask("RCPT TO:<anna@here.example>");
+    client->ask("DATA");
+    EXPECT_THAT(client->ask("x: y\r\n\r\n."), StartsWith("451 4.3.0"));
+    EXPECT_TRUE(accepted().empty());
+}
+
+TEST_F(ConversationTest, BreaksMailLoops) {
+    options_.received_fields = 3;
+    start();
+    auto client = greeted();
+    for (const int fields : {3, 4}) {
+        client->ask("MAIL FROM:<carl@there.example>");
+        client->ask("RCPT TO:<anna@here.example>");
+        client->ask("DATA");
+        std::string content;
+        for (int k = 0; k < fields; ++k) content += "Received: from a\r\n";
+        EXPECT_THAT(client->ask(content + "\r\n."), StartsWith(fields == 3 ? "250 " : "554 5.4.6")) << fields;
+    }
+    EXPECT_EQ(accepted().size(), 1);
+}
+
+TEST_F(ConversationTest, KeepsMessagesOfOneConnectionApart) {
+    start();
+    auto client = greeted();
+    for (const std::string name : {"one", "two"}) {
+        client->say("MAIL FROM:<" + name + "@there.example>\r\nRCPT TO:<anna@here.example>\r\nDATA\r\n");
+        for (int k = 0; k < 3; ++k) EXPECT_THAT(client->hear(), testing::AnyOf(StartsWith("250 "), StartsWith("354 ")));
+        client->ask("Subject: " + name + "\r\n\r\nx\r\n.");
+    }
+    ASSERT_EQ(accepted().size(), 2);
+    EXPECT_THAT(text(accepted()[1]), AllOf(HasSubstr("Subject: two"), Not(HasSubstr("one"))));
+    EXPECT_NE(accepted()[0].id, accepted()[1].id);
+}
+
+TEST_F(ConversationTest, CompletesWhatOurUsersSubmit) {
+    start();
+    auto client = logged_in();
+    EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example>"), StartsWith("250 "));
+    EXPECT_THAT(client->ask("RCPT TO:<carl@there.example>"), StartsWith("250 "));
+    client->ask("DATA");
+    EXPECT_THAT(client->ask("Subject: x\r\n\r\nHello.\r\n."), StartsWith("250 "));
+    ASSERT_EQ(accepted().size(), 1);
+    const auto message = accepted().front();
+    EXPECT_THAT(text(message), AllOf(StartsWith("Received: "), HasSubstr(" ESMTPSA "), HasSubstr("\r\nDate: Sun, 22 Nov 2026"),
+                                     HasSubstr("\r\nMessage-ID: <" + message.id.text() + "@mx.here.example>\r\n")));
+    EXPECT_EQ(message.envelope.login, "anna@here.example");
+
+    client->ask("MAIL FROM:<anna@here.example>");
+    client->ask("RCPT TO:<carl@there.example>");
+    client->ask("DATA");
+    client->ask("Date: then\r\nMESSAGE-ID: <own@x>\r\n\r\nHello.\r\n.");
+    EXPECT_THAT(text(accepted().at(1)), AllOf(Not(HasSubstr("Message-ID:")), HasSubstr("Date: then\r\n"), Not(HasSubstr("2026\r\nDate"))));
+}
+
+TEST_F(ConversationTest, RefusesForeignSenders) {
+    start();
+    auto client = logged_in();
+    EXPECT_THAT(client->ask("MAIL FROM:<bob@here.example>"), StartsWith("553 5.7.1"));
+    EXPECT_THAT(client->ask("MAIL FROM:<anna+tag@here.example>"), StartsWith("250 "));
+}
+
+TEST_F(ConversationTest, AsksForALoginBeforeSubmission) {
+    start();
+    auto client = submitting();
+    EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example>"), StartsWith("530 5.7.0"));
+    EXPECT_THAT(client->ask("AUTH PLAIN AGFubmFAaGVyZS5leGFtcGxlAHdyb25n"), StartsWith("535 5.7.8"));
+    directory_.fail_with({base::ErrorKind::disk, "down"});
+    EXPECT_THAT(client->ask("AUTH PLAIN AGFubmFAaGVyZS5leGFtcGxlAHNlY3JldA=="), StartsWith("454 4.7.0"));
+    directory_.works_again();
+    EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example>"), StartsWith("530 5.7.0"));
+    // bob's name to act under, anna's to log in with
+    EXPECT_THAT(client->ask("AUTH PLAIN Ym9iQGhlcmUuZXhhbXBsZQBhbm5hQGhlcmUuZXhhbXBsZQBzZWNyZXQ="), StartsWith("535 5.7.8"));
+}
+
+TEST_F(ConversationTest, StartsTlsAndForgetsWhatWasSaidBefore) {
+    start();
+    auto client = greeted();
+    EXPECT_THAT(client->ask("STARTTLS"), StartsWith("220 "));
+    client->start_tls();
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("503 ")) << "the EHLO does not count any more";
+    EXPECT_THAT(client->ask("EHLO again.example"), Not(HasSubstr("STARTTLS")));
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("250 "));
+}
+
+TEST_F(ConversationTest, CountsConnectionsAndForgetsThoseThatEnded) {
+    start(100, 2);
+    auto first = greeted();
+    auto second = greeted();
+    auto third = connect(mx_);
+    EXPECT_THAT(third->hear(), StartsWith("421 4.7.0"));
+    EXPECT_EQ(third->hear(), "");
+    EXPECT_EQ(service_->open(), 2);
+    EXPECT_THAT(first->ask("QUIT"), StartsWith("221 "));
+    EXPECT_EQ(first->hear(), "");
+    while (service_->open() == 2) std::this_thread::yield();
+    auto fourth = greeted();
+}
+
+TEST_F(ConversationTest, SaysGoodbyeToIdleClientsWhenItStops) {
+    start();
+    auto idle = greeted();
+    auto sending = greeted();
+    sending->ask("MAIL FROM:<carl@there.example>");
+    sending->ask("RCPT TO:<anna@here.example>");
+    EXPECT_THAT(sending->ask("DATA"), StartsWith("354 "));
+    service_->shut_down();
+    EXPECT_THAT(idle->hear(), StartsWith("421 4.3.2"));
+    EXPECT_EQ(idle->hear(), "");
+    EXPECT_THAT(sending->ask("Subject: x\r\n\r\nHello.\r\n."), StartsWith("250 2.0.0"));
+    EXPECT_EQ(accepted().size(), 1);
+    EXPECT_THAT(sending->hear(), StartsWith("421 4.3.2"));
+    EXPECT_EQ(sending->hear(), "");
+}
+
+TEST_F(ConversationTest, LosesAClientInTheMiddleOfContentWithoutATrace) {
+    start();
+    {
+        auto client = greeted();
+        client->ask("MAIL FROM:<carl@there.example>");
+        client->ask("RCPT TO:<anna@here.example>");
+        client->ask("DATA");
+        client->say("Subject: x\r\n\r\nHalf of");
+    }
+    while (service_->open() > 0) std::this_thread::yield();
+    EXPECT_TRUE(accepted().empty());
+    EXPECT_EQ(spool_.stats().messages, 0);
+}
+
+}  // namespace
+}  // namespace thurn::inbound
