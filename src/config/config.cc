@@ -34,9 +34,15 @@ struct Findings {
     [[nodiscard]] std::string origin(const toml::node& node) const { return fmt::format("{}:{}", source, node.source().begin.line); }
 };
 
+/// A TOML basic string.
 std::string quote(std::string_view text) {
     std::string quoted = "\"";
     for (const char c : text) {
+        const auto octet = static_cast<unsigned char>(c);
+        if (octet < 0x20 || octet == 0x7f) {
+            quoted += fmt::format("\\u{:04x}", octet);
+            continue;
+        }
         if (c == '"' || c == '\\') quoted += '\\';
         quoted += c;
     }
@@ -75,6 +81,11 @@ public:
     }
     void duration(std::string_view key, std::chrono::seconds& target) {
         parsed(key, target, parse_duration, [](auto value) { return quote(render_duration(value)); });
+    }
+    /// One that would be of no use as 0s.
+    void time_span(std::string_view key, std::chrono::seconds& target) {
+        duration(key, target);
+        if (target.count() == 0) complain(key, "must be at least 1s");
     }
     void size(std::string_view key, base::Octets& target) {
         parsed(key, target, base::parse_octets, [](auto value) { return quote(base::render_octets(value)); });
@@ -231,8 +242,8 @@ void read_limits(Section section, LimitsConfig& limits) {
     section.count("connections", limits.connections, 1, kMany);
     section.count("connections_per_ip", limits.connections_per_ip, 1, kMany);
     section.count("received_fields", limits.received_fields, 1, 1000);
-    section.duration("command_timeout", limits.command_timeout);
-    section.duration("content_timeout", limits.content_timeout);
+    section.time_span("command_timeout", limits.command_timeout);
+    section.time_span("content_timeout", limits.content_timeout);
     section.size("disk_reserve", limits.disk_reserve);
     section.finish();
 }
@@ -317,6 +328,10 @@ void read_directory(Section section, Config& config) {
     if (backend != "sqlite") section.complain("backend", fmt::format("\"{}\" is not there; thurn has \"sqlite\"", backend));
     config.directory_path = config.data_dir / "directory.db";
     section.path("path", config.directory_path);
+    section.text("tag_separator", config.tag_separator);
+    constexpr std::string_view kSeparators = "!#$%&'*+-/=?^_`{|}~";  // atext that is neither letter nor digit, RFC 5322 §3.2.3
+    if (config.tag_separator.size() > 1 || kSeparators.find(config.tag_separator) == std::string_view::npos)
+        section.complain("tag_separator", fmt::format("must be one of {} or empty", kSeparators));
     section.finish();
 }
 
@@ -356,7 +371,7 @@ void read_retry(Section& section, Config& config) {
             config.retry.steps.push_back(*step);
     }
     if (steps.empty()) section.complain("retry", "needs at least one step");
-    section.duration("lifetime", config.retry.lifetime);
+    section.time_span("lifetime", config.retry.lifetime);
     section.count("jitter_percent", config.retry.jitter_percent, 0, 50);
 }
 
@@ -379,9 +394,9 @@ void read_outbound(Section section, Config& config) {
     section.flag("ipv4", config.outbound_ipv4);
     section.flag("ipv6", config.outbound_ipv6);
     section.count("port", config.outbound_port, 1, 65535);
-    section.duration("connect_timeout", config.outbound_connect_timeout);
-    section.duration("command_timeout", config.outbound_command_timeout);
-    section.duration("ending_timeout", config.outbound_ending_timeout);
+    section.time_span("connect_timeout", config.outbound_connect_timeout);
+    section.time_span("command_timeout", config.outbound_command_timeout);
+    section.time_span("ending_timeout", config.outbound_ending_timeout);
     if (!config.outbound_ipv4 && !config.outbound_ipv6) section.complain("ipv4", "with both ipv4 and ipv6 off no mail could leave");
     section.finish();
 }

@@ -1,0 +1,334 @@
+#include "config/config.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace thurn::config {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using testing::StartsWith;
+
+const Surroundings kSurroundings{.system_hostname = "mx.example.com"};
+
+base::Result<Loaded> parse(std::string_view text) { return parse_config(text, "t.toml", kSurroundings); }
+Config good(std::string_view text) {
+    auto loaded = parse(text);
+    EXPECT_TRUE(loaded) << loaded.error().detail;
+    return loaded ? std::move(loaded->config) : Config{};
+}
+std::string complaint(std::string_view text) {
+    const auto loaded = parse(text);
+    return loaded ? "it was taken" : loaded.error().detail;
+}
+
+// ---- What is in force
+
+TEST(Config, IsSaneWhenEmpty) {
+    const auto config = good("");
+    EXPECT_EQ(config.hostname, "mx.example.com");
+    EXPECT_EQ(config.postmaster, "postmaster@mx.example.com");
+    EXPECT_EQ(config.data_dir, "/var/lib/thurn");
+    EXPECT_EQ(config.directory_path, "/var/lib/thurn/directory.db");
+    EXPECT_EQ(config.maildir_path, "/var/lib/thurn/mail/{domain}/{local}");
+    EXPECT_EQ(config.outbound_hello, "mx.example.com");
+    EXPECT_EQ(config.tag_separator, "+");
+    EXPECT_EQ(config.limits.message_size, base::mebibytes(50));
+    EXPECT_EQ(config.retry.lifetime, std::chrono::hours(120));
+    EXPECT_THAT(config.retry.steps, SizeIs(6));
+    EXPECT_THAT(config.relay_networks, SizeIs(2));
+    EXPECT_FALSE(config.allow_root);
+    ASSERT_THAT(config.listeners, SizeIs(3));
+    EXPECT_EQ(config.listeners[0].name(), "mx");
+    EXPECT_EQ(config.listeners[1].name(), "submission");
+    EXPECT_EQ(config.listeners[2].name(), "submissions");
+}
+
+TEST(Config, ReadsEverySection) {
+    const auto config = good(R"(
+hostname = "MX.Test.Example"
+data_dir = "/data"
+postmaster = "boss@test.example"
+threads = 3
+[[listener]]
+bind = ["127.0.0.1:2525"]
+tls = "off"
+[[listener]]
+bind = ["127.0.0.1:4650"]
+role = "submission"
+tls = "implicit"
+[tls]
+certificate = "/c.pem"
+private_key = "/k.pem"
+[limits]
+message_size = "1MiB"
+recipients = 100
+command_timeout = "10s"
+[dns]
+servers = ["127.0.0.1:5353"]
+dnssec = false
+[relay]
+networks = ["192.0.2.0/24"]
+domains = ["Bücher.example"]
+[[domain]]
+name = "Test.Example"
+catch_all = "anna@test.example"
+[[route]]
+recipient_domain = "there.example"
+next_hop = "smtp://127.0.0.1:2600"
+tls = "encrypt"
+[[route]]
+next_hop = "discard:"
+recipient = "x@*"
+[directory]
+path = "/elsewhere.db"
+tag_separator = "-"
+[delivery.local]
+path = "{data_dir}/m/{address}"
+[submission]
+any_sender = true
+[queue]
+retry = ["1s", "2s"]
+lifetime = "1h"
+delay_notice = "0s"
+jitter_percent = 0
+connections_per_site = 7
+[outbound]
+hello = "out.example"
+ipv6 = false
+port = 2501
+ending_timeout = "20s"
+[log]
+format = "json"
+level = "debug"
+[trace]
+keep = "1d"
+size = "1GiB"
+)");
+    EXPECT_EQ(config.hostname, "mx.test.example");
+    EXPECT_EQ(config.postmaster, "boss@test.example");
+    EXPECT_EQ(config.threads, 3);
+    ASSERT_THAT(config.listeners, SizeIs(2));
+    EXPECT_EQ(config.listeners[0].tls, ListenerTls::off);
+    EXPECT_EQ(config.listeners[1].role, policy::Role::submission);
+    EXPECT_EQ(config.tls_certificate, "/c.pem");
+    EXPECT_EQ(config.limits.message_size, base::mebibytes(1));
+    EXPECT_EQ(config.limits.command_timeout, std::chrono::seconds(10));
+    EXPECT_THAT(config.dns_servers, ElementsAre("127.0.0.1:5353"));
+    EXPECT_FALSE(config.dnssec);
+    EXPECT_THAT(config.relay_networks, SizeIs(1));
+    EXPECT_THAT(config.relay_domains, ElementsAre("xn--bcher-kva.example"));
+    ASSERT_THAT(config.domains, SizeIs(1));
+    EXPECT_EQ(config.domains[0].name, "test.example");
+    ASSERT_THAT(config.routes, SizeIs(2));
+    const auto& host = std::get<route::ToHost>(config.routes[0].hop);
+    EXPECT_EQ(host.port, 2600);
+    EXPECT_EQ(host.tls, route::TlsDemand::encrypt);
+    EXPECT_THAT(config.routes[0].origin, StartsWith("t.toml:"));
+    EXPECT_TRUE(std::holds_alternative<route::Discarded>(config.routes[1].hop));
+    EXPECT_EQ(config.directory_path, "/elsewhere.db");
+    EXPECT_EQ(config.tag_separator, "-");
+    EXPECT_EQ(config.maildir_path, "/data/m/{address}");
+    EXPECT_TRUE(config.any_sender);
+    EXPECT_THAT(config.retry.steps, ElementsAre(std::chrono::seconds(1), std::chrono::seconds(2)));
+    EXPECT_EQ(config.delay_notice.count(), 0);
+    EXPECT_EQ(config.scheduler.connections_per_site, 7);
+    EXPECT_EQ(config.outbound_hello, "out.example");
+    EXPECT_FALSE(config.outbound_ipv6);
+    EXPECT_EQ(config.outbound_port, 2501);
+    EXPECT_EQ(config.outbound_ending_timeout, std::chrono::seconds(20));
+    EXPECT_EQ(config.log_format, "json");
+    EXPECT_EQ(config.trace_keep, std::chrono::hours(24));
+    EXPECT_EQ(config.trace_size, base::mebibytes(1024));
+}
+
+TEST(Config, TellsWhereEachSettingComesFrom) {
+    const auto loaded = parse("threads = 2\n[limits]\nrecipients = 200\n").value();
+    std::map<std::string, Setting> by_key;
+    for (const auto& setting : loaded.settings) EXPECT_TRUE(by_key.emplace(setting.key, setting).second) << setting.key;
+    EXPECT_EQ(by_key.at("threads").origin, "t.toml:1");
+    EXPECT_TRUE(by_key.at("threads").changed());
+    EXPECT_EQ(by_key.at("limits.recipients").value, "200");
+    EXPECT_EQ(by_key.at("limits.recipients").origin, "t.toml:3");
+    EXPECT_FALSE(by_key.at("limits.errors").changed());
+    EXPECT_EQ(by_key.at("queue.retry").value, R"(["5m", "10m", "20m", "40m", "1h", "2h"])");
+}
+
+TEST(Config, ShowsValuesAsToml) {
+    const auto loaded = parse("user = \"a\\\"b\\\\c\\nd\"").value();
+    for (const auto& setting : loaded.settings)
+        if (setting.key == "user") EXPECT_EQ(setting.value, R"("a\"b\\c\u000ad")");
+}
+
+TEST(Config, WarnsOfWhatWillNotWork) {
+    EXPECT_THAT(parse("hostname = \"mx\"").value().warnings, ElementsAre(HasSubstr("no dot")));
+    EXPECT_THAT(parse("[[listener]]\nbind = [\"127.0.0.1:587\"]\nrole = \"submission\"\ntls = \"off\"").value().warnings,
+                ElementsAre(HasSubstr("nobody can log in")));
+    EXPECT_THAT(parse("").value().warnings, IsEmpty());
+}
+
+// ---- What is refused
+
+struct Wrong {
+    const char* name;
+    std::string_view text;
+    std::string_view complaint;
+};
+class ConfigErrorTest : public testing::TestWithParam<Wrong> {};
+
+TEST_P(ConfigErrorTest, SaysWhereAndWhat) { EXPECT_THAT(complaint(GetParam().text), HasSubstr(std::string(GetParam().complaint))); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, ConfigErrorTest,
+    testing::Values(
+        Wrong{"NoToml", "threads = = 1", "t.toml:1:1"},
+        Wrong{"UnknownKey", "\n  hostnam = \"a.example\"", "t.toml:2:3: unknown key \"hostnam\"; did you mean \"hostname\"?"},
+        Wrong{"UnknownSection", "[limit]", "unknown key \"limit\"; did you mean \"limits\"?"},
+        Wrong{"UnknownKeyInASection", "[limits]\nrecipient = 5",
+              "t.toml:2:1: unknown key \"limits.recipient\"; did you mean \"recipients\"?"},
+        Wrong{"UnknownKeyInAList", "[[domain]]\nname = \"a.example\"\n[[domain]]\nname = \"b.example\"\ncatchall = \"\"",
+              "t.toml:5:1: unknown key \"domain[2].catchall\"; did you mean \"catch_all\"?"},
+        Wrong{"NothingNear", "[dns]\nzzzzzzzzzz = 1", "unknown key \"dns.zzzzzzzzzz\""},
+        Wrong{"NumberForText", "hostname = 5", "t.toml:1:12: hostname: must be a text in quotes"},
+        Wrong{"TextForNumber", "threads = \"2\"", "threads: must be a whole number"},
+        Wrong{"FractionForNumber", "threads = 2.5", "threads: must be a whole number"},
+        Wrong{"TextForFlag", "allow_root = \"yes\"", "allow_root: must be true or false"},
+        Wrong{"TextForList", "[dns]\nservers = \"127.0.0.1\"", "dns.servers: must be a list of texts"},
+        Wrong{"MixedList", "[dns]\nservers = [\"127.0.0.1\", 5]", "dns.servers: must be a list of texts"},
+        Wrong{"ValueForTable", "limits = 5", "limits: must be a table: [limits]"},
+        Wrong{"TableForTables", "[listener]\nbind = []", "listener: must be tables: [[listener]]"},
+        Wrong{"TooSmall", "[limits]\nrecipients = 99", "limits.recipients: 99 is not within 100 and"},
+        Wrong{"Negative", "threads = -1", "threads: -1 is not within 0 and 1024"},
+        Wrong{"NoDuration", "[queue]\nlifetime = \"5\"", "queue.lifetime: \"5\" is no duration"},
+        Wrong{"NoTimeAtAll", "[limits]\ncommand_timeout = \"0s\"", "limits.command_timeout: must be at least 1s"},
+        Wrong{"NoSize", "[limits]\nmessage_size = \"5 apples\"", "limits.message_size: "},
+        Wrong{"BadHostname", "hostname = \"a b\"", "hostname: \"a b\" is no host name"},
+        Wrong{"LiteralHostname", "hostname = \"[192.0.2.1]\"", "is no host name"},
+        Wrong{"BadPostmaster", "postmaster = \"nobody\"", "postmaster: "},
+        Wrong{"ListenerWithoutAddress", "[[listener]]\nrole = \"mx\"", "listener[1].bind: a listener needs at least one address"},
+        Wrong{"UnknownRole", "[[listener]]\nbind = [\"[::]:25\"]\nrole = \"imap\"", "listener[1].role: \"imap\" is none of mx, submission"},
+        Wrong{"HalfAPair", "[tls]\ncertificate = \"/c.pem\"", "certificate and private_key come as a pair"},
+        Wrong{"OpenRelay", "[relay]\nnetworks = [\"0.0.0.0/0\"]", "t.toml:2:12: relay.networks: these networks are the whole internet"},
+        Wrong{"OpenRelayByIpv6", "[relay]\nnetworks = [\"::/0\"]", "open relay"},
+        Wrong{"OpenRelayInHalves", "[relay]\nnetworks = [\"0.0.0.0/1\", \"128.0.0.0/1\"]", "open relay"},
+        Wrong{"BadNetwork", "[relay]\nnetworks = [\"192.0.2.1/24\"]", "relay.networks: "},
+        Wrong{"BadRelayDomain", "[relay]\ndomains = [\"a b\"]", "relay.domains: \"a b\""},
+        Wrong{"DomainWithoutName", "[[domain]]\ncatch_all = \"\"", "domain[1].name: "},
+        Wrong{"BadCatchAll", "[[domain]]\nname = \"a.example\"\ncatch_all = \"x\"", "domain[1].catch_all: "},
+        Wrong{"RouteToNowhere", "[[route]]\nrecipient = \"*\"", "route[1].next_hop: "},
+        Wrong{"UnknownScheme", "[[route]]\nnext_hop = \"uucp://a\"", "route[1].next_hop: "},
+        Wrong{"OtherDirectory", "[directory]\nbackend = \"ldap\"", "thurn has \"sqlite\""},
+        Wrong{"LongTagSeparator", "[directory]\ntag_separator = \"--\"", "directory.tag_separator: must be one of"},
+        Wrong{"LetterAsTagSeparator", "[directory]\ntag_separator = \"a\"", "directory.tag_separator: must be one of"},
+        Wrong{"AtAsTagSeparator", "[directory]\ntag_separator = \"@\"", "directory.tag_separator: must be one of"},
+        Wrong{"SharedMailbox", "[delivery.local]\npath = \"/mail/{local}\"", "different people would share a mailbox"},
+        Wrong{"OtherDelivery", "[delivery.local]\ntype = \"mbox\"", "thurn has \"maildir\""},
+        Wrong{"RetryWithoutEnd", "[queue]\nretry = [\"0s\"]", "would retry without end"},
+        Wrong{"NoRetry", "[queue]\nretry = []", "queue.retry: needs at least one step"},
+        Wrong{"NoWayOut", "[outbound]\nipv4 = false\nipv6 = false", "no mail could leave"},
+        Wrong{"BadPort", "[outbound]\nport = 65536", "outbound.port: 65536 is not within 1 and 65535"},
+        Wrong{"BadLogFormat", "[log]\nformat = \"xml\"", "log.format: "}, Wrong{"BadLogLevel", "[log]\nlevel = \"loud\"", "log.level: "}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(Config, TellsAllThatIsWrongAtOnce) {
+    EXPECT_THAT(complaint("threads = -1\nhostnam = 5\n[log]\nlevel = \"x\""),
+                AllOf(HasSubstr("threads"), HasSubstr("hostnam"), HasSubstr("log.level")));
+}
+
+TEST(Config, AnEmptyTagSeparatorMeansNoTags) { EXPECT_EQ(good("[directory]\ntag_separator = \"\"").tag_separator, ""); }
+
+TEST(Config, SaysWhichFileIsNotThere) {
+    const auto loaded = load_config("/no/such/file.toml", kSurroundings);
+    EXPECT_EQ(loaded.error().kind, base::ErrorKind::not_found);
+    EXPECT_THAT(loaded.error().detail, HasSubstr("/no/such/file.toml"));
+}
+
+// ---- Secrets
+
+class SecretTest : public testing::Test {
+protected:
+    SecretTest() {
+        std::string name = (fs::temp_directory_path() / "thurn-secret-XXXXXX").string();
+        root_ = ::mkdtemp(name.data());
+    }
+    ~SecretTest() override {
+        std::error_code ignored;
+        fs::remove_all(root_, ignored);
+        ::unsetenv("THURN_TEST_SECRET");
+    }
+    std::string file(std::string_view content) const {
+        const auto path = root_ / "auth";
+        std::ofstream(path, std::ios::binary) << content;
+        return "file:" + path.string();
+    }
+    fs::path root_;
+};
+
+TEST_F(SecretTest, ComesFromAFileOrTheEnvironment) {
+    const auto from_file = read_secret(file("anna:pass:word\r\nsecond line\n")).value();
+    EXPECT_EQ(from_file.login, "anna");
+    EXPECT_EQ(from_file.password, "pass:word");
+    ::setenv("THURN_TEST_SECRET", "bob:x", 1);
+    EXPECT_EQ(read_secret("env:THURN_TEST_SECRET").value().login, "bob");
+}
+
+TEST_F(SecretTest, IsNeverInAMessage) {
+    EXPECT_THAT(read_secret(file("hunter2\n")).error().detail, AllOf(HasSubstr("login:password"), Not(HasSubstr("hunter2"))));
+    EXPECT_THAT(read_secret(file(":hunter2\n")).error().detail, Not(HasSubstr("hunter2")));
+    EXPECT_THAT(read_secret("anna:hunter2").error().detail, Not(HasSubstr("hunter2")));
+    EXPECT_EQ(read_secret("file:/no/such/file").error().kind, base::ErrorKind::not_found);
+    EXPECT_EQ(read_secret("env:THURN_TEST_NOT_SET").error().kind, base::ErrorKind::not_found);
+    EXPECT_THAT(complaint("[[route]]\nnext_hop = \"smtp://relay.example\"\nauth = \"anna:hunter2\""),
+                AllOf(HasSubstr("route[1].auth"), Not(HasSubstr("hunter2"))));
+    const auto reference = file("anna:hunter2\n");
+    const auto loaded = parse("[[route]]\nnext_hop = \"smtp://relay.example\"\ntls = \"verify\"\nauth = \"" + reference + "\"").value();
+    for (const auto& setting : loaded.settings) EXPECT_THAT(setting.value, Not(HasSubstr("hunter2"))) << setting.key;
+}
+
+TEST_F(SecretTest, IsNotSentInClear) {
+    EXPECT_THAT(complaint("[[route]]\nnext_hop = \"smtp://relay.example\"\ntls = \"none\"\nauth = \"" + file("a:b\n") + "\""),
+                HasSubstr("route[1]"));
+}
+
+// ---- The manual
+
+/// `listener[1].bind` is `listener.bind` there.
+std::string documented_name(std::string key) {
+    if (const auto open = key.find('['); open != std::string::npos) key.erase(open, key.find(']') + 1 - open);
+    return key;
+}
+
+TEST(ConfigurationManual, HasEveryKeyWithItsDefault) {
+    std::ifstream in(fs::path(THURN_SOURCE_DIR) / "docs/configuration.md");
+    std::map<std::string, std::string> lines;
+    for (std::string line; std::getline(in, line);)
+        if (line.starts_with("| `")) lines[line.substr(3, line.find('`', 3) - 3)] = line;
+    const auto with_lists =
+        parse("[[listener]]\nbind = [\"[::]:25\"]\n[[domain]]\nname = \"a.example\"\n[[route]]\nnext_hop = \"discard:\"").value();
+    for (const auto& setting : with_lists.settings) {
+        const auto line = lines.find(documented_name(setting.key));
+        ASSERT_NE(line, lines.end()) << setting.key << " is not in docs/configuration.md";
+        const bool depends = setting.value.find("mx.example.com") != std::string::npos;
+        if (!setting.changed() && !depends) EXPECT_THAT(line->second, HasSubstr("| `" + setting.value + "` |")) << setting.key;
+    }
+    std::map<std::string, int> known;
+    for (const auto& setting : with_lists.settings) ++known[documented_name(setting.key)];
+    for (const auto& [key, line] : lines)
+        EXPECT_TRUE(known.contains(key)) << key << " is in docs/configuration.md, but thurn does not read it";
+}
+
+}  // namespace
+}  // namespace thurn::config
