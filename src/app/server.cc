@@ -126,6 +126,7 @@ private:
 base::Result<void> Server::start() {
     raise_descriptor_limit();
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGHUP, SIG_IGN);  // until async_watch_signals() listens for it: a reload that comes too early must not end us
     const auto identity = choose_identity();
     if (!identity) return std::unexpected(identity.error());
     const std::function<base::Result<void>()> steps[] = {

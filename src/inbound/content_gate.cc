@@ -33,7 +33,7 @@ bool has_high_octet(std::string_view octets) {
 std::string_view ContentGate::feed(std::string_view chunk) {
     look_for_eight_bit(chunk);
     if (opened_) {
-        held_ = std::string();
+        std::string().swap(held_);
         return chunk;
     }
     if (held_.empty() && header_is_whole(chunk)) return open(chunk);
