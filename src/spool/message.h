@@ -51,9 +51,9 @@ struct Recipient {
 struct Envelope {
     mail::ReversePath sender;
     std::vector<Recipient> recipients;
-    bool eight_bit = false;    // content holds octets over 127
-    std::string login;         // who submitted it; empty without AUTH
-    std::string client;        // address it came from; empty when made here
+    bool eight_bit = false;  // content holds octets over 127
+    std::string login;       // who submitted it; empty without AUTH
+    std::string client;      // address it came from; empty when made here
     friend bool operator==(const Envelope&, const Envelope&) = default;
 };
 

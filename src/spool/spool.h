@@ -36,22 +36,24 @@ struct Listed {
 };
 
 struct SpoolStats {
-    std::uint64_t messages = 0;    // with at least one recipient that is not final
+    std::uint64_t messages = 0;  // with at least one recipient that is not final
     std::uint64_t segments = 0;
-    std::uint64_t disk_octets = 0; // of segments and content files
-    std::uint64_t free_octets = 0; // of the disk
-    std::uint64_t syncs = 0;       // since start
-    std::uint64_t commits = 0;     // since start
+    std::uint64_t disk_octets = 0;  // of segments and content files
+    std::uint64_t free_octets = 0;  // of the disk
+    std::uint64_t syncs = 0;        // since start
+    std::uint64_t commits = 0;      // since start
 };
 
 enum class Sync { yes, no };  // `no`: written to the operating system, and so survives our own end, but not the machine's
 
 /// Accepted messages on stable storage. The promise behind every 250.
 ///
-/// Contract  A commit whose `done` was told success survives any crash: of the process, and of the machine as far as the disk keeps its word on
+/// Contract  A commit whose `done` was told success survives any crash: of the process, and of the machine as far as the disk keeps its
+/// word on
 ///           fdatasync. One told an error was never accepted and will not come back (except `disk` after a failed sync, where a copy may).
 /// Shape     A message whose recipients are all final is gone, content too.
-/// Threads   Any. `done` is called on the spool's own thread: it must only post elsewhere. load(), due(), list() may read the disk: call on the blocking pool.
+/// Threads   Any. `done` is called on the spool's own thread: it must only post elsewhere. load(), due(), list() may read the disk: call on
+/// the blocking pool.
 class Spool {
 public:
     using Committed = std::move_only_function<void(base::Result<StoredMessage>)>;
