@@ -1,5 +1,7 @@
 #include "admin/control_server.h"
 
+#include <memory>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -82,30 +84,46 @@ asio::awaitable<void> ControlServer::async_accept_for_ever() {
     }
 }
 
-asio::awaitable<void> ControlServer::async_answer(Protocol::socket peer) {
-    asio::steady_timer watchdog(loop_, kRequestTimeout);
-    watchdog.async_wait([&peer](boost::system::error_code error) {
-        if (!error) peer.cancel();
-    });
+asio::awaitable<void> ControlServer::async_answer(Protocol::socket socket) {
+    // Shared with the watchdog, whose handler may be on its way when this ends.
+    const auto peer = std::make_shared<Protocol::socket>(std::move(socket));
+    asio::steady_timer watchdog(loop_);
+    const auto watch = [&watchdog, &peer] {
+        watchdog.expires_after(kRequestTimeout);
+        watchdog.async_wait([peer](boost::system::error_code error) {
+            if (!error) peer->cancel(error);
+        });
+    };
+    watch();
     std::string request;
-    const auto [error, size] = co_await asio::async_read_until(peer, asio::dynamic_buffer(request, kLongestRequest), '\n', as_result);
+    const auto [error, size] = co_await asio::async_read_until(*peer, asio::dynamic_buffer(request, kLongestRequest), '\n', as_result);
     watchdog.cancel();
     if (error) co_return;
     request.resize(size);
     const auto response = co_await async_respond(std::move(request));
-    co_await asio::async_write(peer, asio::buffer(response), as_result);
+    watch();
+    co_await asio::async_write(*peer, asio::buffer(response), as_result);
 }
 
 asio::awaitable<std::string> ControlServer::async_respond(std::string request) {
+    const auto result = co_await async_handle(std::move(request));
+    const json::object response = result ? json::object{{"result", *result}} : render_error(result.error());
+    co_return json::serialize(response) + "\n";
+}
+
+asio::awaitable<ControlResult> ControlServer::async_handle(std::string request) {
     boost::system::error_code error;
     const auto parsed = json::parse(request, error);
     const auto* object = error ? nullptr : parsed.if_object();
     const auto* command = object ? object->if_contains("command") : nullptr;
     const auto handler = command && command->is_string() ? handlers_.find(std::string(command->as_string())) : handlers_.end();
-    ControlResult result = base::fail(base::ErrorKind::syntax, "no such command");
-    if (handler != handlers_.end()) result = co_await handler->second(*object);
-    const json::object response = result ? json::object{{"result", *std::move(result)}} : render_error(result.error());
-    co_return json::serialize(response) + "\n";
+    if (handler == handlers_.end()) co_return base::fail(base::ErrorKind::syntax, "no such command");
+    try {
+        co_return co_await handler->second(*object);
+    } catch (const std::exception& bug) {
+        log_.error("control_failed", {{"command", handler->first}, {"reason", bug.what()}});
+        co_return base::fail(base::ErrorKind::invalid, fmt::format("internal error: {}", bug.what()));
+    }
 }
 
 ControlResult ask_server(const std::filesystem::path& socket, const json::object& request) {

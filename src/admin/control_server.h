@@ -35,8 +35,9 @@ public:
 
 private:
     boost::asio::awaitable<void> async_accept_for_ever();
-    boost::asio::awaitable<void> async_answer(boost::asio::local::stream_protocol::socket peer);
+    boost::asio::awaitable<void> async_answer(boost::asio::local::stream_protocol::socket socket);
     boost::asio::awaitable<std::string> async_respond(std::string request);
+    boost::asio::awaitable<ControlResult> async_handle(std::string request);
 
     boost::asio::io_context& loop_;
     std::map<std::string, ControlHandler> handlers_;

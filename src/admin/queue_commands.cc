@@ -25,6 +25,7 @@ std::string lower(std::string_view text) {
 
 bool address_matches(std::string_view wanted, const std::string& address) {
     if (wanted.empty()) return true;
+    if (wanted == "<>") return address.empty();  // the null path
     const auto have = lower(address);
     return wanted.starts_with('@') ? have.ends_with(lower(wanted)) : have == lower(wanted);
 }
@@ -124,7 +125,11 @@ json::value render_sites(const std::vector<queue::SiteView>& sites) {
 
 QueueFilter read_filter(const json::object& request) {
     QueueFilter filter{.from = text_of(request, "from"), .to = text_of(request, "to"), .site = text_of(request, "site")};
-    if (const auto* limit = request.if_contains("limit"); limit && limit->is_number()) filter.limit = limit->to_number<std::size_t>();
+    if (const auto* limit = request.if_contains("limit")) {
+        boost::system::error_code error;
+        const auto number = limit->to_number<std::size_t>(error);
+        if (!error) filter.limit = number;
+    }
     return filter;
 }
 

@@ -11,7 +11,7 @@
 namespace thurn::admin {
 
 /// Which messages a queue command is about; all given conditions must hold. Addresses match whole, or by domain as `@example.com`, without
-/// case.
+/// case; `<>` is the null path.
 struct QueueFilter {
     std::string from;
     std::string to;

@@ -1,5 +1,6 @@
 #include "app/log_sink.h"
 
+#include "base/utf8.h"
 #include "mail/date.h"
 
 #include <algorithm>
@@ -30,26 +31,34 @@ std::string_view level_name(base::LogLevel level) {
     return "";
 }
 
-/// Between quotes, for logfmt and JSON alike: both escape as JSON does.
+/// Octets that would end a line, steer a terminal (C0, DEL, and C1 in UTF-8), or are no UTF-8.
+bool needs_escape(std::string_view text, std::size_t at, bool utf8) {
+    const auto octet = static_cast<unsigned char>(text[at]);
+    if (octet < 0x20 || octet == 0x7f || (octet >= 0x80 && !utf8)) return true;
+    return octet == 0xc2 && static_cast<unsigned char>(text[at + 1]) < 0xa0;
+}
+
+/// Between quotes, for logfmt and JSON alike: both escape as JSON does. What is no UTF-8 is shown as Latin-1.
 void append_quoted(fmt::memory_buffer& line, std::string_view text) {
+    const bool utf8 = base::is_utf8(text);
     line.push_back('"');
-    for (const char c : text) {
-        const auto octet = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            line.push_back('\\');
-            line.push_back(c);
-        } else if (octet < 0x20 || octet == 0x7f) {
-            fmt::format_to(std::back_inserter(line), "\\u{:04x}", octet);
-        } else {
-            line.push_back(c);
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if (needs_escape(text, at, utf8)) {
+            const bool c1 = utf8 && c == '\xc2';
+            if (c1) ++at;
+            fmt::format_to(std::back_inserter(line), "\\u{:04x}", static_cast<unsigned char>(text[at]));
+            continue;
         }
+        if (c == '"' || c == '\\') line.push_back('\\');
+        line.push_back(c);
     }
     line.push_back('"');
 }
 
 bool is_plain(std::string_view text) {
     return !text.empty() &&
-           std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c != 0x7f && c != '"' && c != '=' && c != '\\'; });
+           std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '=' && c != '\\'; });
 }
 
 void append_field(fmt::memory_buffer& line, LogFormat format, const base::LogField& field) {

@@ -35,6 +35,7 @@ void Catalogue::start(std::uint64_t spool) {
     frozen_state_.reset();
     state_ = {};
     state_.spool = spool;
+    due_floor_.reset();
     ++epoch_;
 }
 
@@ -281,7 +282,18 @@ void Catalogue::collect_due(const Table& table, base::Time until, const DueRecip
 base::Result<void> Catalogue::collect_indexed_due(base::Time until, const DueRecipient* after, std::size_t limit,
                                                   std::vector<DueRecipient>& out) {
     std::size_t count = 0;
-    const auto cursor = index_.seek(after == nullptr ? std::string("D") : due_key(*after));
+    std::string from = "D";
+    std::uint64_t epoch = 0;
+    {
+        const Lock lock(mutex_);
+        epoch = epoch_;
+        if (after == nullptr && due_floor_) from = due_key(*due_floor_);
+    }
+    const auto cursor = index_.seek(after == nullptr ? from : due_key(*after));
+    if (const auto first = cursor->valid() ? parse_due_key(cursor->key()) : std::nullopt; first && after == nullptr) {
+        const Lock lock(mutex_);
+        if (epoch == epoch_) due_floor_ = first;
+    }
     for (; cursor->valid() && count < limit; cursor->next()) {
         const auto due = parse_due_key(cursor->key());
         if (!due || due->due > until) break;
@@ -450,6 +462,7 @@ base::Result<void> Catalogue::write_frozen() {
     frozen_state_.reset();
     std::swap(old, frozen_);
     ++epoch_;
+    if (due_floor_ && !old.due.empty() && EarlierDue{}(*old.due.begin(), *due_floor_)) due_floor_ = *old.due.begin();
     return {};
 }
 

@@ -117,8 +117,9 @@ private:
     Table recent_;  // changed or read since the last freeze
     Table frozen_;  // being written; never changes, `recent_` overrides it
     std::optional<IndexState> frozen_state_;
-    IndexState state_;         // position: of the last write_frozen()
-    std::uint64_t epoch_ = 0;  // counts write_frozen(): what was read from the index across one is stale
+    IndexState state_;                       // position: of the last write_frozen()
+    std::uint64_t epoch_ = 0;                // counts write_frozen(): what was read from the index across one is stale
+    std::optional<DueRecipient> due_floor_;  // the index has no D key below it: stepping over what was deleted there would take long
     std::vector<base::MessageId> finished_files_;
 };
 

@@ -297,5 +297,104 @@ TEST_F(SegmentSpoolTest, AfterACleanStopNothingIsReplayed) {
     EXPECT_EQ(due_ids().size(), 30U);
 }
 
+TEST_F(SegmentSpoolTest, TheIndexNeverKnowsMoreThanTheLog) {
+    put(1);
+    ASSERT_TRUE(on.update({standing({1}, 0, Standing::delivered)}, Sync::no));
+    ASSERT_TRUE(on.spool->upkeep());
+    crash_and_open();
+    EXPECT_EQ(on.spool->stats().messages, 0U);
+    on.spool.reset();
+    ASSERT_TRUE(on.index.clear());
+    open();
+    EXPECT_EQ(on.spool->stats().messages, 0U);
+}
+
+TEST_F(SegmentSpoolTest, ALargeContentStaysWhileACrashMayStillWantItBack) {
+    for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+        SpoolOnMemoryDisk other(seed);
+        ASSERT_TRUE(other.open());
+        ASSERT_TRUE(other.commit({1}, std::string(9000, 'L'), envelope_to({recipient("a")})));
+        ASSERT_TRUE(other.update({standing({1}, 0, Standing::delivered)}, Sync::no));
+        other.disk.fail(1, MemoryFilesystem::Failing::from_then_on);
+        EXPECT_FALSE(other.spool->upkeep());
+        other.crash();
+        ASSERT_TRUE(other.open());
+        if (other.spool->stats().messages == 0) continue;
+        const auto loaded = other.spool->load({1});
+        ASSERT_TRUE(loaded) << loaded.error().detail;
+        EXPECT_EQ(read_all(*loaded->content), std::string(9000, 'L'));
+    }
+}
+
+TEST_F(SegmentSpoolTest, DueComesBeforeWhatWasSeenAsFirst) {
+    const auto at = [](int minutes) { return FakeClock::kStart + std::chrono::minutes(minutes); };
+    ASSERT_TRUE(on.commit({1}, "c", envelope_to({recipient("a", at(10))})));
+    ASSERT_TRUE(on.spool->upkeep());
+    EXPECT_THAT(due_ids(at(60)), ElementsAre(1));
+    ASSERT_TRUE(on.commit({2}, "c", envelope_to({recipient("a", at(5))})));
+    EXPECT_THAT(due_ids(at(60)), ElementsAre(2, 1));
+    ASSERT_TRUE(on.spool->upkeep());
+    EXPECT_THAT(due_ids(at(60)), ElementsAre(2, 1));
+    ASSERT_TRUE(on.update({deferred({2}, 0, at(20))}));
+    ASSERT_TRUE(on.spool->upkeep());
+    EXPECT_THAT(due_ids(at(60)), ElementsAre(1, 2));
+    ASSERT_TRUE(on.update({deferred({2}, 0, at(1))}));
+    ASSERT_TRUE(on.spool->upkeep());
+    EXPECT_THAT(due_ids(at(60)), ElementsAre(2, 1));
+}
+
+/// Everything at once, for the thread sanitizer: writers, their updates, readers, the keeper and a lost index.
+TEST(SegmentSpoolThreads, WritersReadersAndUpkeepDoNotDisturbEachOther) {
+    auto options = SpoolOnMemoryDisk::small_options();
+    options.upkeep_interval = std::chrono::milliseconds(1);
+    SpoolOnMemoryDisk on(1, options);
+    ASSERT_TRUE(on.open());
+    constexpr std::uint64_t kEach = 150;
+    std::atomic<std::uint64_t> kept = 0;
+    const auto write = [&](std::uint64_t writer) {
+        for (std::uint64_t i = 0; i < kEach; ++i) {
+            const base::MessageId id{writer * 1000 + i + 1};
+            const bool large = i % 20 == 0;
+            ASSERT_TRUE(on.commit(id, std::string(large ? 6000 : 500, 'x'), envelope_to({recipient("a"), recipient("b")})));
+            ASSERT_TRUE(on.update({standing(id, 0, Standing::delivered)}, Sync::no));
+            if (i % 10 == 0) {
+                ++kept;
+                for (int again = 0; again < 5; ++again) {
+                    ASSERT_TRUE(on.update({deferred(id, 1, FakeClock::kStart + std::chrono::minutes(again))}, Sync::yes));
+                }
+            } else {
+                ASSERT_TRUE(on.update({standing(id, 1, Standing::delivered)}, Sync::no));
+            }
+        }
+    };
+    std::vector<std::thread> threads;
+    for (std::uint64_t writer = 0; writer < 4; ++writer) threads.emplace_back(write, writer);
+    std::atomic<bool> ending = false;
+    std::thread reader([&] {
+        while (!ending) {
+            ASSERT_TRUE(on.spool->due(FakeClock::kStart, nullptr, 50));
+            const auto listed = on.spool->list({}, 50);
+            ASSERT_TRUE(listed);
+            for (const auto& one : *listed) {
+                const auto loaded = on.spool->load(one.id);
+                ASSERT_TRUE(loaded || loaded.error().kind == ErrorKind::not_found) << loaded.error().detail;
+            }
+        }
+    });
+    for (auto& thread : threads) thread.join();
+    ending = true;
+    reader.join();
+    EXPECT_EQ(on.spool->stats().messages, kept);
+    ASSERT_TRUE(on.spool->upkeep());
+    const auto before = on.spool->list({}, 1000).value();
+    on.crash();
+    ASSERT_TRUE(on.index.clear());
+    ASSERT_TRUE(on.open());
+    EXPECT_EQ(on.spool->stats().messages, kept);
+    const auto after = on.spool->list({}, 1000).value();
+    ASSERT_EQ(after.size(), before.size());
+    for (std::size_t i = 0; i < after.size(); ++i) EXPECT_EQ(after[i].recipients, before[i].recipients) << after[i].id.value;
+}
+
 }  // namespace
 }  // namespace thurn::spool
