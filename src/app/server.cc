@@ -66,9 +66,8 @@ public:
         : options_(options),
           config_(std::move(loaded.config)),
           log_(log_format(config_), log_level(config_), clock_),
-          pool_(kBlockingThreads),
-          service_(nullptr),
-          loops_(loop_count(config_)) {
+          loops_(loop_count(config_)),
+          pool_(kBlockingThreads) {
         for (const auto& warning : loaded.warnings) log_.warning("configuration", {{"warning", warning}});
     }
 
@@ -99,6 +98,7 @@ private:
     SystemClock clock_;
     SystemRandom random_;
     LogSink log_;
+    net::Loops loops_;
     net::BlockingPool pool_;
     std::unique_ptr<net::Resolver> resolver_;
     std::unique_ptr<net::ServerCertificates> certificates_;
@@ -111,7 +111,6 @@ private:
     std::unique_ptr<spool::FilesystemLock> claim_;
     OpenSpool spool_;
     std::unique_ptr<inbound::Service> service_;
-    net::Loops loops_;
     std::unique_ptr<delivery::Dispatcher> dispatcher_;
     std::unique_ptr<admin::ControlServer> control_;
     struct Bound {
@@ -342,12 +341,14 @@ asio::awaitable<void> Server::async_stop() {
     ended_.set_value();
 }
 
-/// The spool first: its thread calls into the dispatcher and the loops, which therefore must still be there.
+/// All threads end before anything is let go: those of the pool call into the spool, the spool's into the dispatcher, all into the loops.
+/// What still waits is destroyed while all that it refers to exists.
 void Server::tear_down() {
+    loops_.halt();
+    pool_.stop();
     resolver_->stop();
     spool_.spool.reset();
     loops_.stop();
-    pool_.stop();
     log_.info("stopped");
 }
 

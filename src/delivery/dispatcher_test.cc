@@ -98,9 +98,10 @@ protected:
     ~DispatcherTest() override {
         if (dispatcher_) {
             stop();
+            loops_.halt();
+            pool_.stop();
             resolver_->stop();
             loops_.stop();
-            pool_.stop();
         }
         std::error_code ignored;
         fs::remove_all(root_, ignored);
@@ -201,8 +202,8 @@ protected:
     support::MemoryJournal journal_;
     base::NullLog log_;
     base::MessageIdSource ids_{clock_, 0, {}};
-    net::BlockingPool pool_{2};
     net::Loops loops_{2};
+    net::BlockingPool pool_{2};
     DispatcherOptions options_;
     std::vector<route::RouteRule> rules_;
     std::unique_ptr<net::Resolver> resolver_;

@@ -104,8 +104,9 @@ protected:
         options_.session.hostname = "mx.here.example";
     }
     ~ConversationTest() override {
-        loops_.stop();
+        loops_.halt();
         pool_.stop();
+        loops_.stop();
     }
 
     void start(std::size_t connections = 100, std::size_t per_address = 100) {
@@ -180,9 +181,9 @@ protected:
     net::ServerCertificates certificates_{{files_.files()}, log_};
     base::Guarded<std::vector<spool::StoredMessage>> accepted_;
     Options options_;
+    net::Loops loops_{2};
     net::BlockingPool pool_{2};
     std::unique_ptr<Service> service_;
-    net::Loops loops_{2};
     std::size_t turn_ = 0;
 };
 

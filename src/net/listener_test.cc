@@ -61,10 +61,13 @@ TEST_F(ListenerTest, HandsOverEveryConnection) {
 }
 
 TEST_F(ListenerTest, TakesIpv6OnlyOnAnIpv6Wildcard) {
-    auto six = Listener::bind(loop_, {.endpoint = tcp::endpoint(tcp::v6(), 0)}, log_);
-    if (!six) GTEST_SKIP() << "no IPv6 here: " << six.error().detail;
-    auto four = Listener::bind(loop_, {.endpoint = tcp::endpoint(tcp::v4(), six->endpoint().port())}, log_);
-    EXPECT_TRUE(four.has_value()) << four.error().detail;
+    bool both = false;
+    for (int attempt = 0; attempt < 20 && !both; ++attempt) {  // the port may by chance be another process's
+        auto six = Listener::bind(loop_, {.endpoint = tcp::endpoint(tcp::v6(), 0)}, log_);
+        if (!six) GTEST_SKIP() << "no IPv6 here: " << six.error().detail;
+        both = Listener::bind(loop_, {.endpoint = tcp::endpoint(tcp::v4(), six->endpoint().port())}, log_).has_value();
+    }
+    EXPECT_TRUE(both);
 }
 
 TEST_F(ListenerTest, NamesAddressAndCauseWhenItCannotBind) {

@@ -24,11 +24,15 @@ void Loops::start() {
     for (const auto& context : contexts_) threads_.emplace_back([&loop = *context] { loop.run(); });
 }
 
-void Loops::stop() {
+void Loops::halt() {
     for (const auto& context : contexts_) context->stop();
     for (auto& thread : threads_) thread.join();
     threads_.clear();
-    // A handler of one loop may hold what belongs to another, so all loops stand still before the first is emptied.
+}
+
+// A handler of one loop may hold what belongs to another, so all loops stand still before the first is emptied.
+void Loops::stop() {
+    halt();
     for (const auto& context : contexts_) static_cast<Context&>(*context).drop_handlers();
 }
 

@@ -31,8 +31,10 @@ public:
     /// Round robin.
     [[nodiscard]] asio::io_context& next() { return *contexts_[turn_.fetch_add(1, std::memory_order_relaxed) % contexts_.size()]; }
     void start();
-    /// Stops the loops, waits for their threads. Handlers that have not run, and coroutines that wait in a loop, are destroyed here, on the
-    /// caller's thread: what they refer to must still exist. The loops do not start again.
+    /// Ends the loops' threads. What waits in a loop stays there, and other threads may still post to it. The loops do not start again.
+    void halt();
+    /// halt(), and destroys on the caller's thread the handlers that have not run and the coroutines that wait in a loop: what they refer
+    /// to must still exist, and no other thread may post any more.
     void stop();
 
 private:
@@ -46,26 +48,38 @@ private:
 /// Threads for work that blocks: disk reads, password hashes, SQL.
 ///
 /// Threads  Any.
+/// Order    Stopped after the loops that call it are halted, and before they are stopped: its threads still touch a loop for a moment after
+///          the caller has resumed there.
 class BlockingPool {
 public:
-    explicit BlockingPool(std::size_t threads) : pool_(threads) {}
+    explicit BlockingPool(std::size_t threads) : threads_(threads) {}
     ~BlockingPool() { stop(); }
-    /// Waits for all work given so far.
-    void stop() { pool_.join(); }
+    /// Does what is under way, destroys what has not begun. No more may be given.
+    void stop() { threads_.end(); }
 
     /// Runs `work` on the pool; resumes on the caller's executor with what it returned.
     template <class Work>
     [[nodiscard]] asio::awaitable<std::invoke_result_t<Work>> async_run(Work work) {
         static_assert(!std::is_reference_v<std::invoke_result_t<Work>>);
-        co_return co_await asio::co_spawn(pool_, run(std::move(work)), asio::use_awaitable);
+        co_return co_await asio::co_spawn(threads_.get_executor(), run(std::move(work)), asio::use_awaitable);
     }
 
 private:
+    /// A thread_pool whose waiting handlers can be destroyed before it is.
+    class Threads : public asio::thread_pool {
+    public:
+        using asio::thread_pool::thread_pool;
+        void end() {
+            stop();
+            join();
+            shutdown();
+        }
+    };
     template <class Work>
     static asio::awaitable<std::invoke_result_t<Work>> run(Work work) {
         co_return work();
     }
-    asio::thread_pool pool_;
+    Threads threads_;
 };
 
 }  // namespace thurn::net

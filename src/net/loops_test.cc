@@ -58,8 +58,8 @@ asio::awaitable<std::pair<std::thread::id, std::thread::id>> here_and_there(Bloc
 }
 
 TEST(BlockingPool, WorksElsewhereAndResumesOnTheCallersLoop) {
-    BlockingPool pool(2);
     Loops loops(1);
+    BlockingPool pool(2);
     loops.start();
     const auto [here, there] = asio::co_spawn(loops.loop(0), here_and_there(pool), asio::use_future).get();
     std::promise<std::thread::id> loop;
@@ -73,8 +73,8 @@ asio::awaitable<void> throw_there(BlockingPool& pool) {
 }
 
 TEST(BlockingPool, HandsExceptionsToTheCaller) {
-    BlockingPool pool(1);
     Loops loops(1);
+    BlockingPool pool(1);
     loops.start();
     EXPECT_THROW(asio::co_spawn(loops.loop(0), throw_there(pool), asio::use_future).get(), std::runtime_error);
 }
