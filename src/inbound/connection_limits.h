@@ -8,14 +8,15 @@
 
 namespace thurn::inbound {
 
-/// Counts open connections, in all and per client address.
+/// Counts open connections, in all and per client. A client is an IPv4 address or an IPv6 /64: whoever has one IPv6 address has all of its
+/// /64 (RFC 6177 §2), so single ones would be no limit.
 ///
 /// Threads  Any.
 class ConnectionLimits {
 public:
     enum class Verdict { welcome, too_many, too_many_from_there };
 
-    ConnectionLimits(std::size_t total, std::size_t per_address) : total_(total), per_address_(per_address) {}
+    ConnectionLimits(std::size_t total, std::size_t per_client) : total_(total), per_client_(per_client) {}
     /// Counts the connection when it is welcome; then leave() must follow.
     [[nodiscard]] Verdict enter(const std::string& address);
     void leave(const std::string& address);
@@ -24,10 +25,10 @@ public:
 private:
     struct Counts {
         std::size_t open = 0;
-        std::unordered_map<std::string, std::size_t> by_address;
+        std::unordered_map<std::string, std::size_t> by_client;
     };
     const std::size_t total_;
-    const std::size_t per_address_;
+    const std::size_t per_client_;
     base::Guarded<Counts> counts_;
 };
 
