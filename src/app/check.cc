@@ -2,6 +2,7 @@
 #include "app/command.h"
 #include "app/server.h"
 #include "app/stores.h"
+#include "net/resolver.h"
 #include "net/tls.h"
 
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 namespace thurn::app {
@@ -107,6 +109,19 @@ void check_spool(const config::Config& config, Remarks& remarks) {
                                        base::render_octets(config.limits.disk_reserve))});
 }
 
+/// Asks the servers whether they pass signatures on: at most some seconds when they are silent.
+void check_dns(const config::Config& config, Remarks& remarks) {
+    const auto resolver = net::Resolver::start({.servers = config.dns_servers, .dnssec = config.dnssec});
+    if (!resolver)
+        remarks.push_back({Remark::Weight::error, "dns", resolver.error().detail});
+    else if (!(*resolver)->notice().empty())
+        remarks.push_back({Remark::Weight::warning, "dns", (*resolver)->notice()});
+    else
+        remarks.push_back({Remark::Weight::ok, "dns",
+                           fmt::format("{}: answers are {}", fmt::join((*resolver)->servers(), ", "),
+                                       (*resolver)->validates() ? "validated" : "not validated, as dns.dnssec says")});
+}
+
 int print_remarks(const CommandContext& context, const Remarks& remarks) {
     json::array array;
     bool errors = false;
@@ -130,6 +145,7 @@ int check(const CommandContext& context) {
     for (const auto& warning : loaded->warnings) remarks.push_back({Remark::Weight::warning, "configuration", warning});
     check_certificate(loaded->config, remarks);
     check_private_key(loaded->config, remarks);
+    check_dns(loaded->config, remarks);
     check_directory(loaded->config, remarks);
     check_spool(loaded->config, remarks);
     return print_remarks(context, remarks);
@@ -149,7 +165,7 @@ int config_show(const CommandContext& context, bool changed_only) {
 }
 
 int config_test(const CommandContext& context, const std::string& file) {
-    const auto loaded = config::load_config(file, surroundings());
+    const auto loaded = load_file(file);
     if (!loaded) return complain(loaded.error());
     for (const auto& warning : loaded->warnings) print_line("warning: " + warning);
     if (!context.json) print_line(fmt::format("{}: good", file));

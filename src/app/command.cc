@@ -76,7 +76,13 @@ config::Surroundings surroundings() { return {.system_hostname = system_hostname
 base::Result<config::Loaded> load_configuration(const CommandContext& context) {
     const auto file = find_config(context);
     if (file.empty()) return config::parse_config("", "defaults", surroundings());
-    return config::load_config(file, surroundings());
+    return load_file(file);
+}
+
+base::Result<config::Loaded> load_file(const std::filesystem::path& file) {
+    auto loaded = config::load_config(file, surroundings());
+    if (!loaded) loaded.error().kind = base::ErrorKind::invalid;
+    return loaded;
 }
 
 int complain(const base::Error& error) {

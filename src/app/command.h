@@ -25,8 +25,9 @@ struct CommandContext {
 /// `--config`, else /etc/thurn/thurn.toml, else ./thurn.toml; empty when there is none.
 [[nodiscard]] std::filesystem::path find_config(const CommandContext& context);
 [[nodiscard]] config::Surroundings surroundings();
-/// Without a file, the defaults.
+/// Without a file, the defaults. Errors  `invalid`, also for a file that is not there: all that is wrong with a configuration ends with 2.
 [[nodiscard]] base::Result<config::Loaded> load_configuration(const CommandContext& context);
+[[nodiscard]] base::Result<config::Loaded> load_file(const std::filesystem::path& file);
 
 /// Prints the error to standard error and gives its exit code: 3 when the server is not there, 2 for usage and configuration, else 1.
 int complain(const base::Error& error);

@@ -6,6 +6,7 @@
 #include "app/assembly.h"
 #include "app/log_sink.h"
 #include "app/privileges.h"
+#include "app/restart_needed.h"
 #include "app/stores.h"
 #include "app/switchable_directory.h"
 #include "app/system.h"
@@ -21,11 +22,14 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,7 +42,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kBlockingThreads = 16;
-constexpr std::chrono::seconds kStopGrace{30};
+constexpr std::chrono::seconds kStopGrace{5};  // for what is in transfer, in and out; what does not end by then is done again later
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 LogFormat log_format(const config::Config& config) { return config.log_format == "json" ? LogFormat::json : LogFormat::logfmt; }
@@ -60,11 +64,28 @@ base::Result<smtp::ClientCredentials> read_credentials(const std::string& refere
     return smtp::ClientCredentials{std::move(secret->login), std::move(secret->password)};
 }
 
+/// What the administrator mends in the configuration, whatever kind it was to whoever noticed it: it decides the exit code.
+std::unexpected<base::Error> misconfigured(std::string detail) { return base::fail(base::ErrorKind::invalid, std::move(detail)); }
+
+/// Our loops share a port, and so would another server of the same user, each with a part of the connections: none may be there yet.
+base::Result<void> check_free(const asio::ip::tcp::endpoint& endpoint) {
+    asio::io_context loop;
+    asio::ip::tcp::acceptor probe(loop);
+    boost::system::error_code error;
+    probe.open(endpoint.protocol(), error);
+    if (!error) probe.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error && endpoint.address().is_v6()) probe.set_option(asio::ip::v6_only(true), error);
+    if (!error) probe.bind(endpoint, error);
+    if (!error) return {};
+    return base::fail(base::ErrorKind::refused, fmt::format("cannot listen on {}: {}", net::render_endpoint(endpoint), error.message()));
+}
+
 class Server {
 public:
     Server(config::Loaded loaded, const ServerOptions& options)
         : options_(options),
           config_(std::move(loaded.config)),
+          settings_(std::move(loaded.settings)),
           log_(log_format(config_), log_level(config_), clock_),
           loops_(loop_count(config_)),
           pool_(kBlockingThreads) {
@@ -95,6 +116,7 @@ private:
 
     const ServerOptions options_;
     config::Config config_;
+    const std::vector<config::Setting> settings_;  // as at start
     SystemClock clock_;
     SystemRandom random_;
     LogSink log_;
@@ -118,7 +140,11 @@ private:
         inbound::ListenerProfile profile;
         std::size_t loop;
     };
-    std::list<Bound> listeners_;  // addresses stay: conversations refer to their profile
+    std::list<Bound> listeners_;               // addresses stay: conversations refer to their profile
+    std::optional<asio::signal_set> signals_;  // from the moment they are listened for
+    // Loop 0's alone.
+    enum class Stopping { no, in_order, at_once } stopping_ = Stopping::no;
+    bool delivered_ = false;  // the dispatcher has stopped
     std::promise<void> ended_;
 };
 
@@ -143,6 +169,7 @@ base::Result<void> Server::start() {
     make_service();
     start_listeners();
     dispatcher_->start();
+    signals_.emplace(loops_.loop(0), SIGTERM, SIGINT, SIGHUP);
     asio::co_spawn(loops_.loop(0), async_watch_signals(), asio::detached);
     loops_.start();
     log_.info("started", {{"hostname", config_.hostname}, {"loops", loops_.count()}, {"data_dir", config_.data_dir.string()}});
@@ -154,14 +181,14 @@ base::Result<std::optional<Identity>> Server::choose_identity() const {
     if (!is_root()) return std::nullopt;
     if (!config_.user.empty()) {
         auto identity = find_user(config_.user);
-        if (!identity) return base::pass_on(identity);
+        if (!identity) return misconfigured("user: " + identity.error().detail);
         return std::optional(*identity);
     }
     if (config_.allow_root) return std::nullopt;
     if (auto identity = find_user("thurn")) return std::optional(*identity);
-    return base::fail(base::ErrorKind::refused,
-                      "will not run as root: make a user for it (adduser --system --group --no-create-home thurn), or name one with user = "
-                      "\"…\"; allow_root = true overrides this");
+    return misconfigured(
+        "will not run as root: make a user for it (adduser --system --group --no-create-home thurn), or name one with user = \"…\"; "
+        "allow_root = true overrides this");
 }
 
 base::Result<void> Server::prepare_data(const Identity* owner) {
@@ -195,7 +222,8 @@ base::Result<void> Server::prepare_tls() {
                                                  {"advice", "mail programs will not trust it; set tls.certificate and tls.private_key"}});
     }
     certificates_ = std::make_unique<net::ServerCertificates>(std::vector{files}, log_);
-    return certificates_->load();
+    const auto loaded = certificates_->load();
+    return loaded ? loaded : misconfigured((self_signed_wanted(config_) ? "" : "tls: ") + loaded.error().detail);
 }
 
 /// Each loop has its own listener at each address; the kernel shares connections out.
@@ -205,6 +233,7 @@ base::Result<void> Server::bind_listeners() {
         for (const auto& text : config.bind) {
             const auto endpoint = net::parse_endpoint(text, 25);
             if (!endpoint) return std::unexpected(endpoint.error());
+            if (auto free = check_free(*endpoint); !free) return free;
             for (std::size_t loop = 0; loop < loops_.count(); ++loop) {
                 auto listener = net::Listener::bind(loops_.loop(loop), {.endpoint = *endpoint, .sharing = sharing}, log_);
                 if (!listener) return base::pass_on(listener);
@@ -263,6 +292,7 @@ base::Result<void> Server::make_dispatcher() {
     auto resolver = net::Resolver::start({.servers = config_.dns_servers, .dnssec = config_.dnssec});
     if (!resolver) return base::pass_on(resolver);
     resolver_ = *std::move(resolver);
+    if (!resolver_->notice().empty()) log_.warning("dns_not_validated", {{"reason", resolver_->notice()}});
     auto carriers = make_carriers(config_);
     if (!carriers) return base::pass_on(carriers);
     dispatcher_ = std::make_unique<delivery::Dispatcher>(delivery::DispatcherDependencies{.spool = *spool_.spool,
@@ -313,32 +343,43 @@ void Server::start_listeners() {
             [this, &bound](asio::ip::tcp::socket socket) { service_->serve(std::move(socket), bound.profile, bound.loop); });
 }
 
+/// The first SIGTERM or SIGINT stops in order, a second one ends the waiting.
 asio::awaitable<void> Server::async_watch_signals() {
-    asio::signal_set signals(loops_.loop(0), SIGTERM, SIGINT, SIGHUP);
     while (true) {
-        const auto [error, number] = co_await signals.async_wait(as_result);
-        if (error) co_return;
-        if (number != SIGHUP) break;
-        reload();
+        const auto [error, number] = co_await signals_->async_wait(as_result);
+        if (error) break;
+        if (number == SIGHUP) {
+            if (stopping_ == Stopping::no) reload();
+        } else if (stopping_ == Stopping::no) {
+            stopping_ = Stopping::in_order;
+            asio::co_spawn(loops_.loop(0), async_stop(), asio::detached);
+        } else if (stopping_ == Stopping::in_order) {
+            stopping_ = Stopping::at_once;
+            log_.info("stopping_at_once");
+        }
     }
-    co_await async_stop();
+    ended_.set_value();
 }
 
-/// Accept no more, let messages in transfer end, settle what is being delivered, then let go.
+/// Accepts no more and begins no more; what is in transfer, in and out, has one grace to end. What a peer holds up longer is not lost: a
+/// client was not told 250 and tries again, a delivery waits in the spool.
 asio::awaitable<void> Server::async_stop() {
     log_.info("stopping", {{"conversations", service_->open()}});
     control_->close();
     for (auto& bound : listeners_) bound.listener.close();
     service_->shut_down();
-    asio::steady_timer pause(loops_.loop(0));
     const auto until = std::chrono::steady_clock::now() + kStopGrace;
-    while (service_->open() > 0 && std::chrono::steady_clock::now() < until) {
+    asio::co_spawn(loops_.loop(0), dispatcher_->async_stop(kStopGrace), [this](std::exception_ptr) { delivered_ = true; });
+    asio::steady_timer pause(loops_.loop(0));
+    while (stopping_ == Stopping::in_order && (!delivered_ || service_->open() > 0) && std::chrono::steady_clock::now() < until) {
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(as_result);
     }
+    if (!delivered_ || service_->open() > 0)
+        log_.warning("transfers_cut_short", {{"conversations", service_->open()}, {"deliveries", delivered_ ? "ended" : "cut short"}});
     service_->abort();
-    co_await dispatcher_->async_stop(kStopGrace);
-    ended_.set_value();
+    co_await dispatcher_->async_stop(std::chrono::milliseconds(0));  // records what has ended meanwhile
+    signals_->cancel();
 }
 
 /// All threads end before anything is let go: those of the pool call into the spool, the spool's into the dispatcher, all into the loops.
@@ -372,8 +413,9 @@ void Server::reload() {
     }
     dispatcher_->configure(*std::move(carriers));
     service_->configure(inbound_options(loaded->config));
-    log_.info("reloaded", {{"file", options_.config_file.string()},
-                           {"needs_restart", "listeners, user, threads, data_dir, tls paths, dns, connection limits and log"}});
+    log_.info("reloaded", {{"file", options_.config_file.string()}});
+    if (const auto keys = changes_for_a_restart(settings_, loaded->settings); !keys.empty())
+        log_.warning("restart_needed", {{"settings", fmt::format("{}", fmt::join(keys, ", "))}});
 }
 
 }  // namespace

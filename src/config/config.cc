@@ -4,12 +4,15 @@
 
 #include "config/duration.h"
 #include "config/nearest.h"
+#include "net/dns_servers.h"
+#include "net/endpoint.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <set>
-#include <sstream>
 
 #include <fmt/format.h>
 #define TOML_EXCEPTIONS 0
@@ -212,6 +215,8 @@ void read_listener(Section section, Config& config) {
     section.choice("role", listener.role, {"mx", "submission"});
     section.choice("tls", listener.tls, {"off", "starttls", "implicit"});
     if (listener.bind.empty()) section.complain("bind", "a listener needs at least one address, such as \"0.0.0.0:25\"");
+    for (const auto& text : listener.bind)
+        if (const auto endpoint = net::parse_endpoint(text, 25); !endpoint) section.complain("bind", endpoint.error().detail);
     section.finish();
     config.listeners.push_back(std::move(listener));
 }
@@ -250,6 +255,8 @@ void read_limits(Section section, LimitsConfig& limits) {
 
 void read_dns(Section section, Config& config) {
     section.texts("servers", config.dns_servers);
+    for (const auto& text : config.dns_servers)
+        if (const auto server = net::parse_dns_server(text); !server) section.complain("servers", server.error().detail);
     section.flag("dnssec", config.dnssec);
     section.finish();
 }
@@ -494,11 +501,12 @@ base::Result<Loaded> parse_config(std::string_view text, const std::string& sour
 
 base::Result<Loaded> load_config(const std::filesystem::path& file, const Surroundings& surroundings) {
     std::ifstream in(file, std::ios::binary);
-    if (!in) return base::fail(base::ErrorKind::not_found, fmt::format("{}: cannot be read", file.string()));
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (in.bad()) return base::fail(base::ErrorKind::disk, fmt::format("{}: cannot be read", file.string()));
-    return parse_config(text.view(), file.string(), surroundings);
+    if (!in) return base::fail(base::ErrorKind::not_found, fmt::format("{}: {}", file.string(), std::strerror(errno)));
+    std::string text;
+    char block[4096];
+    while (in.read(block, sizeof block), in.gcount() > 0) text.append(block, static_cast<std::size_t>(in.gcount()));
+    if (in.bad()) return base::fail(base::ErrorKind::disk, fmt::format("{}: {}", file.string(), std::strerror(errno)));  // such as a folder
+    return parse_config(text, file.string(), surroundings);
 }
 
 base::Result<Secret> read_secret(std::string_view reference) {

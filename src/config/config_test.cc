@@ -220,6 +220,9 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"BadPostmaster", "postmaster = \"nobody\"", "postmaster: "},
         Wrong{"ListenerWithoutAddress", "[[listener]]\nrole = \"mx\"", "listener[1].bind: a listener needs at least one address"},
         Wrong{"UnknownRole", "[[listener]]\nbind = [\"[::]:25\"]\nrole = \"imap\"", "listener[1].role: \"imap\" is none of mx, submission"},
+        Wrong{"ListenerAtAName", "[[listener]]\nbind = [\"localhost:25\"]", "t.toml:2:8: listener[1].bind: \"localhost:25\" is no address"},
+        Wrong{"ListenerAtNoPort", "[[listener]]\nbind = [\"127.0.0.1:99999\"]", "a port is a number up to 65535"},
+        Wrong{"DnsServerByName", "[dns]\nservers = [\"dns.example\"]", "t.toml:2:11: dns.servers: \"dns.example\" is no DNS server"},
         Wrong{"HalfAPair", "[tls]\ncertificate = \"/c.pem\"", "certificate and private_key come as a pair"},
         Wrong{"OpenRelay", "[relay]\nnetworks = [\"0.0.0.0/0\"]", "t.toml:2:12: relay.networks: these networks are the whole internet"},
         Wrong{"OpenRelayByIpv6", "[relay]\nnetworks = [\"::/0\"]", "open relay"},
@@ -253,7 +256,8 @@ TEST(Config, AnEmptyTagSeparatorMeansNoTags) { EXPECT_EQ(good("[directory]\ntag_
 TEST(Config, SaysWhichFileIsNotThere) {
     const auto loaded = load_config("/no/such/file.toml", kSurroundings);
     EXPECT_EQ(loaded.error().kind, base::ErrorKind::not_found);
-    EXPECT_THAT(loaded.error().detail, HasSubstr("/no/such/file.toml"));
+    EXPECT_EQ(loaded.error().detail, "/no/such/file.toml: No such file or directory");
+    EXPECT_EQ(load_config("/tmp", kSurroundings).error().detail, "/tmp: Is a directory");
 }
 
 // ---- Secrets
