@@ -28,7 +28,6 @@ namespace asio = net::asio;
 namespace {
 
 constexpr std::size_t kSweepPage = 500;
-constexpr std::string_view kLocalSite = "local";
 constexpr std::chrono::milliseconds kLocalIdle{100};
 constexpr std::size_t kFewDestinations = 1000;
 
@@ -58,6 +57,8 @@ asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Mail
     co_return queue::SiteOutcome::worked;
 }
 
+}  // namespace
+
 std::string describe(const std::exception_ptr& trouble) {
     try {
         std::rethrow_exception(trouble);
@@ -67,8 +68,6 @@ std::string describe(const std::exception_ptr& trouble) {
         return "unknown";
     }
 }
-
-}  // namespace
 
 Dispatcher::Dispatcher(DispatcherDependencies dependencies, queue::SchedulerOptions scheduler, Carriers carriers,
                        asio::any_io_executor home)
@@ -121,140 +120,6 @@ void Dispatcher::enter(std::shared_ptr<const spool::StoredMessage> message, std:
     std::erase_if(recipients, [&](auto index) { return !active.under_way.insert(index).second; });
     if (recipients.empty()) return;
     spawn(async_route(id, std::move(recipients)), "route");
-}
-
-asio::awaitable<void> Dispatcher::async_route(base::MessageId id, std::vector<std::uint32_t> recipients) {
-    Routing routing{.id = id, .recipients = std::move(recipients), .by_site = {}};
-    for (std::size_t next = 0; next < routing.recipients.size(); ++next) {
-        const auto index = routing.recipients[next];
-        std::exception_ptr trouble;
-        try {
-            co_await async_route_one(routing, index);
-        } catch (...) {
-            trouble = std::current_exception();
-        }
-        if (!trouble) continue;
-        with_.log.error("dispatcher_failed", {{"what", "route"}, {"id", id.text()}, {"reason", describe(trouble)}});
-        settle_alone(id, index, RecipientOutcome::Kind::deferred, "451 4.3.0 internal error while routing");
-    }
-    for (auto& [site, way] : routing.by_site) schedule(id, site, std::move(way));
-    pump();
-}
-
-/// Finds the recipient's site, or settles it at once when there is none.
-asio::awaitable<void> Dispatcher::async_route_one(Routing& routing, std::uint32_t index) {
-    using Kind = RecipientOutcome::Kind;
-    const auto id = routing.id;
-    const auto message = active_.at(id).message;
-    const auto address = mail::render_mailbox(message->envelope.recipients[index].mailbox);
-    auto router = carriers_.router;
-    auto routed = co_await async_ask_router(std::move(router), message, index);
-    if (!routed) {
-        settle_alone(id, index, Kind::deferred, "451 4.3.0 " + routed.error().detail);
-        co_return;
-    }
-    std::shared_ptr<const Destination> destination;
-    auto sites = carriers_.sites;
-    if (auto* local = std::get_if<route::LocalMailbox>(&routed->hop)) {
-        trace(id, trace::Routed{address, "mailbox " + mail::render_mailbox(local->account), routed->reason});
-        active_.at(id).accounts[index] = local->account;
-        routing.by_site[std::string(kLocalSite)].recipients.push_back(index);
-    } else if (auto* expansion = std::get_if<route::Expansion>(&routed->hop)) {
-        co_await async_expand(routing, index, std::move(*expansion));
-    } else if (auto* mx = std::get_if<route::ByMx>(&routed->hop)) {
-        destination = co_await sites->async_find(*mx);
-    } else if (auto* host = std::get_if<route::ToHost>(&routed->hop)) {
-        destination = co_await sites->async_find(*host);
-    } else if (auto* nowhere = std::get_if<route::Unroutable>(&routed->hop)) {
-        trace(id, trace::Routed{address, "nowhere", routed->reason});
-        settle_alone(id, index, nowhere->permanent ? Kind::failed : Kind::deferred, nowhere->status);
-    } else {
-        trace(id, trace::Routed{address, "discarded", routed->reason});
-        settle_alone(id, index, Kind::delivered, "discarded by " + routed->reason);
-    }
-    if (!destination) co_return;
-    const auto& hosts = destination->hosts;
-    trace(id, trace::Routed{address, hosts.problem ? "nowhere" : hosts.site,
-                            hosts.reason.empty() ? routed->reason : routed->reason + ": " + hosts.reason});
-    if (hosts.problem) {
-        settle_alone(id, index, hosts.problem->permanent ? Kind::failed : Kind::deferred, hosts.problem->status);
-        co_return;
-    }
-    auto& way = routing.by_site[hosts.site];
-    way.destination = destination;
-    way.recipients.push_back(index);
-}
-
-/// On the loop when the directory knows the answer by heart, else on the pool.
-asio::awaitable<base::Result<route::Routed>> Dispatcher::async_ask_router(std::shared_ptr<const route::Router> router,
-                                                                          std::shared_ptr<const spool::StoredMessage> message,
-                                                                          std::uint32_t index) {
-    const auto& recipient = message->envelope.recipients[index].mailbox;
-    if (with_.directory.peek(recipient)) co_return router->route(message->envelope.sender, recipient);
-    co_return co_await with_.pool.async_run([router, message, &recipient] { return router->route(message->envelope.sender, recipient); });
-}
-
-/// Replaces an alias by its targets, as further recipients of the same message, in one record. They are routed when that record is written:
-/// only then do the indices they will be recorded under exist in the spool.
-asio::awaitable<void> Dispatcher::async_expand(Routing& routing, std::uint32_t index, route::Expansion expansion) {
-    const auto id = routing.id;
-    const auto message = active_.at(id).message;
-    const auto& recipient = message->envelope.recipients[index];
-    const auto address = mail::render_mailbox(recipient.mailbox);
-    if (recipient.expansions >= carriers_.options->alias_depth) {
-        settle_alone(id, index, RecipientOutcome::Kind::failed,
-                     fmt::format("550 5.4.6 alias loop: {} expansions lead to {}", recipient.expansions, address));
-        co_return;
-    }
-    spool::RecipientUpdate update{.id = id, .index = index, .state = recipient.state, .expansion = {}};
-    update.state.standing = spool::Standing::expanded;
-    update.state.last_status = "alias " + expansion.alias;
-    for (const auto& target : expansion.targets) {
-        const auto is_target = [&](const auto& known) { return known.mailbox == target; };
-        if (std::ranges::any_of(message->envelope.recipients, is_target) || std::ranges::any_of(update.expansion, is_target)) continue;
-        update.expansion.push_back(
-            {.mailbox = target,
-             .original = recipient.original.empty() ? address : recipient.original,
-             .expansions = static_cast<std::uint8_t>(recipient.expansions + 1),
-             .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = with_.clock.now(), .last_status = {}, .site = {}}});
-    }
-    trace(id, trace::Routed{address, fmt::format("{} recipients", expansion.targets.size()), "alias " + expansion.alias});
-    trace(id, trace::Settled{address, "expanded", update.state.last_status, {}});
-    std::vector updates{std::move(update)};
-    const auto written = co_await async_update(std::move(updates), spool::Sync::no);
-    if (written) {
-        auto loaded = co_await async_load(id);
-        take_in_targets(routing, message->envelope.recipients.size(), std::move(loaded));
-    } else {
-        with_.log.error("spool_failed", {{"what", "update"}, {"id", id.text()}, {"reason", written.error().detail}});
-    }
-    leave(id, index);
-}
-
-/// The message as it stands in the spool now; `known` recipients were there before.
-void Dispatcher::take_in_targets(Routing& routing, std::size_t known, base::Result<spool::StoredMessage> loaded) {
-    if (!loaded) {
-        if (loaded.error().kind != base::ErrorKind::not_found) rewind_sweep();  // else all targets were recipients already, and are done
-        return;
-    }
-    auto& active = active_.at(routing.id);
-    active.message = std::make_shared<const spool::StoredMessage>(*std::move(loaded));
-    const auto& recipients = active.message->envelope.recipients;
-    for (auto index = static_cast<std::uint32_t>(known); index < recipients.size(); ++index)
-        if (recipients[index].state.standing == spool::Standing::waiting && active.under_way.insert(index).second)
-            routing.recipients.push_back(index);
-}
-
-void Dispatcher::schedule(base::MessageId id, const std::string& site, Way way) {
-    auto& active = active_.at(id);
-    active.scheduled.insert(way.recipients.begin(), way.recipients.end());
-    if (way.destination) destinations_[site] = std::move(way.destination);
-    const auto& envelope = active.message->envelope;
-    scheduler_.add(site, {.id = id,
-                          .recipients = std::move(way.recipients),
-                          .sender = envelope.login.empty() ? mail::render_path(envelope.sender) : envelope.login});
-    offer_to_idle(site);
-    if (destinations_.size() > forget_beyond_) forget_destinations();
 }
 
 /// An open connection is better than a new one. The work is handed over here, as pump() would be quicker than what wakes up.
@@ -349,7 +214,7 @@ void Dispatcher::no_longer_idle(const SiteFeed& feed) {
     if (found->second.empty()) idle_.erase(found);
 }
 
-/// Jobs of sites at rest go back to the spool, with the reason and their usual retry time.
+/// Jobs of sites at rest go back to the spool, with the reason, for their usual retry time or to the end of the rest.
 void Dispatcher::defer_stale() {
     while (auto stale = scheduler_.take_stale(with_.clock.now()))
         for (auto& job : stale->jobs) {
@@ -358,7 +223,8 @@ void Dispatcher::defer_stale() {
             std::vector<RecipientOutcome> outcomes(job.recipients.size(),
                                                    {.kind = RecipientOutcome::Kind::deferred,
                                                     .status = fmt::format("451 4.4.1 no host of {} could be reached lately", stale->site),
-                                                    .remote_host = {}});
+                                                    .remote_host = {},
+                                                    .not_before = stale->until});
             settle({.site = stale->site,
                     .parcel = {.message = active.message, .recipients = std::move(job.recipients), .accounts = {}},
                     .outcomes = std::move(outcomes)});
@@ -370,7 +236,7 @@ Waiting Dispatcher::why(base::MessageId id, std::uint32_t index, const spool::Re
     const auto active = active_.find(id);
     if (active != active_.end() && active->second.under_way.contains(index)) {
         if (!active->second.scheduled.contains(index)) return {"being delivered now", std::nullopt};
-        const auto wait = scheduler_.why(id, with_.clock.now());
+        const auto wait = scheduler_.why(id, index, with_.clock.now());
         return wait ? Waiting{wait->reason, wait->until} : Waiting{"about to be delivered", std::nullopt};
     }
     if (state.due <= with_.clock.now())
@@ -411,8 +277,8 @@ asio::awaitable<void> Dispatcher::async_sweep_for_ever() {
 
 /// Brings one page of what is due into memory. True when there is more to bring right away.
 asio::awaitable<bool> Dispatcher::async_sweep() {
-    // A quarter of the room is left for fresh mail, which a deep backlog must not keep waiting.
-    if (active_.size() >= carriers_.options->active_messages - carriers_.options->active_messages / 4) co_return false;
+    // An eighth of the room is left for fresh mail, which a deep backlog must not keep waiting.
+    if (active_.size() >= carriers_.options->active_messages - carriers_.options->active_messages / 8) co_return false;
     const auto page = co_await async_next_page();
     if (!page) co_return false;
     std::map<base::MessageId, std::vector<std::uint32_t>> by_message;

@@ -10,6 +10,7 @@
 #include "delivery/site_finder.h"
 #include "delivery/smtp_courier.h"
 #include "net/loops.h"
+#include "queue/overflow.h"
 #include "queue/retry.h"
 #include "queue/scheduler.h"
 #include "report/dsn.h"
@@ -31,6 +32,12 @@
 #include <boost/asio/steady_timer.hpp>
 
 namespace thurn::delivery {
+
+/// The site of all mailboxes of our own; for `queue::Scheduler` a local one.
+inline constexpr std::string_view kLocalSite = "local";
+
+/// What an exception was about: its text.
+[[nodiscard]] std::string describe(const std::exception_ptr& trouble);
 
 /// What the configuration says about delivery; a snapshot, swapped at reload.
 struct DispatcherOptions {
@@ -125,12 +132,7 @@ private:
         std::shared_ptr<const Destination> destination;
         std::vector<std::uint32_t> recipients;
     };
-    /// What one coroutine routes. `recipients` grows by the targets of aliases.
-    struct Routing {
-        base::MessageId id;
-        std::vector<std::uint32_t> recipients;
-        std::map<std::string, Way> by_site;
-    };
+    struct Routing;
     /// A report to be written, and what is recorded once it is durable.
     struct Report {
         std::vector<report::DsnRecipient> recipients;
@@ -145,13 +147,25 @@ private:
 
     void take_arrivals();
     void enter(std::shared_ptr<const spool::StoredMessage> message, std::vector<std::uint32_t> recipients);
+
+    // dispatcher_routing.cc: where recipients go.
     Awaitable<> async_route(base::MessageId id, std::vector<std::uint32_t> recipients);
+    void routing_failed(base::MessageId id, const std::vector<std::uint32_t>& recipients, const std::exception_ptr& trouble);
     Awaitable<> async_route_one(Routing& routing, std::uint32_t index);
     Awaitable<base::Result<route::Routed>> async_ask_router(std::shared_ptr<const route::Router> router,
                                                             std::shared_ptr<const spool::StoredMessage> message, std::uint32_t index);
+    void take_direction(Routing& routing, std::uint32_t index, route::Routed routed);
+    void find_sites(const std::shared_ptr<Routing>& routing);
+    Awaitable<> async_find_site(std::shared_ptr<SiteFinder> sites, std::shared_ptr<Routing> routing, std::string key);
+    Awaitable<> async_lose_patience(std::shared_ptr<Routing> routing);
+    void site_found(Routing& routing, const std::string& key, const std::shared_ptr<const Destination>& destination);
+    void set_out(Routing& routing);
+    [[nodiscard]] bool is_crowded(const std::string& site) const;
+    void postpone(base::MessageId id, const std::string& site, const std::vector<std::uint32_t>& recipients);
     Awaitable<> async_expand(Routing& routing, std::uint32_t index, route::Expansion expansion);
     void take_in_targets(Routing& routing, std::size_t known, base::Result<spool::StoredMessage> loaded);
     void schedule(base::MessageId id, const std::string& site, Way way);
+
     void offer_to_idle(const std::string& site);
     void forget_destinations();
 
@@ -207,6 +221,7 @@ private:
     std::unordered_map<base::MessageId, Active> active_;
     std::unordered_map<std::string, std::shared_ptr<const Destination>> destinations_;  // of all sites with jobs, and of some without
     std::size_t forget_beyond_;                                                         // so many destinations
+    std::unordered_map<std::string, queue::Overflow> overflows_;                        // of sites with too much to do
     std::unordered_map<std::string, std::vector<std::shared_ptr<SiteFeed>>> idle_;      // connections open to a site, without work
     base::Guarded<std::vector<spool::StoredMessage>> arrivals_;
     base::Guarded<std::vector<Settlement>> settlements_;

@@ -32,6 +32,11 @@ std::string clip(std::string text) {
     return text;
 }
 
+base::Time due_after(const RecipientOutcome& outcome, base::Time next) {
+    if (!outcome.not_before) return next;
+    return outcome.kind == RecipientOutcome::Kind::postponed ? *outcome.not_before : std::max(next, *outcome.not_before);
+}
+
 /// `5.1.1` out of `550 5.1.1 no such user`; a general one where the text has none.
 std::string status_code_of(std::string_view status) {
     const auto space = status.find(' ');
@@ -68,6 +73,10 @@ void Dispatcher::take_settlements() {
     std::vector<spool::RecipientUpdate> updates;
     for (const auto& settlement : ended) {
         scheduler_.finished(settlement.site, 1);
+        if (const auto found = overflows_.find(settlement.site); found != overflows_.end()) {
+            found->second.finished(1);
+            if (found->second.is_over(with_.clock.now())) overflows_.erase(found);
+        }
         settle(settlement, updates);
     }
     record(std::move(updates));
@@ -101,10 +110,10 @@ void Dispatcher::settle_one(const Settlement& settlement, std::size_t position, 
     const auto& outcome = settlement.outcomes.at(position);
     const auto& recipient = message.envelope.recipients[index];
     auto state = recipient.state;
-    ++state.attempts;
+    if (outcome.kind != RecipientOutcome::Kind::postponed) ++state.attempts;
     state.last_status = clip(outcome.status);
     state.site = settlement.site;
-    if (outcome.kind == RecipientOutcome::Kind::deferred) {
+    if (outcome.kind == RecipientOutcome::Kind::deferred || outcome.kind == RecipientOutcome::Kind::postponed) {
         defer_or_expire(message, index, outcome, std::move(state), verdicts);
     } else if (outcome.kind == RecipientOutcome::Kind::failed) {
         give_up(message, index, outcome, std::move(state), "bounced", verdicts);
@@ -127,18 +136,19 @@ void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint3
         return;
     }
     state.standing = spool::Standing::waiting;
-    state.due = *next;
+    state.due = due_after(outcome, *next);
     const auto address = mail::render_mailbox(recipient.mailbox);
     with_.log.info("deferred", {{"id", message.id.text()},
                                 {"to", address},
                                 {"host", outcome.remote_host},
                                 {"reply", outcome.status},
                                 {"attempts", state.attempts}});
-    trace(message.id, trace::Settled{address, "deferred", outcome.status, *next});
+    trace(message.id, trace::Settled{address, "deferred", outcome.status, state.due});
+    const auto due = state.due;
     verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
     // The one deferral whose wait spans the moment of the notice sends it: so it is sent once, without remembering that it was.
     const auto notice_at = message.id.time() + carriers_.options->delay_notice;
-    if (carriers_.options->delay_notice.count() == 0 || message.envelope.sender.is_null() || now > notice_at || *next <= notice_at) return;
+    if (carriers_.options->delay_notice.count() == 0 || message.envelope.sender.is_null() || now > notice_at || due <= notice_at) return;
     verdicts.delays.recipients.push_back({.final_recipient = address,
                                           .original_recipient = recipient.original,
                                           .action = report::DsnAction::delayed,
@@ -167,7 +177,7 @@ void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t inde
         verdicts.updates.push_back(std::move(update));
         return;
     }
-    const bool expired = outcome.kind == RecipientOutcome::Kind::deferred;
+    const bool expired = outcome.kind != RecipientOutcome::Kind::failed;
     verdicts.failures.recipients.push_back({.final_recipient = address,
                                             .original_recipient = recipient.original,
                                             .action = report::DsnAction::failed,

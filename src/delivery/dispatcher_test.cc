@@ -2,6 +2,7 @@
 
 #include "mail/mailbox.h"
 #include "spool/memory_spool.h"
+#include "support/dns_server.h"
 #include "support/fake_clock.h"
 #include "support/fake_random.h"
 #include "support/memory_directory.h"
@@ -109,7 +110,7 @@ protected:
 
     /// Mail for there.example goes to that port.
     void start(std::uint16_t port = 1) {
-        resolver_ = net::Resolver::start({.servers = {"127.0.0.1:1"}, .dnssec = false}).value();
+        resolver_ = net::Resolver::start({.servers = {dns_}, .dnssec = false}).value();
         rules_.push_back({.sender = {},
                           .sender_domain = {},
                           .recipient = {},
@@ -143,7 +144,7 @@ protected:
         dispatcher_->start();
         loops_.start();
     }
-    void stop() { asio::co_spawn(dispatcher_->home(), dispatcher_->async_stop(std::chrono::seconds(10)), asio::use_future).get(); }
+    void stop() { asio::co_spawn(dispatcher_->home(), dispatcher_->async_stop(grace_), asio::use_future).get(); }
 
     enum class HandOver { now, by_sweep };
     base::MessageId send(std::string_view from, const std::vector<std::string>& to, HandOver hand_over = HandOver::now) {
@@ -195,6 +196,8 @@ protected:
     }
 
     fs::path root_;
+    std::string dns_ = "127.0.0.1:1";
+    std::chrono::milliseconds grace_ = std::chrono::seconds(10);
     support::FakeClock clock_;
     support::FakeRandom random_;
     support::MemoryDirectory directory_{"mx.here.example"};
@@ -435,6 +438,53 @@ TEST_F(DispatcherTest, HoldsReleasesAndDeletes) {
     EXPECT_EQ(change(unwanted, Change::remove), 1);
     EXPECT_TRUE(gone(unwanted));
     EXPECT_TRUE(mail_of("anna").empty());
+}
+
+TEST_F(DispatcherTest, ANameWhoseServersAreSilentHoldsUpNobodyElse) {
+    const test::DnsServer silent([](const auto&) { return std::nullopt; });
+    ScriptedPeer peer({kHello + kTaken + kQuit});
+    dns_ = silent.address();
+    start(peer.port());
+    const auto id = send("anna@here.example", {"carl@silent.example", "dora@mute.example", "bob@here.example", "carl@there.example"});
+    EXPECT_TRUE(eventually([&] { return state(id, 2)->standing == Standing::delivered && state(id, 3)->standing == Standing::delivered; }));
+    EXPECT_EQ(state(id, 0)->attempts, 0);
+    EXPECT_EQ(state(id, 1)->attempts, 0);
+    EXPECT_GE(silent.queries(), 2) << "both names are asked for at once";
+}
+
+TEST_F(DispatcherTest, ASlowSiteLeavesRoomForOthers) {
+    asio::io_context nobody;
+    const asio::ip::tcp::acceptor silent(nobody, {asio::ip::address_v4::loopback(), 0});  // connects, but nobody greets
+    options_.active_messages = 30;
+    grace_ = std::chrono::milliseconds(0);
+    start(silent.local_endpoint().port());
+    std::vector<base::MessageId> ids;
+    for (int k = 0; k < 60; ++k) ids.push_back(send("anna@here.example", {"carl@there.example"}));
+    std::vector<spool::RecipientState> away;
+    EXPECT_TRUE(eventually([&] {
+        away.clear();
+        for (const auto id : ids)
+            if (deferred(id, 0)) away.push_back(*state(id));
+        return away.size() >= 40;
+    }));
+    EXPECT_THAT(away.back().last_status, HasSubstr("in line"));
+    EXPECT_EQ(away.back().attempts, 0) << "it was not tried";
+    EXPECT_EQ(away.back().site, away.front().site);
+    const auto other = send("anna@here.example", {"bob@here.example"});
+    EXPECT_TRUE(eventually([&] { return gone(other); }));
+    EXPECT_LT(active(), 25);
+}
+
+TEST_F(DispatcherTest, PutsOffWhatComesForASiteAtRestToTheEndOfIt) {
+    ScriptedPeer peer(std::vector<std::string>(5, kBusy));
+    options_.retry.steps = {std::chrono::seconds(1)};
+    start(peer.port());
+    const auto first = send("anna@here.example", {"carl@there.example"});
+    ASSERT_TRUE(eventually([&] { return deferred(first, 1) && active() == 0; }));
+    const auto second = send("anna@here.example", {"carl@there.example"});
+    ASSERT_TRUE(eventually([&] { return deferred(second, 1); }));
+    EXPECT_THAT(state(second)->last_status, HasSubstr("could be reached lately"));
+    EXPECT_EQ(state(second)->due, clock_.now() + std::chrono::seconds(30));
 }
 
 TEST_F(DispatcherTest, TriesASiteAtRestWhenTheOperatorAsks) {

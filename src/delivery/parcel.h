@@ -25,14 +25,15 @@ struct Parcel {
     std::vector<mail::Mailbox> accounts;                  // for local delivery: whose mailbox, for each of `recipients`; else empty
 };
 
-/// What an attempt means for one recipient.
+/// What an attempt means for one recipient; `postponed` when there was none, which does not count as one.
 /// Shape    `status` is one line for people, logs and DSNs: the remote reply as describe_reply() gives it, or our own reason beginning with
 /// a
 ///          code and an enhanced status (`451 4.4.1 connection refused by …`). `remote_host` is empty when no remote host said it.
 struct RecipientOutcome {
-    enum class Kind { delivered, deferred, failed } kind = Kind::deferred;
+    enum class Kind { delivered, deferred, postponed, failed } kind = Kind::deferred;
     std::string status;
     std::string remote_host;
+    std::optional<base::Time> not_before = std::nullopt;  // of a deferral; of a postponement: when
 };
 
 /// One try to hand a parcel to one host or mailbox: what the trace tells.

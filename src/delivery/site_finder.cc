@@ -1,5 +1,10 @@
 #include "delivery/site_finder.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 namespace thurn::delivery {
@@ -28,23 +33,33 @@ std::string_view demand_name(route::TlsDemand demand) {
 SiteFinder::SiteFinder(net::Resolver& resolver, base::Random& random, Options options, CredentialReader read_credentials)
     : resolver_(resolver), random_(random), options_(std::move(options)), read_credentials_(std::move(read_credentials)) {}
 
-boost::asio::awaitable<std::shared_ptr<const Destination>> SiteFinder::async_find(route::ByMx hop) {
-    const auto key = fmt::format("mx:{} {}", hop.domain, demand_name(hop.tls));
-    if (auto known = recall(key)) co_return known;
-    route::HostFinder finder(hop, options_.ourselves, random_, options_.hosts);
-    auto hosts = co_await async_drive(std::move(finder));
-    for (auto& address : hosts.addresses) address.port = options_.port;
-    if (hop.tls != route::TlsDemand::may) hosts.site += fmt::format(" tls={}", demand_name(hop.tls));
-    co_return remember(key, {.hosts = std::move(hosts), .tls = hop.tls, .implicit_tls = false, .credentials = {}});
+std::string SiteFinder::key(const Hop& hop) {
+    if (const auto* mx = std::get_if<route::ByMx>(&hop)) return fmt::format("mx:{} {}", mx->domain, demand_name(mx->tls));
+    const auto& host = std::get<route::ToHost>(hop);
+    return fmt::format("host:{}:{} {} {} {}", host.host, host.port, host.implicit_tls ? "smtps" : "smtp", demand_name(host.tls),
+                       host.credentials_reference);
 }
 
-boost::asio::awaitable<std::shared_ptr<const Destination>> SiteFinder::async_find(route::ToHost hop) {
-    const auto key = fmt::format("host:{}:{} {} {} {}", hop.host, hop.port, hop.implicit_tls ? "smtps" : "smtp", demand_name(hop.tls),
-                                 hop.credentials_reference);
-    if (auto known = recall(key)) co_return known;
-    route::HostFinder finder(hop, random_, options_.hosts);
-    Destination destination{
-        .hosts = co_await async_drive(std::move(finder)), .tls = hop.tls, .implicit_tls = hop.implicit_tls, .credentials = {}};
+boost::asio::awaitable<std::shared_ptr<const Destination>> SiteFinder::async_find(Hop hop) {
+    const auto name = key(hop);
+    if (auto known = recall(name)) co_return known;
+    auto* mx = std::get_if<route::ByMx>(&hop);
+    co_return remember(name,
+                       mx ? co_await async_find_mx(std::move(*mx)) : co_await async_find_host(std::get<route::ToHost>(std::move(hop))));
+}
+
+boost::asio::awaitable<Destination> SiteFinder::async_find_mx(route::ByMx hop) {
+    auto hosts = co_await async_drive(route::HostFinder(hop, options_.ourselves, random_, options_.hosts));
+    for (auto& address : hosts.addresses) address.port = options_.port;
+    if (hop.tls != route::TlsDemand::may) hosts.site += fmt::format(" tls={}", demand_name(hop.tls));
+    co_return Destination{.hosts = std::move(hosts), .tls = hop.tls, .implicit_tls = false, .credentials = {}};
+}
+
+boost::asio::awaitable<Destination> SiteFinder::async_find_host(route::ToHost hop) {
+    Destination destination{.hosts = co_await async_drive(route::HostFinder(hop, random_, options_.hosts)),
+                            .tls = hop.tls,
+                            .implicit_tls = hop.implicit_tls,
+                            .credentials = {}};
     if (!hop.credentials_reference.empty()) {
         auto credentials = read_credentials_(hop.credentials_reference);
         if (credentials)
@@ -52,17 +67,33 @@ boost::asio::awaitable<std::shared_ptr<const Destination>> SiteFinder::async_fin
         else
             destination.hosts.problem = route::Unroutable{.permanent = false, .status = "451 4.3.5 " + credentials.error().detail};
     }
-    destination.hosts.site = key;
-    co_return remember(key, std::move(destination));
+    destination.hosts.site = key(hop);
+    co_return destination;
+}
+
+boost::asio::awaitable<std::vector<dns::Answer>> SiteFinder::async_ask_all(std::vector<dns::Question> questions) {
+    struct Round {
+        boost::asio::steady_timer all_here;
+        std::vector<dns::Answer> answers;
+        std::size_t missing;
+    };
+    const auto executor = co_await boost::asio::this_coro::executor;
+    const auto round = std::make_shared<Round>(boost::asio::steady_timer(executor, boost::asio::steady_timer::time_point::max()),
+                                               std::vector<dns::Answer>(questions.size()), questions.size());
+    for (std::size_t i = 0; i < questions.size(); ++i)
+        boost::asio::co_spawn(executor, resolver_.async_ask(questions[i]), [round, i](const std::exception_ptr&, dns::Answer answer) {
+            round->answers[i] = std::move(answer);  // of an exception, a bug: the answer that there was none
+            if (--round->missing == 0) round->all_here.cancel();
+        });
+    while (round->missing > 0) co_await round->all_here.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    co_return std::move(round->answers);
 }
 
 boost::asio::awaitable<route::Hosts> SiteFinder::async_drive(route::HostFinder finder) {
     while (!finder.done()) {
         const auto questions = finder.questions();
-        for (const auto& question : questions) {
-            const auto answer = co_await resolver_.async_ask(question);
-            finder.answer(question, answer);
-        }
+        const auto answers = co_await async_ask_all(questions);
+        for (std::size_t i = 0; i < questions.size(); ++i) finder.answer(questions[i], answers[i]);
     }
     co_return finder.take();
 }

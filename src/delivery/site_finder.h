@@ -32,17 +32,23 @@ public:
     };
     SiteFinder(net::Resolver& resolver, base::Random& random, Options options, CredentialReader read_credentials);
 
+    using Hop = std::variant<route::ByMx, route::ToHost>;
+    /// A name of the hop: equal for equal hops only.
+    [[nodiscard]] static std::string key(const Hop& hop);
+    /// What was found lately, by key(); null when nothing was.
+    [[nodiscard]] std::shared_ptr<const Destination> recall(const std::string& key);
     /// Where to go, with `hosts.problem` set when that is nowhere.
-    [[nodiscard]] boost::asio::awaitable<std::shared_ptr<const Destination>> async_find(route::ByMx hop);
-    [[nodiscard]] boost::asio::awaitable<std::shared_ptr<const Destination>> async_find(route::ToHost hop);
+    [[nodiscard]] boost::asio::awaitable<std::shared_ptr<const Destination>> async_find(Hop hop);
 
 private:
     struct Remembered {
         std::shared_ptr<const Destination> destination;  // shared with couriers
         std::chrono::steady_clock::time_point until;
     };
+    boost::asio::awaitable<Destination> async_find_mx(route::ByMx hop);
+    boost::asio::awaitable<Destination> async_find_host(route::ToHost hop);
+    boost::asio::awaitable<std::vector<dns::Answer>> async_ask_all(std::vector<dns::Question> questions);
     boost::asio::awaitable<route::Hosts> async_drive(route::HostFinder finder);
-    std::shared_ptr<const Destination> recall(const std::string& key);
     std::shared_ptr<const Destination> remember(const std::string& key, Destination destination);
 
     net::Resolver& resolver_;

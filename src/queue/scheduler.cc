@@ -272,6 +272,12 @@ std::vector<SiteView> Scheduler::sites(base::Time now) const {
 }
 
 std::size_t Scheduler::ready() const { return state_->backlog.size(); }
+
+std::size_t Scheduler::ready(const std::string& name) const {
+    const SiteState* site = state_->find_site(name);
+    return site ? site->jobs : 0;
+}
+
 std::size_t Scheduler::running() const { return state_->running; }
 
 }  // namespace thurn::queue

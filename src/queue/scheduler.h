@@ -98,6 +98,7 @@ public:
     /// Sites with something to tell, by name.
     [[nodiscard]] std::vector<SiteView> sites(base::Time now) const;
     [[nodiscard]] std::size_t ready() const;    // jobs not started
+    [[nodiscard]] std::size_t ready(const std::string& site) const;
     [[nodiscard]] std::size_t running() const;  // jobs taken and not finished
 
 private:
