@@ -30,6 +30,18 @@ bool address_matches(std::string_view wanted, const std::string& address) {
     return wanted.starts_with('@') ? have.ends_with(lower(wanted)) : have == lower(wanted);
 }
 
+/// The site's whole name, or one of the hosts in it: `mx:a.example,b.example`, `host:a.example:587 tls=verify`.
+bool site_matches(std::string_view wanted, std::string_view site) {
+    if (wanted.empty() || wanted == site) return true;
+    constexpr std::string_view kBetweenHosts = ":, ";
+    while (!site.empty()) {
+        const auto end = std::min(site.find_first_of(kBetweenHosts), site.size());
+        if (site.substr(0, end) == lower(wanted)) return true;
+        site.remove_prefix(std::min(end + 1, site.size()));
+    }
+    return false;
+}
+
 std::string_view standing_name(spool::Standing standing) {
     switch (standing) {
         case spool::Standing::waiting:
@@ -56,6 +68,7 @@ json::object render_recipient(base::MessageId id, std::uint32_t index, const spo
                         {"attempts", recipient.state.attempts}};
     if (!recipient.original.empty()) result["original"] = recipient.original;
     if (!recipient.state.last_status.empty()) result["last_status"] = recipient.state.last_status;
+    if (!recipient.state.site.empty()) result["site"] = recipient.state.site;
     if (spool::is_final(recipient.state.standing)) return result;
     const auto waiting = why(id, index, recipient.state);
     result["reason"] = waiting.reason;
@@ -72,8 +85,7 @@ bool matches(const spool::Listed& message, const QueueFilter& filter) {
     if (filter.to.empty() && filter.site.empty()) return true;
     return std::ranges::any_of(message.recipients, [&](const auto& entry) {
         const auto& recipient = entry.second;
-        return address_matches(filter.to, mail::render_mailbox(recipient.mailbox)) &&
-               (filter.site.empty() || recipient.state.site == filter.site);
+        return address_matches(filter.to, mail::render_mailbox(recipient.mailbox)) && site_matches(filter.site, recipient.state.site);
     });
 }
 

@@ -11,7 +11,7 @@
 namespace thurn::admin {
 
 /// Which messages a queue command is about; all given conditions must hold. Addresses match whole, or by domain as `@example.com`, without
-/// case; `<>` is the null path.
+/// case; `<>` is the null path. A site is given by its name, or by a host of it; a recipient has one once it was tried.
 struct QueueFilter {
     std::string from;
     std::string to;
@@ -25,7 +25,7 @@ void write_filter(const QueueFilter& filter, boost::json::object& request);
 using WhyFunction = std::function<delivery::Waiting(base::MessageId, std::uint32_t, const spool::RecipientState&)>;
 [[nodiscard]] delivery::Waiting why_at_rest(base::MessageId id, std::uint32_t index, const spool::RecipientState& state);
 
-/// Messages as JSON: id, sender, size, accepted, recipients with address, state, attempts, reason and next attempt. Blocks on the disk.
+/// Messages as JSON: id, sender, size, accepted, recipients with address, state, attempts, site, reason and next attempt. Blocks on the disk.
 [[nodiscard]] ControlResult list_queue(spool::Spool& spool, const QueueFilter& filter, const WhyFunction& why);
 /// One message, all its recipients. Errors  `not_found`.
 [[nodiscard]] ControlResult show_message(spool::Spool& spool, base::MessageId id, const WhyFunction& why);

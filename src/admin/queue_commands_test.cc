@@ -84,6 +84,17 @@ TEST_F(QueueCommandsTest, FiltersBySenderRecipientAndSite) {
     EXPECT_THAT(listed({.from = "", .to = "", .site = "", .limit = 1}), ElementsAre(first));
 }
 
+TEST_F(QueueCommandsTest, FindsASiteByOneOfItsHosts) {
+    const auto both = put("anna@here.example", {"bob@there.example"}, "mx:a.example,b.example").text();
+    const auto host = put("anna@here.example", {"bob@there.example"}, "host:relay.example:587 tls=verify").text();
+    put("anna@here.example", {"bob@there.example"});
+    using testing::ElementsAre;
+    for (const auto* name : {"mx:a.example,b.example", "a.example", "B.example"})
+        EXPECT_THAT(listed({.from = "", .to = "", .site = name}), ElementsAre(both)) << name;
+    EXPECT_THAT(listed({.from = "", .to = "", .site = "relay.example"}), ElementsAre(host));
+    EXPECT_THAT(listed({.from = "", .to = "", .site = "example"}), ElementsAre());
+}
+
 TEST_F(QueueCommandsTest, ListsBeyondOnePage) {
     for (int k = 0; k < 1200; ++k) put("anna@here.example", {"bob@there.example"});
     EXPECT_EQ(listed({.from = "", .to = "", .site = "", .limit = 5000}).size(), 1200);

@@ -116,7 +116,7 @@ private:
     void add_filter(CLI::App* command) {
         command->add_option("--from", queue_.from, "Only from this sender, or @domain");
         command->add_option("--to", queue_.to, "Only with this recipient, or @domain");
-        command->add_option("--site", queue_.site, "Only bound for this site, as `queue stats` names it");
+        command->add_option("--site", queue_.site, "Only bound for this site: its name as `queue list` shows it, or a host of it");
         command->add_option("--limit", queue_.limit, "At most so many messages");
     }
     void add_queue_commands() {

@@ -73,6 +73,7 @@ void print_recipient(const json::object& recipient) {
     auto line = fmt::format("    {}: {}", text(recipient, "address"), text(recipient, "state"));
     if (const auto reason = text(recipient, "reason"); !reason.empty()) line += "; " + reason;
     if (const auto until = text(recipient, "until"); !until.empty()) line += "; until " + until;
+    if (const auto site = text(recipient, "site"); !site.empty()) line += "; site " + site;
     if (const auto attempts = text(recipient, "attempts"); attempts != "0") line += fmt::format(" ({} attempts)", attempts);
     print_line(line);
 }
@@ -83,14 +84,24 @@ void print_message(const json::object& message) {
     for (const auto& recipient : message.at("recipients").as_array()) print_recipient(recipient.as_object());
 }
 
-int print_list(const CommandContext& context, const admin::ControlResult& result) {
+/// An empty answer to a filter is told with the filter: it may have a typing error in it.
+std::string no_messages(const QueueCommand& command) {
+    std::string text = "0 messages";
+    for (const auto& [word, value] : {std::pair{" from ", &command.from}, {" to ", &command.to}, {" bound for site ", &command.site}})
+        if (!value->empty()) text += word + *value;
+    if (!command.site.empty()) text += "; `thurn queue list` and `thurn queue stats` name the sites";
+    return text;
+}
+
+int print_list(const CommandContext& context, const QueueCommand& command, const admin::ControlResult& result) {
     if (!result) return complain(result.error());
     if (context.json) {
         print_json(*result);
         return exit_ok;
     }
-    for (const auto& message : result->as_array()) print_message(message.as_object());
-    print_line(fmt::format("{} messages", result->as_array().size()));
+    const auto& messages = result->as_array();
+    for (const auto& message : messages) print_message(message.as_object());
+    print_line(messages.empty() ? no_messages(command) : messages.size() == 1 ? "1 message" : fmt::format("{} messages", messages.size()));
     return exit_ok;
 }
 
@@ -156,7 +167,8 @@ int queue_command(const CommandContext& context, const QueueCommand& command) {
     if (!loaded) return complain(loaded.error());
     Queue queue(loaded->config);
     if (command.verb == "list")
-        return print_list(context, queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit}));
+        return print_list(context, command,
+                          queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit}));
     if (command.verb == "stats") return print_stats(context, queue.stats());
     for (const auto& id : command.ids)
         if (const auto parsed = base::parse_message_id(id); !parsed) return complain(parsed.error());

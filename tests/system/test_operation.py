@@ -11,6 +11,7 @@ import pytest
 from clients import converse, smtp, submit
 from lab import wait_until
 from peers import make_certificate
+from scripted import HANG
 from thurn import Thurn, message_id
 
 
@@ -47,6 +48,16 @@ def test_sighup_with_a_bad_file_changes_nothing(lab, server, wrong):
     submit(lab["client"], server.host, "after a bad reload", "bob@a.example")
     server.wait_for_mail("bob@a.example", "after a bad reload")
     server.config.write_text(good)
+
+
+def test_a_reload_says_what_needs_a_restart(server):
+    server.reload()
+    server.wait_for_log("event=reloaded")
+    assert "restart_needed" not in server.log_text(), "nothing has changed"
+    server.configure(threads=1, limits={"connections": 500, "recipients": 200})
+    server.reload()
+    told = server.wait_for_log("event=restart_needed (.*)").group(1)
+    assert told == 'settings="limits.connections, threads"'
 
 
 def test_certificate_is_read_again_when_its_files_change(lab, make_thurn):
@@ -110,6 +121,47 @@ def test_sigterm_with_mail_in_the_queue_keeps_it(lab, server, faulty):
     server.wait_for_empty_queue()
 
 
+def stop_time(server, signals=1):
+    """Seconds from the first of so many SIGTERMs to the end, which must be in order."""
+    started = time.monotonic()
+    for number in range(signals):
+        time.sleep(0.5 if number else 0)
+        server.signal(signal.SIGTERM)
+    assert server.process.wait(40) == 0
+    return time.monotonic() - started
+
+
+def test_sigterm_does_not_wait_long_for_a_destination_that_hangs(lab, server, faulty):
+    peer = faulty(content=HANG)
+    identifier = message_id(submit(lab["client"], server.host, "hangs", "someone@hanging.example"))
+    wait_until(lambda: "DATA" in peer.commands, what="the delivery is under way")
+    time.sleep(0.5)
+    assert stop_time(server) < 8
+    assert entry(server, identifier), "the message waits in the spool"
+    peer.set(content="250 2.0.0 taken")
+    server.start()
+    peer.wait_for_messages(1, limit=40)
+    server.wait_for_empty_queue()
+
+
+def test_sigterm_does_not_wait_long_for_a_client_that_hangs(lab, server, faulty):
+    with converse(lab["client"], server.host) as talk:
+        for line in ("EHLO client.lab", "MAIL FROM:<someone@b.example>", "RCPT TO:<bob@a.example>", "DATA"):
+            talk.say(line)
+        talk.send("Subject: unfinished\r\n\r\nfirst half\r\n")
+        assert stop_time(server) < 8
+        assert not talk.reply().startswith("250")
+    assert "transfers_cut_short" in server.log_text()
+
+
+def test_a_second_sigterm_ends_the_wait(lab, server, faulty):
+    peer = faulty(content=HANG)
+    identifier = message_id(submit(lab["client"], server.host, "hangs", "someone@hanging.example"))
+    wait_until(lambda: "DATA" in peer.commands, what="the delivery is under way")
+    assert stop_time(server, signals=2) < 3
+    assert entry(server, identifier)
+
+
 # The queue's commands
 
 def test_hold_release_and_delete(lab, server, faulty):
@@ -159,6 +211,22 @@ def test_list_by_recipient(lab, server, faulty):
     assert identifier not in server.cli("queue", "list", "--to", "someone@else.example").stdout
 
 
+def test_list_by_site(lab, server, faulty):
+    faulty(RCPT="451 4.7.1 later")
+    identifier = message_id(submit(lab["client"], server.host, "by site", "someone@slow.example"))
+    server.wait_for_trace(identifier, "451 4.7.1 later")
+    for site in ("mx:mx.slow.example", "mx.slow.example"):
+        listed = server.cli("queue", "list", "--site", site).stdout
+        assert identifier in listed and "site mx:mx.slow.example" in listed and "1 message" in listed
+    nothing = server.cli("queue", "list", "--site", "mx.typo.example")
+    assert identifier not in nothing.stdout
+    assert "0 messages bound for site mx.typo.example" in nothing.stdout and "queue stats" in nothing.stdout
+    assert server.json("queue", "list", "--site", "mx.typo.example") == []
+    assert "0 messages" in server.cli("queue", "delete", "--site", "mx.typo.example", "--yes").stdout
+    server.cli("queue", "delete", "--site", "mx.slow.example", "--yes")
+    server.wait_for_empty_queue()
+
+
 def test_delete(lab, server, faulty):
     peer = faulty(RCPT="451 4.7.1 later")
     identifier = message_id(submit(lab["client"], server.host, "delete me", "someone@deleted.example"))
@@ -206,10 +274,66 @@ def test_unknown_key_is_told_with_its_place_and_neighbour(lab):
     assert "thurn.toml:2:1" in done.stdout + done.stderr and "data_dir" in done.stdout + done.stderr
 
 
-def test_root_is_refused_unless_allowed(lab):
-    server = Thurn(lab["b"], "b.example", lab["dns"], allow_root=False)
+COMMANDS = [("serve",), ("check",), ("config", "show"), ("queue", "list"), ("queue", "stats"), ("queue", "retry", "--all"), ("domain", "list"),
+            ("account", "add", "x@b.example", "--password-stdin"), ("alias", "list"), ("trace", "0000000000000")]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_configuration_that_cannot_be_used_ends_with_2(lab, words):
+    server = Thurn(lab["b"], "b.example", lab["dns"])
+    server.config.write_text("threads = -1\n")
+    wrong = server.cli(*words, check=False)
+    assert wrong.returncode == 2 and "thurn.toml:1:11: threads" in wrong.stderr
+    server.config.unlink()
+    missing = server.cli(*words, check=False)
+    assert missing.returncode == 2 and f"{server.config}: " in missing.stderr and "No such file" in missing.stderr
+
+
+def test_config_test_of_a_missing_file_ends_with_2(lab):
+    server = Thurn(lab["b"], "b.example", lab["dns"])
+    done = server.run("config", "test", "/nowhere/thurn.toml", check=False)
+    assert done.returncode == 2 and "/nowhere/thurn.toml: No such file" in done.stderr
+
+
+def test_without_a_server_its_commands_end_with_3(lab):
+    server = Thurn(lab["b"], "b.example", lab["dns"])
+    for words in (("queue", "retry", "--all", "--yes"), ("queue", "hold", "0000000000000"), ("queue", "list"), ("queue", "stats")):
+        done = server.cli(*words, check=False)
+        assert done.returncode == 3 and "control.sock: no running server" in done.stderr, words
+
+
+REFUSALS = {
+    "root": ({"allow_root": False}, 2, "will not run as root"),
+    "user": ({"user": "nobody-here"}, 2, 'no user "nobody-here"'),
+    "certificate": ({"tls": {"certificate": "/nowhere/c.pem", "private_key": "/nowhere/k.pem"}}, 2, "/nowhere/"),
+    "listener": ({"listener": [{"bind": ["localhost:25"]}]}, 2, 'listener[1].bind: "localhost:25"'),
+    "resolver": ({"dns": {"servers": ["dns.example"]}}, 2, 'dns.servers: "dns.example"'),
+    "foreign address": ({"listener": [{"bind": ["192.0.2.1:25"]}]}, 1, "192.0.2.1:25"),
+    "data folder": ({"data_dir": "/dev/null/thurn"}, 1, "/dev/null"),
+}
+
+
+@pytest.mark.parametrize("settings, code, words", REFUSALS.values(), ids=REFUSALS)
+def test_what_keeps_it_from_starting_is_told(lab, settings, code, words):
+    server = Thurn(lab["b"], "b.example", lab["dns"], **settings)
     done = server.cli("serve", check=False)
-    assert done.returncode != 0 and "root" in done.stdout + done.stderr
+    assert done.returncode == code and words in done.stderr, done
+
+
+def test_a_port_in_use_is_told_even_if_another_thurn_has_it(lab, server):
+    """The loops share a port; two servers of one user could share it too, and each would get some of the mail."""
+    second = Thurn(lab["a"], "a.example", lab["dns"])
+    done = second.cli("serve", check=False)
+    assert done.returncode == 1 and "0.0.0.0:25" in done.stderr and "in use" in done.stderr
+    assert server.alive()
+
+
+def test_dns_that_is_not_validated_is_told_once(lab):
+    """The lab's root is not signed."""
+    server = Thurn(lab["b"], "b.example", lab["dns"], dns={"dnssec": True}).start()
+    assert server.stop() == 0
+    assert server.log_text().count("event=dns_not_validated") == 1
+    assert "DNS answers are not validated" in server.cli("check", check=False).stdout
 
 
 def test_two_servers_do_not_share_a_data_folder(server):
