@@ -2,6 +2,7 @@
 // sysexits.h says. It needs no rights of its own: whether a local program may send is the server's decision (relay.networks), as for any
 // other client.
 #include "app/command.h"
+#include "app/qualify_addresses.h"
 #include "app/system.h"
 #include "mail/date.h"
 #include "mail/header.h"
@@ -10,7 +11,9 @@
 #include "smtp/client_session.h"
 
 #include <algorithm>
+#include <array>
 #include <iostream>
+#include <optional>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -34,7 +37,7 @@ struct SendmailOptions {
     enum class Mode { deliver, smtp, queue_list, queue_run } mode = Mode::deliver;
     bool recipients_from_header = false;  // -t
     bool dot_ends_input = true;           // without -i
-    std::string sender;                   // -f
+    std::optional<std::string> sender;    // -f; empty or `<>`: the null path
     std::string full_name;                // -F
     std::string config_file;              // -C
     std::vector<std::string> recipients;
@@ -77,7 +80,7 @@ private:
                 return {};  // other -o options steer how sendmail works inside: they mean nothing here
             case 'f':
             case 'r':
-                return argument(word, i, options_.sender);
+                return argument(word, i, options_.sender.emplace());
             case 'F':
                 return argument(word, i, options_.full_name);
             case 'C':
@@ -178,28 +181,67 @@ void complete_header(std::string& message, const std::string& sender, const std:
     message.insert(0, has_header ? added : added + "\r\n");
 }
 
+/// Who sends from this host may leave the domain out: `root` is root here (RFC 5321 §2.3.5 wants a whole address on the wire).
+std::string at_home(const std::string& local, const std::string& hostname) { return local + "@" + hostname; }
+
+/// The addresses of a list as people write it, on the command line or in a header field.
+struct Addresses {
+    std::vector<mail::Mailbox> mailboxes;
+    bool complete = true;  // all could be read
+};
+Addresses read_addresses(std::string_view text, const std::string& hostname) {
+    const auto list = mail::parse_address_list(text);
+    Addresses result{.mailboxes = {}, .complete = list.complete};
+    auto texts = list.addresses;
+    for (const auto& local : list.unqualified) texts.push_back(at_home(local, hostname));
+    for (const auto& address : texts) {
+        auto mailbox = mail::parse_mailbox(address);
+        if (mailbox)
+            result.mailboxes.push_back(*std::move(mailbox));
+        else
+            result.complete = false;
+    }
+    return result;
+}
+
+bool names_recipients(std::string_view field) {
+    return std::ranges::any_of(std::array<const char*, 3>{"To", "Cc", "Bcc"}, [field](const std::string& name) {
+        return field.size() == name.size() && ::strncasecmp(field.data(), name.data(), name.size()) == 0;
+    });
+}
+
 base::Result<std::vector<mail::Mailbox>> collect_recipients(const SendmailOptions& options, const std::string& message,
                                                             const std::string& hostname) {
-    auto texts = options.recipients;
-    if (options.recipients_from_header) {
-        const auto header = mail::parse_header(message);
-        for (const auto& field : header.fields) {
-            const std::string name(field.name);
-            if (::strcasecmp(name.c_str(), "To") != 0 && ::strcasecmp(name.c_str(), "Cc") != 0 && ::strcasecmp(name.c_str(), "Bcc") != 0)
-                continue;
-            const auto list = mail::parse_address_list(field.value);
-            if (!list.complete) fmt::print(stderr, "sendmail: not all addresses of the {} field could be read\n", name);
-            texts.insert(texts.end(), list.addresses.begin(), list.addresses.end());
-        }
-    }
     std::vector<mail::Mailbox> recipients;
-    for (const auto& text : texts) {
-        auto mailbox = mail::parse_mailbox(text.find('@') == std::string::npos ? text + "@" + hostname : text);
-        if (!mailbox) return base::fail(base::ErrorKind::syntax, fmt::format("recipient \"{}\": {}", text, mailbox.error().detail));
-        if (std::ranges::find(recipients, *mailbox) == recipients.end()) recipients.push_back(*std::move(mailbox));
+    const auto take = [&recipients](Addresses& addresses) {
+        for (auto& mailbox : addresses.mailboxes)
+            if (std::ranges::find(recipients, mailbox) == recipients.end()) recipients.push_back(std::move(mailbox));
+    };
+    for (const auto& text : options.recipients) {
+        auto addresses = read_addresses(text, hostname);
+        if (!addresses.complete || addresses.mailboxes.empty())
+            return base::fail(base::ErrorKind::syntax, fmt::format("recipient \"{}\" is no address", text));
+        take(addresses);
     }
+    if (options.recipients_from_header)
+        for (const auto& field : mail::parse_header(message).fields) {
+            if (!names_recipients(field.name)) continue;
+            auto addresses = read_addresses(field.value, hostname);
+            if (!addresses.complete) fmt::print(stderr, "sendmail: not all addresses of the {} field could be read\n", field.name);
+            take(addresses);
+        }
     if (recipients.empty()) return base::fail(base::ErrorKind::invalid, "no recipients");
     return recipients;
+}
+
+/// What -f says, else the user who calls.
+base::Result<mail::ReversePath> choose_sender(const SendmailOptions& options, const std::string& hostname) {
+    const auto wanted = options.sender.value_or(login_name());
+    if (wanted.empty() || wanted == "<>") return mail::ReversePath{};
+    auto addresses = read_addresses(wanted, hostname);
+    if (!addresses.complete || addresses.mailboxes.size() != 1)
+        return base::fail(base::ErrorKind::syntax, fmt::format("sender \"{}\" is no address", wanted));
+    return mail::ReversePath{std::move(addresses.mailboxes.front())};
 }
 
 /// The server's mx listener, reached from this machine.
@@ -268,15 +310,11 @@ int deliver(const SendmailOptions& options, const config::Config& config) {
     if (!message) return usage_error(message.error().detail);
     const auto recipients = collect_recipients(options, *message, config.hostname);
     if (!recipients) return usage_error(recipients.error().detail);
-    mail::ReversePath sender;
-    const auto wanted = options.sender.empty() ? login_name() : options.sender;
-    if (wanted != "<>") {
-        auto mailbox = mail::parse_mailbox(wanted.find('@') == std::string::npos ? wanted + "@" + config.hostname : wanted);
-        if (!mailbox) return usage_error(fmt::format("sender \"{}\": {}", wanted, mailbox.error().detail));
-        sender.mailbox = *std::move(mailbox);
-    }
+    const auto sender = choose_sender(options, config.hostname);
+    if (!sender) return usage_error(sender.error().detail);
     remove_field(*message, "Bcc");
-    complete_header(*message, sender.mailbox ? mail::render_mailbox(*sender.mailbox) : "MAILER-DAEMON@" + config.hostname,
+    qualify_header(*message, config.hostname);
+    complete_header(*message, sender->mailbox ? mail::render_mailbox(*sender->mailbox) : "MAILER-DAEMON@" + config.hostname,
                     options.full_name, config.hostname);
     const bool eight_bit = std::ranges::any_of(*message, [](char c) { return static_cast<unsigned char>(c) > 127; });
     asio::io_context loop;
@@ -286,7 +324,7 @@ int deliver(const SendmailOptions& options, const config::Config& config) {
         return EX_TEMPFAIL;
     }
     const auto replies = submit(*std::move(socket),
-                                {.sender = sender,
+                                {.sender = *sender,
                                  .recipients = *recipients,
                                  .size = {message->size()},
                                  .body = eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit},

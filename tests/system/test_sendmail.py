@@ -37,6 +37,42 @@ def test_f_sets_the_reverse_path(server, sendmail):
     assert message["Message-ID"] and message["Date"] and message["From"]
 
 
+def test_cron_sends_to_a_user_of_this_machine(server, sendmail):
+    """As Debian's cron calls it. root's mail goes to the postmaster, who is the first account here."""
+    sendmail("-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root",
+             input="From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@mx> /bin/job\nContent-Type: text/plain; charset=UTF-8\n\nIt ran.\n")
+    message = server.wait_for_mail("alice@a.example", "Cron <root@mx> /bin/job")
+    assert message["Return-Path"] == "<root@mx.a.example>"
+    assert message["From"] == "root@mx.a.example" and message["To"] == "root@mx.a.example"
+
+
+def test_t_completes_addresses_without_a_domain(server, sendmail):
+    sendmail("-t", "-i", "-f", "backup", input="From: Backup <backup>\nTo: bob@a.example, Root <root>\nBcc: postmaster\nSubject: unqualified\n\nDone.\n")
+    for user in ("alice", "bob"):
+        message = server.wait_for_mail(f"{user}@a.example", "unqualified")
+        assert message["Return-Path"] == "<backup@mx.a.example>"
+        assert message["From"] == "Backup <backup@mx.a.example>"
+        assert message["To"] == "bob@a.example, Root <root@mx.a.example>" and message["Bcc"] is None
+
+
+def test_lists_on_the_command_line(server, sendmail):
+    sendmail("-i", "-f", "alice@a.example", "bob@a.example, Alice <alice@a.example>", input="Subject: a list\n\nHello.\n")
+    for user in ("alice", "bob"):
+        server.wait_for_mail(f"{user}@a.example", "a list")
+
+
+@pytest.mark.parametrize("sender", ["", "<>"])
+def test_f_gives_the_null_path(server, sendmail, sender):
+    sendmail("-i", "-f", sender, "bob@a.example", input=f"Subject: null [{sender}]\n\nHello.\n")
+    assert server.wait_for_mail("bob@a.example", f"null [{sender}]")["Return-Path"] == "<>"
+
+
+@pytest.mark.parametrize("recipient", ["two words", "a@b@c", "bob@a..example"])
+def test_what_is_no_address_is_told(sendmail, recipient):
+    done = sendmail("-i", recipient, input="Subject: wrong\n\nHello.\n", check=False)
+    assert done.returncode == 64 and f'recipient "{recipient}"' in done.stderr
+
+
 def test_dot_ends_without_i(server, sendmail):
     sendmail("-f", "alice@a.example", "bob@a.example", input="Subject: dot ends\n\nHello.\n.\nnot this\n")
     assert "not this" not in server.wait_for_mail("bob@a.example", "dot ends").get_content()
