@@ -26,6 +26,8 @@ base::Result<Recovery::Outcome> Recovery::run() {
         parts_.catalogue.freeze({outcome_.last.number, outcome_.last.end});
         if (auto done = parts_.catalogue.write_frozen(); !done) return base::pass_on(done);
     }
+    // What took a reading of the whole log shall be there after the next crash. If not, it is built once more.
+    if (outcome_.recovered.index == Recovered::Index::rebuilt) std::ignore = parts_.index.sync();
     outcome_.recovered.messages = parts_.catalogue.messages();
     outcome_.recovered.segments = found_.size();
     return std::move(outcome_);
