@@ -131,6 +131,9 @@ ControlResult ask_server(const std::filesystem::path& socket, const json::object
     Protocol::socket server(loop);
     boost::system::error_code error;
     server.connect(Protocol::endpoint(socket.string()), error);
+    if (error == boost::system::errc::permission_denied)
+        return base::fail(base::ErrorKind::refused,
+                          fmt::format("{}: {}; only root and the server's own user may", socket.string(), error.message()));
     if (error) return base::fail(base::ErrorKind::peer_gone, fmt::format("{}: no running server ({})", socket.string(), error.message()));
     asio::write(server, asio::buffer(json::serialize(request) + "\n"), error);
     std::string answer;

@@ -47,7 +47,7 @@ private:
 };
 
 /// One command to the running server. Blocks; for the command line.
-/// Errors   `peer_gone`: no server there. What the handler said otherwise, with its kind.
+/// Errors   `peer_gone`: no server there. `refused`: the socket is another user's. What the handler said otherwise, with its kind.
 [[nodiscard]] ControlResult ask_server(const std::filesystem::path& socket, const boost::json::object& request);
 
 }  // namespace thurn::admin

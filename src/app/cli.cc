@@ -3,12 +3,15 @@
 #include "bench/bench_sink.h"
 #include "bench/bench_source.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string_view>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace thurn::app {
 
@@ -17,7 +20,8 @@ namespace {
 /// Collects the commands; the one that was given is run after parsing.
 class CommandLine {
 public:
-    CommandLine() : app_("thurn, a mail server") {
+    CommandLine() : app_("thurn, a mail server", "thurn") {
+        app_.set_version_flag("--version", version_text());
         app_.require_subcommand(1);
         app_.option_defaults()->always_capture_default();
         add_server_commands();
@@ -30,6 +34,8 @@ public:
     int run(int argc, char** argv) {
         try {
             app_.parse(argc, argv);
+        } catch (const CLI::RequiredError& error) {
+            return complain_of_command(argc, argv, error);
         } catch (const CLI::ParseError& error) {
             return app_.exit(error) == 0 ? exit_ok : exit_usage;
         }
@@ -37,6 +43,29 @@ public:
     }
 
 private:
+    /// What CLI11 calls "a subcommand is required": names the word that is none, or the words there are.
+    int complain_of_command(int argc, char** argv, const CLI::RequiredError& error) {
+        const auto below = [](const CLI::App& app) { return app.get_subcommands([](const CLI::App*) { return true; }); };
+        const CLI::App* at = &app_;
+        int word = 1;
+        for (; word < argc; ++word) {
+            const auto known = below(*at);
+            const auto next = std::ranges::find(known, std::string_view(argv[word]), [](const CLI::App* app) { return app->get_name(); });
+            if (next == known.end()) break;
+            at = *next;
+        }
+        std::vector<std::string> commands;
+        for (const auto* command : below(*at)) commands.push_back(command->get_name());
+        if (commands.empty()) return app_.exit(error) == 0 ? exit_ok : exit_usage;
+        std::string name = "thurn";
+        for (int i = 1; i < word; ++i) name += fmt::format(" {}", argv[i]);
+        if (word == argc || argv[word][0] == '-')
+            fmt::print(stderr, "{}: name a command: {}\n", name, fmt::join(commands, ", "));
+        else
+            fmt::print(stderr, "{}: there is no command \"{}\"; there are {}\n", name, argv[word], fmt::join(commands, ", "));
+        return exit_usage;
+    }
+
     CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help, std::function<int()> action) {
         auto* command = parent.add_subcommand(name, help);
         command->add_option("-c,--config", context_.config_file, "Configuration file (default: /etc/thurn/thurn.toml, then ./thurn.toml)");
@@ -65,7 +94,8 @@ private:
             return action(context_, directory_);
         });
     }
-    void add_address(CLI::App* command, const std::string& what) { command->add_option("name", directory_.address, what)->required(); }
+    void add_address(CLI::App* command) { command->add_option("address", directory_.address, "Such as anna@example.com")->required(); }
+    void add_domain(CLI::App* command) { command->add_option("domain", directory_.address, "Such as example.com")->required(); }
     void add_password(CLI::App* command) {
         command->add_flag("--password-stdin", password_stdin_, "Read the password from standard input instead of asking");
     }
@@ -73,35 +103,35 @@ private:
     void add_directory_commands() {
         auto& domain = *app_.add_subcommand("domain", "Domains that are ours")->require_subcommand(1);
         add_json(add_verb(domain, "list", "List them", domain_command));
-        add_address(add_verb(domain, "add", "Take mail for a domain", domain_command), "Domain name");
-        add_address(add_verb(domain, "remove", "Forget a domain", domain_command), "Domain name");
+        add_domain(add_verb(domain, "add", "Take mail for a domain", domain_command));
+        add_domain(add_verb(domain, "remove", "Forget a domain", domain_command));
         auto* catch_all = add_verb(domain, "catch-all", "Where mail for unknown addresses goes", domain_command);
-        add_address(catch_all, "Domain name");
+        add_domain(catch_all);
         catch_all->add_option("address", directory_.targets, "Address; none to refuse such mail")->expected(0, 1);
 
         auto& account = *app_.add_subcommand("account", "People and programs with a mailbox")->require_subcommand(1);
         add_json(add_verb(account, "list", "List them", account_command));
         auto* show = add_verb(account, "show", "Show one", account_command);
-        add_address(show, "Address");
+        add_address(show);
         add_json(show);
         auto* create = add_verb(account, "add", "Make one", account_command);
-        add_address(create, "Address");
+        add_address(create);
         add_password(create);
         auto* password = add_verb(account, "password", "Change the password", account_command);
-        add_address(password, "Address");
+        add_address(password);
         add_password(password);
-        add_address(add_verb(account, "enable", "Let it log in again", account_command), "Address");
-        add_address(add_verb(account, "disable", "No logins; mail is still taken", account_command), "Address");
-        add_address(add_verb(account, "remove", "Remove it; its mail is kept", account_command), "Address");
+        add_address(add_verb(account, "enable", "Let it log in again", account_command));
+        add_address(add_verb(account, "disable", "No logins; mail is still taken", account_command));
+        add_address(add_verb(account, "remove", "Remove it; its mail is kept", account_command));
 
         auto& alias = *app_.add_subcommand("alias", "Addresses that lead to others")->require_subcommand(1);
         add_json(add_verb(alias, "list", "List them", alias_command));
         auto* create_alias = add_verb(alias, "add", "Lead an address to one or more others", alias_command);
-        add_address(create_alias, "Address");
-        create_alias->add_option("targets", directory_.targets, "Where it leads")->required();
-        add_address(add_verb(alias, "remove", "Remove it with all its targets", alias_command), "Address");
+        add_address(create_alias);
+        create_alias->add_option("targets", directory_.targets, "Addresses it leads to")->required();
+        add_address(add_verb(alias, "remove", "Remove it with all its targets", alias_command));
         auto* show_alias = add_verb(alias, "show", "Show one", alias_command);
-        add_address(show_alias, "Address");
+        add_address(show_alias);
         add_json(show_alias);
     }
 
@@ -117,7 +147,7 @@ private:
         command->add_option("--from", queue_.from, "Only from this sender, or @domain");
         command->add_option("--to", queue_.to, "Only with this recipient, or @domain");
         command->add_option("--site", queue_.site, "Only bound for this site: its name as `queue list` shows it, or a host of it");
-        command->add_option("--limit", queue_.limit, "At most so many messages");
+        command->add_option("--limit", queue_.limit, "At most so many messages")->check(CLI::PositiveNumber);
     }
     void add_queue_commands() {
         auto& queue = *app_.add_subcommand("queue", "Mail that waits, and why")->require_subcommand(1);
@@ -146,7 +176,7 @@ private:
         command->add_option("--to", trace_.to, "Messages to this recipient");
         command->add_option("--since", trace_.since, "Accepted since, such as 2h or 2026-11-22T10:00:00Z");
         command->add_option("--until", trace_.until, "Accepted until");
-        command->add_option("--limit", trace_.limit, "At most so many messages");
+        command->add_option("--limit", trace_.limit, "At most so many messages")->check(CLI::PositiveNumber);
         add_json(command);
     }
 

@@ -99,6 +99,12 @@ int complain(const base::Error& error) {
     }
 }
 
+base::Result<base::MessageId> read_message_id(const std::string& text) {
+    const auto id = base::parse_message_id(text);
+    if (id) return id;
+    return base::fail(base::ErrorKind::syntax, fmt::format("\"{}\" is no message id: {}", text, id.error().detail));
+}
+
 void print_line(std::string_view text) { fmt::print("{}\n", text); }
 
 void print_json(const boost::json::value& value) { print_line(boost::json::serialize(value)); }
@@ -134,8 +140,10 @@ base::Result<std::string> read_password(PasswordFrom from) {
     return first;
 }
 
+std::string version_text() { return "thurn " THURN_VERSION; }
+
 int print_version() {
-    print_line("thurn " THURN_VERSION);
+    print_line(version_text());
     return exit_ok;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/message_id.h"
 #include "base/result.h"
 #include "config/config.h"
 
@@ -31,6 +32,8 @@ struct CommandContext {
 
 /// Prints the error to standard error and gives its exit code: 3 when the server is not there, 2 for usage and configuration, else 1.
 int complain(const base::Error& error);
+/// Errors   `syntax`, naming the text.
+[[nodiscard]] base::Result<base::MessageId> read_message_id(const std::string& text);
 void print_line(std::string_view text);
 void print_json(const boost::json::value& value);
 /// Columns as wide as their widest cell.
@@ -77,6 +80,7 @@ int trace_command(const CommandContext& context, const TraceCommand& command);
 int tool_address();
 /// `sendmail` as other programs call it; exit codes of sysexits.h.
 int sendmail(int argc, char** argv);
+[[nodiscard]] std::string version_text();
 int print_version();
 
 /// Reads the command line and runs the command.

@@ -1,6 +1,7 @@
 #include "app/command.h"
 #include "app/privileges.h"
 #include "app/stores.h"
+#include "mail/mailbox.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -108,6 +109,21 @@ int list_aliases(const CommandContext& context, Admin& directory, const std::str
     return exit_ok;
 }
 
+/// Which of the words given is no address; the directory alone would say only that one is not.
+base::Result<void> check_addresses(const std::vector<std::string>& texts) {
+    for (const auto& text : texts)
+        if (const auto mailbox = mail::parse_mailbox(text, mail::Charset::utf8); !mailbox)
+            return base::fail(base::ErrorKind::syntax,
+                              fmt::format("\"{}\" is no address, such as anna@example.com: {}", text, mailbox.error().detail));
+    return {};
+}
+
+base::Result<void> check_domain(const std::string& text) {
+    const auto domain = mail::parse_domain(text, mail::Charset::utf8);
+    if (domain) return {};
+    return base::fail(base::ErrorKind::syntax, fmt::format("\"{}\" is no domain, such as example.com: {}", text, domain.error().detail));
+}
+
 /// Asks for the password before anything is touched.
 int with_password(const DirectoryCommand& command, auto action) {
     const auto password = read_password(command.password_from);
@@ -117,6 +133,9 @@ int with_password(const DirectoryCommand& command, auto action) {
 }  // namespace
 
 int domain_command(const CommandContext& context, const DirectoryCommand& command) {
+    if (command.verb != "list")
+        if (const auto good = check_domain(command.address); !good) return complain(good.error());
+    if (const auto good = check_addresses(command.targets); !good) return complain(good.error());
     return with_directory(context, [&](Admin& directory, const config::Config& config) {
         if (command.verb == "list") return list_domains(context, directory, config);
         if (command.verb == "add") return finish(directory.add_domain(command.address), fmt::format("added domain {}", command.address));
@@ -130,6 +149,8 @@ int domain_command(const CommandContext& context, const DirectoryCommand& comman
 }
 
 int account_command(const CommandContext& context, const DirectoryCommand& command) {
+    if (command.verb != "list")
+        if (const auto good = check_addresses({command.address}); !good) return complain(good.error());
     return with_directory(context, [&](Admin& directory, const config::Config&) {
         const auto& address = command.address;
         if (command.verb == "list" || command.verb == "show") return list_accounts(context, directory, address);
@@ -146,6 +167,9 @@ int account_command(const CommandContext& context, const DirectoryCommand& comma
 }
 
 int alias_command(const CommandContext& context, const DirectoryCommand& command) {
+    auto addresses = command.targets;
+    if (command.verb != "list") addresses.push_back(command.address);
+    if (const auto good = check_addresses(addresses); !good) return complain(good.error());
     return with_directory(context, [&](Admin& directory, const config::Config&) {
         if (command.verb == "list" || command.verb == "show") return list_aliases(context, directory, command.address);
         if (command.verb == "remove")

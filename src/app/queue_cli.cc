@@ -171,9 +171,9 @@ int queue_command(const CommandContext& context, const QueueCommand& command) {
                           queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit}));
     if (command.verb == "stats") return print_stats(context, queue.stats());
     for (const auto& id : command.ids)
-        if (const auto parsed = base::parse_message_id(id); !parsed) return complain(parsed.error());
+        if (const auto parsed = read_message_id(id); !parsed) return complain(parsed.error());
     if (command.verb != "show") return change(context, command, queue);
-    const auto message = queue.show(*base::parse_message_id(command.ids.at(0)));
+    const auto message = queue.show(*read_message_id(command.ids.at(0)));
     if (!message) return complain(message.error());
     if (context.json)
         print_json(*message);

@@ -368,6 +368,11 @@ int relay_session(const config::Config& config) {
     return EX_OSERR;
 }
 
+int sysexit_of(int code) {
+    if (code == exit_ok) return EX_OK;
+    return code == exit_unreachable ? EX_TEMPFAIL : code == exit_usage ? EX_USAGE : EX_UNAVAILABLE;
+}
+
 }  // namespace
 
 int sendmail(int argc, char** argv) {
@@ -386,11 +391,11 @@ int sendmail(int argc, char** argv) {
         case SendmailOptions::Mode::smtp:
             return relay_session(loaded->config);
         case SendmailOptions::Mode::queue_list:
-            return queue_command(context, {.verb = "list", .ids = {}, .from = {}, .to = {}, .site = {}});
+            return sysexit_of(queue_command(context, {.verb = "list", .ids = {}, .from = {}, .to = {}, .site = {}}));
         case SendmailOptions::Mode::queue_run: {
             const int code =
                 queue_command(context, {.verb = "retry", .ids = {}, .from = {}, .to = {}, .site = {}, .all = true, .yes = true});
-            return code == exit_unreachable ? EX_TEMPFAIL : EX_OK;
+            return code == exit_no ? EX_OK : sysexit_of(code);  // nothing to retry is no failure
         }
         case SendmailOptions::Mode::deliver:
             break;

@@ -72,7 +72,7 @@ int trace_command(const CommandContext& context, const TraceCommand& command) {
         const auto query = make_query(command);
         return query ? search(context, **journal, *query) : complain(query.error());
     }
-    const auto id = base::parse_message_id(command.id);
+    const auto id = read_message_id(command.id);
     return id ? print_story(context, **journal, *id) : complain(id.error());
 }
 

@@ -12,7 +12,7 @@ from clients import converse, smtp, submit
 from lab import wait_until
 from peers import make_certificate
 from scripted import HANG
-from thurn import Thurn, message_id
+from thurn import BINARY, Thurn, message_id
 
 
 @pytest.fixture
@@ -293,6 +293,35 @@ def test_config_test_of_a_missing_file_ends_with_2(lab):
     server = Thurn(lab["b"], "b.example", lab["dns"])
     done = server.run("config", "test", "/nowhere/thurn.toml", check=False)
     assert done.returncode == 2 and "/nowhere/thurn.toml: No such file" in done.stderr
+
+
+WRONG_WORDS = {
+    "bogus": (("bogus",), 'thurn: there is no command "bogus"; there are serve, check'),
+    "queue": (("queue",), "thurn queue: name a command: list, show"),
+    "queue lst": (("queue", "lst"), 'thurn queue: there is no command "lst"; there are list'),
+    "option": (("serve", "--confg", "x"), "--confg"),
+    "id": (("queue", "show", "XYZ"), '"XYZ" is no message id'),
+    "trace id": (("trace", "XYZ"), '"XYZ" is no message id'),
+    "limit": (("queue", "list", "--limit", "-5"), "--limit"),
+    "domain": (("domain", "add", "two words"), '"two words" is no domain'),
+    "account": (("account", "add", "anna", "--password-stdin"), '"anna" is no address'),
+    "target": (("alias", "add", "info@b.example", "bob@b.example", "nobody"), '"nobody" is no address'),
+    "nothing chosen": (("queue", "delete"), "--all"),
+}
+
+
+@pytest.mark.parametrize("words, told", WRONG_WORDS.values(), ids=WRONG_WORDS)
+def test_wrong_words_are_named_and_end_with_2(lab, words, told):
+    server = Thurn(lab["b"], "b.example", lab["dns"])
+    done = server.run(*words, check=False) if words[0] == "bogus" or len(words) == 1 or words[1] == "lst" else server.cli(*words, check=False)
+    assert done.returncode == 2 and told in done.stderr, done
+
+
+def test_another_user_is_told_that_it_may_not(server):
+    server.data.chmod(0o711)
+    for words in (("queue", "list"), ("queue", "retry", "--all")):
+        done = server.run("--reuid=65534", "--regid=65534", "--clear-groups", BINARY, *words, "--config", server.config, program="setpriv", check=False)
+        assert done.returncode == 1 and "control.sock: Permission denied" in done.stderr, done
 
 
 def test_without_a_server_its_commands_end_with_3(lab):

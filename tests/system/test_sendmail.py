@@ -97,6 +97,13 @@ def test_bp_lists_the_queue(sendmail):
     assert sendmail("-bp").returncode == 0
 
 
+def test_bp_of_a_server_that_never_ran_is_a_temporary_failure(server, sendmail):
+    config = server.folder / "never.toml"
+    config.write_text(f'hostname = "mx.a.example"\ndata_dir = "{server.folder}/never"\n')
+    assert sendmail("-bp", "-C", config, check=False).returncode == 75  # EX_TEMPFAIL
+    assert sendmail("-bp", "-C", "/nowhere/thurn.toml", check=False).returncode == 78  # EX_CONFIG
+
+
 def test_mail_of_a_stopped_server_is_not_lost(server, sendmail):
     """Either taken and delivered later, or refused with a temporary failure."""
     server.stop()
