@@ -5,13 +5,18 @@
 #include "net/resolver.h"
 #include "net/tls.h"
 
+#include <cerrno>
 #include <filesystem>
+#include <system_error>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace thurn::app {
 
@@ -73,6 +78,7 @@ void check_private_key(const config::Config& config, Remarks& remarks) {
 void check_directory(const config::Config& config, Remarks& remarks) {
     std::error_code ignored;
     if (!std::filesystem::exists(config.directory_path, ignored)) {
+        if (ignored) return;  // told by check_data()
         remarks.push_back({Remark::Weight::warning, "directory", "no domains or accounts yet: thurn domain add …, thurn account add …"});
         return;
     }
@@ -109,11 +115,38 @@ void check_spool(const config::Config& config, Remarks& remarks) {
                                        base::render_octets(config.limits.disk_reserve))});
 }
 
-/// Asks the servers whether they pass signatures on: at most some seconds when they are silent.
+/// Whether the server could make and use its folder, as who calls.
+void check_data(const config::Config& config, Remarks& remarks) {
+    auto folder = config.data_dir;
+    while (::access(folder.c_str(), F_OK) != 0 && errno == ENOENT && folder.has_relative_path()) folder = folder.parent_path();
+    std::error_code error;
+    if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0)
+        error = {errno, std::generic_category()};
+    else if (!std::filesystem::is_directory(folder, error) && !error)
+        error = std::make_error_code(std::errc::not_a_directory);
+    if (error) remarks.push_back({Remark::Weight::error, "data_dir", fmt::format("{}: {}", folder.string(), error.message())});
+}
+
+/// Why the servers are of no use, or empty. Waits some seconds for silent ones.
+std::string ask_dns(net::Resolver& resolver) {
+    boost::asio::io_context loop;
+    dns::Answer answer;
+    boost::asio::co_spawn(loop, resolver.async_ask({"", dns::Type::soa}), [&answer](std::exception_ptr trouble, dns::Answer given) {
+        if (!trouble) answer = std::move(given);
+    });
+    loop.run();
+    return answer.status == dns::Status::failed ? fmt::format("no answer from {}: {}", fmt::join(resolver.servers(), ", "), answer.detail)
+                                                : std::string();
+}
+
+/// Whether the servers answer, and pass signatures on.
 void check_dns(const config::Config& config, Remarks& remarks) {
-    const auto resolver = net::Resolver::start({.servers = config.dns_servers, .dnssec = config.dnssec});
+    const auto resolver =
+        net::Resolver::start({.servers = config.dns_servers, .dnssec = config.dnssec, .timeout = std::chrono::seconds(3)});
     if (!resolver)
         remarks.push_back({Remark::Weight::error, "dns", resolver.error().detail});
+    else if (const auto trouble = ask_dns(**resolver); !trouble.empty())
+        remarks.push_back({Remark::Weight::error, "dns", trouble});
     else if (!(*resolver)->notice().empty())
         remarks.push_back({Remark::Weight::warning, "dns", (*resolver)->notice()});
     else
@@ -146,6 +179,7 @@ int check(const CommandContext& context) {
     check_certificate(loaded->config, remarks);
     check_private_key(loaded->config, remarks);
     check_dns(loaded->config, remarks);
+    check_data(loaded->config, remarks);
     check_directory(loaded->config, remarks);
     check_spool(loaded->config, remarks);
     return print_remarks(context, remarks);

@@ -371,6 +371,13 @@ def test_two_servers_do_not_share_a_data_folder(server):
     assert server.alive()
 
 
+def test_check_tells_what_would_not_work(lab):
+    server = Thurn(lab["b"], "b.example", lab["dns"], data_dir="/dev/null/thurn", dns={"servers": [lab["dead"].ip]})
+    done = server.cli("check", check=False)
+    assert done.returncode == 1
+    assert "error    data_dir: /dev/null/thurn: Not a directory" in done.stdout and f"error    dns: no answer from {lab['dead'].ip}" in done.stdout
+
+
 def test_version_and_check(server):
     assert server.run("version").stdout.startswith("thurn ")
     assert server.cli("check", check=False).returncode in (0, 1)
