@@ -164,11 +164,11 @@ void Dispatcher::set_out(Routing& routing) {
     pump();
 }
 
-/// A slow site must not fill the memory that all share: each may have half as many jobs waiting as there is room left, so that some is left
+/// A slow site must not fill the memory that all share: each may have as many jobs waiting as there is room left, so that some is left
 /// however many sites are slow.
 bool Dispatcher::is_crowded(const std::string& site) const {
     const auto room = carriers_.options->active_messages;
-    return scheduler_.ready(site) > (room - std::min(active_.size(), room)) / 2;
+    return scheduler_.ready(site) > room - std::min(active_.size(), room);
 }
 
 /// The line goes on in the spool.
