@@ -4,8 +4,7 @@ target_compile_options(thurn_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror
   -fstack-protector-strong -fcf-protection)
 target_compile_definitions(thurn_flags INTERFACE _GLIBCXX_ASSERTIONS
-  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_REGEX
-  SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL SPDLOG_SHARED_LIB)
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_REGEX)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_compile_definitions(thurn_flags INTERFACE $<$<NOT:$<BOOL:${THURN_SANITIZE}>>:_FORTIFY_SOURCE=2>)
 endif()

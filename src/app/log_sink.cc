@@ -4,18 +4,24 @@
 #include "mail/date.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <iterator>
+#include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
-#include <spdlog/async.h>
-#include <spdlog/async_logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <poll.h>
+#include <unistd.h>
 
 namespace thurn::app {
 
 namespace {
 
-constexpr std::size_t kWaitingLines = 65536;
+constexpr std::size_t kMostWaiting = std::size_t{16} << 20;  // octets
+constexpr std::chrono::milliseconds kGather{20};             // lines of that time are written at once
+constexpr std::chrono::milliseconds kLastChance{1000};       // for a reader that stalls while we end
 
 std::string_view level_name(base::LogLevel level) {
     switch (level) {
@@ -87,31 +93,105 @@ fmt::memory_buffer render(LogFormat format, base::Time time, base::LogLevel leve
 
 }  // namespace
 
-struct LogSink::State {
-    std::shared_ptr<spdlog::details::thread_pool> pool;  // shared: spdlog asks for it
-    std::shared_ptr<spdlog::async_logger> logger;
+/// A buffer that gathers lines and a thread that writes them. Under load the thread wakes fifty times a second however many lines there are;
+/// waking it for each cost as much as all else about a line.
+class LogSink::Writer {
+public:
+    explicit Writer(int descriptor) : descriptor_(descriptor), thread_([this] { run(); }) {}
+    ~Writer() {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        wake_.notify_one();
+        thread_.join();
+    }
+    /// False when there is no room for it.
+    bool add(std::string_view line) {
+        bool first = false;
+        {
+            const std::lock_guard lock(mutex_);
+            if (waiting_.size() + line.size() > kMostWaiting) return false;
+            first = waiting_.empty();
+            waiting_.append(line).push_back('\n');
+        }
+        if (first) wake_.notify_one();
+        return true;
+    }
+
+private:
+    void run();
+    [[nodiscard]] bool take(std::string& lines);
+    void write(std::string_view lines);
+    [[nodiscard]] bool wait_writable();
+
+    const int descriptor_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::string waiting_;
+    bool stopping_ = false;
+    std::thread thread_;
 };
+
+void LogSink::Writer::run() {
+    std::string lines;
+    while (take(lines)) {
+        write(lines);
+        lines.clear();
+    }
+}
+
+/// Waits for a first line and then for what comes close behind it. False when all is written and no more will come.
+bool LogSink::Writer::take(std::string& lines) {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    wake_.wait_for(lock, kGather, [this] { return stopping_; });
+    std::swap(lines, waiting_);
+    return !lines.empty();
+}
+
+void LogSink::Writer::write(std::string_view lines) {
+    while (!lines.empty()) {
+        const ssize_t written = ::write(descriptor_, lines.data(), lines.size());
+        if (written >= 0)
+            lines.remove_prefix(static_cast<std::size_t>(written));
+        else if (errno == EAGAIN ? !wait_writable() : errno != EINTR)
+            return;  // there is nobody to tell
+    }
+}
+
+bool LogSink::Writer::wait_writable() {
+    pollfd pipe{descriptor_, POLLOUT, 0};
+    const bool ending = [this] {
+        const std::lock_guard lock(mutex_);
+        return stopping_;
+    }();
+    return ::poll(&pipe, 1, ending ? static_cast<int>(kLastChance.count()) : -1) > 0;
+}
 
 std::string render_log_line(LogFormat format, base::Time time, base::LogLevel level, std::string_view event,
                             std::span<const base::LogField> fields) {
     return fmt::to_string(render(format, time, level, event, fields));
 }
 
-LogSink::LogSink(LogFormat format, base::LogLevel least, const base::Clock& clock)
-    : format_(format), least_(least), clock_(clock), state_(std::make_unique<State>()) {
-    state_->pool = std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1U);
-    state_->logger = std::make_shared<spdlog::async_logger>("thurn", std::make_shared<spdlog::sinks::stdout_sink_mt>(), state_->pool,
-                                                            spdlog::async_overflow_policy::overrun_oldest);
-    state_->logger->set_pattern("%v");
-    state_->logger->set_level(spdlog::level::trace);
-}
+LogSink::LogSink(LogFormat format, base::LogLevel least, const base::Clock& clock, int descriptor)
+    : format_(format), least_(least), clock_(clock), writer_(std::make_unique<Writer>(descriptor)) {}
 
-LogSink::~LogSink() { state_->logger->flush(); }
+LogSink::~LogSink() { tell_lost(); }
 
 void LogSink::write(base::LogLevel level, std::string_view event, std::initializer_list<base::LogField> fields) {
     if (level < least_) return;
     const auto line = render(format_, clock_.now(), level, event, {fields.begin(), fields.size()});
-    state_->logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+    if (lost_.load(std::memory_order_relaxed) > 0) tell_lost();
+    if (!writer_->add({line.data(), line.size()})) ++lost_;
+}
+
+/// As soon as there is room again.
+void LogSink::tell_lost() {
+    const auto count = lost_.exchange(0);
+    if (count == 0) return;
+    const base::LogField fields[] = {{"lines", count}};
+    if (!writer_->add(render_log_line(format_, clock_.now(), base::LogLevel::warning, "log_lines_lost", fields))) lost_ += count;
 }
 
 }  // namespace thurn::app

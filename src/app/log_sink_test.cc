@@ -1,8 +1,15 @@
 #include "app/log_sink.h"
 
+#include "support/fake_clock.h"
+
+#include <chrono>
+#include <thread>
+
 #include <boost/json/parse.hpp>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace thurn::app {
 namespace {
@@ -79,6 +86,49 @@ TEST(LogLine, JsonGivesTheTextBack) {
     const auto parsed = boost::json::parse(line(LogFormat::json, "a \"b\"\r\n\\ \xc3\xa4"));
     EXPECT_EQ(parsed.at("value").as_string(), "a \"b\"\r\n\\ \xc3\xa4");
     EXPECT_EQ(parsed.at("count").as_int64(), -5);
+}
+
+/// A pipe that keeps what is written, and may be full.
+struct Pipe {
+    Pipe() { EXPECT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0); }
+    ~Pipe() {
+        ::close(ends[0]);
+        ::close(ends[1]);
+    }
+    std::string drain() const {
+        std::string text;
+        char octets[4096];
+        for (ssize_t got = 0; (got = ::read(ends[0], octets, sizeof octets)) > 0;) text.append(octets, static_cast<std::size_t>(got));
+        return text;
+    }
+    int ends[2];
+};
+
+TEST(LogSink, WritesEveryLineInOrderBeforeItEnds) {
+    const support::FakeClock clock;
+    const Pipe pipe;
+    {
+        LogSink sink(LogFormat::logfmt, base::LogLevel::info, clock, pipe.ends[1]);
+        sink.info("first", {{"number", 1}});
+        sink.debug("never");
+        sink.warning("second");
+    }
+    EXPECT_THAT(pipe.drain(), testing::MatchesRegex("time=[^ ]+ level=info event=first number=1\ntime=[^ ]+ level=warning event=second\n"));
+}
+
+TEST(LogSink, NeverWaitsForAReaderThatStallsAndSaysWhatWasLost) {
+    const support::FakeClock clock;
+    const Pipe pipe;
+    LogSink sink(LogFormat::logfmt, base::LogLevel::info, clock, pipe.ends[1]);
+    const std::string text(10'000, 'x');
+    for (int line = 0; line < 5000; ++line) sink.info("long", {{"text", text}});  // 50 MB into a pipe of 64 KiB
+    std::string read;
+    for (int tries = 0; tries < 10'000 && read.find("event=log_lines_lost lines=") == std::string::npos; ++tries) {
+        read += pipe.drain();
+        sink.info("short");
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_THAT(read, HasSubstr("level=warning event=log_lines_lost lines="));
 }
 
 }  // namespace

@@ -449,7 +449,7 @@ TEST_F(DispatcherTest, ANameWhoseServersAreSilentHoldsUpNobodyElse) {
     EXPECT_TRUE(eventually([&] { return state(id, 2)->standing == Standing::delivered && state(id, 3)->standing == Standing::delivered; }));
     EXPECT_EQ(state(id, 0)->attempts, 0);
     EXPECT_EQ(state(id, 1)->attempts, 0);
-    EXPECT_GE(silent.queries(), 2) << "both names are asked for at once";
+    EXPECT_TRUE(eventually([&] { return silent.queries() >= 2; })) << "both names are asked for at once";
 }
 
 TEST_F(DispatcherTest, ASlowSiteLeavesRoomForOthers) {

@@ -1,6 +1,16 @@
 #include "spool/committer.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 namespace thurn::spool {
+
+namespace {
+
+constexpr std::uint64_t kLookForRoomEvery = 1U << 20;  // octets written
+
+}  // namespace
 
 Committer::Committer(SegmentLog& log, Catalogue& catalogue, Filesystem& filesystem, base::Log& events, Options options)
     : log_(log), catalogue_(catalogue), filesystem_(filesystem), events_(events), options_(options) {
@@ -11,15 +21,23 @@ Committer::Committer(SegmentLog& log, Catalogue& catalogue, Filesystem& filesyst
 Committer::~Committer() { stop(); }
 
 void Committer::submit(std::unique_ptr<Pending> pending) {
-    const std::unique_lock lock(mutex_);
-    waiting_.push_back(std::move(pending));
-    if (asleep_) wake_.notify_one();
+    bool asleep = false;
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back(std::move(pending));
+        asleep = std::exchange(asleep_, false);
+    }
+    if (asleep) wake_.notify_one();  // without the lock, which it would only run into
 }
 
 void Committer::submit_all(std::vector<std::unique_ptr<Pending>> pending) {
-    const std::unique_lock lock(mutex_);
-    std::ranges::move(pending, std::back_inserter(waiting_));
-    if (asleep_) wake_.notify_one();
+    bool asleep = false;
+    {
+        const std::lock_guard lock(mutex_);
+        std::ranges::move(pending, std::back_inserter(waiting_));
+        asleep = std::exchange(asleep_, false);
+    }
+    if (asleep) wake_.notify_one();
 }
 
 void Committer::stop() {
@@ -32,6 +50,7 @@ void Committer::stop() {
 }
 
 void Committer::refresh_room() {
+    room_seen_at_ = log_.octets_written();
     const auto free = filesystem_.free_space();
     const bool room = free && *free >= options_.reserve;
     if (room_.exchange(room && !broken_) == (room && !broken_)) return;
@@ -45,8 +64,10 @@ void Committer::refresh_room() {
 bool Committer::take(Batch& batch) {
     batch.clear();
     std::unique_lock lock(mutex_);
-    asleep_ = true;
-    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    while (!stopping_ && waiting_.empty()) {
+        asleep_ = true;
+        wake_.wait(lock);
+    }
     asleep_ = false;
     std::swap(batch, waiting_);
     return !batch.empty();
@@ -55,7 +76,7 @@ bool Committer::take(Batch& batch) {
 void Committer::run() {
     Batch batch;
     while (take(batch)) {
-        refresh_room();
+        if (!room_ || log_.octets_written() - room_seen_at_ >= kLookForRoomEvery) refresh_room();
         for (std::size_t at = 0; at < batch.size();) at = write_group(batch, at);
     }
 }

@@ -46,7 +46,7 @@ public:
 class Committer {
 public:
     struct Options {
-        base::Octets reserve;         // of free disk; under it new mail is refused
+        base::Octets reserve;  // of free disk; under it new mail is refused. Looked for at each mebibyte written, and by refresh_room()
         base::Octets unsynced_limit;  // of records that nobody wanted synced
     };
     Committer(SegmentLog& log, Catalogue& catalogue, Filesystem& filesystem, base::Log& events, Options options);
@@ -76,7 +76,8 @@ private:
     base::Log& events_;
     Options options_;
     std::atomic<bool> room_ = true;
-    std::atomic<bool> broken_ = false;  // no segment can be begun
+    std::atomic<bool> broken_ = false;             // no segment can be begun
+    std::atomic<std::uint64_t> room_seen_at_ = 0;  // octets written by then
 
     std::mutex mutex_;
     std::condition_variable wake_;
