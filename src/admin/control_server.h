@@ -29,7 +29,8 @@ using ControlHandler = std::function<boost::asio::awaitable<ControlResult>(boost
 class ControlServer {
 public:
     ControlServer(boost::asio::io_context& loop, std::map<std::string, ControlHandler> handlers, base::Log& log);
-    /// Replaces a socket nobody answers on. Errors  `exists`: another server is running there; `refused`.
+    /// Replaces a socket nobody answers on.
+    /// Errors  `exists`: another server is running there; `refused`.
     [[nodiscard]] base::Result<void> listen(const std::filesystem::path& socket);
     void close();
 

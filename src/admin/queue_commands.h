@@ -27,7 +27,8 @@ using WhyFunction = std::function<delivery::Waiting(base::MessageId, std::uint32
 
 /// Messages as JSON: id, sender, size, accepted, recipients with address, state, attempts, site, reason and next attempt. Blocks on the disk.
 [[nodiscard]] ControlResult list_queue(spool::Spool& spool, const QueueFilter& filter, const WhyFunction& why);
-/// One message, all its recipients. Errors  `not_found`.
+/// One message, all its recipients.
+/// Errors  `not_found`.
 [[nodiscard]] ControlResult show_message(spool::Spool& spool, base::MessageId id, const WhyFunction& why);
 [[nodiscard]] boost::json::value render_stats(const spool::SpoolStats& stats);
 

@@ -26,7 +26,8 @@ struct CommandContext {
 /// `--config`, else /etc/thurn/thurn.toml, else ./thurn.toml; empty when there is none.
 [[nodiscard]] std::filesystem::path find_config(const CommandContext& context);
 [[nodiscard]] config::Surroundings surroundings();
-/// Without a file, the defaults. Errors  `invalid`, also for a file that is not there: all that is wrong with a configuration ends with 2.
+/// Without a file, the defaults.
+/// Errors  `invalid`, also for a file that is not there: all that is wrong with a configuration ends with 2.
 [[nodiscard]] base::Result<config::Loaded> load_configuration(const CommandContext& context);
 [[nodiscard]] base::Result<config::Loaded> load_file(const std::filesystem::path& file);
 

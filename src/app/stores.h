@@ -27,7 +27,8 @@ struct OpenSpool {
 /// Errors   `refused`: another process has it.
 [[nodiscard]] base::Result<std::unique_ptr<spool::FilesystemLock>> claim_spool(const config::Config& config);
 /// Opens, and after a crash recovers, the spool. Precondition: claim_spool() holds: the index must not be touched while another works on
-/// it. Errors   `disk`, `refused`.
+/// it.
+/// Errors  `disk`, `refused`.
 [[nodiscard]] base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clock& clock, base::Random& random,
                                                  base::Log& log);
 [[nodiscard]] base::Result<std::unique_ptr<storage::SqliteDirectory>> open_directory(const config::Config& config);

@@ -38,8 +38,7 @@ struct SourceOptions {
 /// their first words, and how long a message took from its MAIL (with `per_connection` 1: from connecting) to the reply after its content.
 ///
 /// Fairness  Uses PIPELINING where offered: MAIL, RCPT and DATA leave in one write, the content in another. Content is rendered once; a
-/// header
-///           `X-Bench-Sent` carries the start time for a `bench sink` on the same machine to measure by.
+///           header `X-Bench-Sent` carries the start time for a `bench sink` on the same machine to measure by.
 /// Result    An exit code: 0 when every message was accepted, 1 otherwise, 2 for options that make no sense.
 /// Threads   Blocks the caller until done or `limit` has passed.
 [[nodiscard]] int run_source(const SourceOptions& options, std::ostream& out);

@@ -108,9 +108,8 @@ struct Surroundings {
 };
 
 /// Reads a configuration from its text; `source` names it in messages.
-/// Errors   `syntax`, `invalid`: all of `FILE:LINE:COLUMN: what is wrong`, one a line; an unknown key names its nearest known one. A
-/// configuration that
-///          would relay for the whole internet is refused.
+/// Errors  `syntax`, `invalid`: all of `FILE:LINE:COLUMN: what is wrong`, one a line; an unknown key names its nearest known one. A
+///         configuration that would relay for the whole internet is refused.
 [[nodiscard]] base::Result<Loaded> parse_config(std::string_view text, const std::string& source, const Surroundings& surroundings);
 /// Errors   `not_found`: no such file.
 [[nodiscard]] base::Result<Loaded> load_config(const std::filesystem::path& file, const Surroundings& surroundings);

@@ -18,8 +18,7 @@ namespace thurn::delivery {
 /// One run of an SmtpCourier: parcel after parcel over one connection after another.
 ///
 /// Hosts    One that failed stays out. When all have, they get a new chance if mail went through since the last one; if none did, the site
-/// is
-///          unreachable, and the parcels the source has ready are deferred.
+///          is unreachable, and the parcels the source has ready are deferred.
 /// Threads  One loop.
 class CourierRound {
 public:

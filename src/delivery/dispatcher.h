@@ -86,10 +86,9 @@ class SiteFeed;
 /// Carries every stored message to its end: routes its recipients, schedules them, sends couriers, records outcomes, writes bounces.
 ///
 /// Life      accept() (fresh, content in memory) or a sweep of the spool (due) → routing → Scheduler → courier → outcome → spool; deferred
-/// recipients
-///           leave memory and come back by a later sweep.
-/// Contract  An outcome is recorded after the fact: a crash may repeat a delivery, never lose one. A bounce is durable before its
-///           recipient is marked failed.
+///           recipients leave memory and come back by a later sweep.
+/// Contract  An outcome is recorded after the fact: a crash may repeat a delivery, never lose one. A bounce is durable before its recipient
+///           is marked failed.
 /// Threads   Lives on one executor, `home`. accept() from any thread; all else that is public on home.
 class Dispatcher {
 public:

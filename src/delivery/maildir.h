@@ -20,12 +20,11 @@ struct MaildirOptions {
 /// Writes messages into Maildirs: tmp/, fdatasync, rename to new/, fsync of the folder. `Return-Path` and `Delivered-To` go on top.
 ///
 /// Safety   A local part never leaves its folder: `/`, NUL, leading dots are encoded; folders are opened with O_NOFOLLOW and made 0700,
-/// files 0600. Names    `SECONDS.ID_RECIPIENT.HOST,S=SIZE`: made from message id and recipient index, so that a delivery repeated after a
-/// crash finds its own file in
-///          new/ or cur/ and is not written twice.
+///          files 0600.
+/// Names    `SECONDS.ID_RECIPIENT.HOST,S=SIZE`: made from message id and recipient index, so that a delivery repeated after a crash finds
+///          its own file in new/ or cur/ and is not written twice.
 /// Repeats  The rename refuses to replace, which finds the file in new/ at no cost. cur/ has to be read whole, so that is done only where a
-/// file
-///          can lie there: attempts were made, the recipient is in doubt, or the message is older than this process.
+///          file can lie there: attempts were made, the recipient is in doubt, or the message is older than this process.
 /// Content  As spooled, CRLF turned into LF (what Dovecot and others expect of a Maildir); mbox-style From lines are left alone.
 /// Errors   The outcome: deferred for all a disk can do (4.3.0, 4.3.1 and 4.2.2 when full), failed only for a path that cannot exist.
 /// Threads  Blocks: the blocking pool. Any.

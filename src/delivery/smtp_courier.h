@@ -33,13 +33,13 @@ struct Destination {
 /// Carries parcels to one site over one connection after another, until none is left.
 ///
 /// Hosts    Tried in order until one takes the connection and greets. 4yz at the greeting or EHLO, a time-out and a broken connection go on
-/// to the next;
-///          a 5yz greeting does too, and counts as deferred at the end (RFC 5321 §4.2.4.2: 554 at connect, other hosts may differ).
+///          to the next; a 5yz greeting does too, and counts as deferred at the end (RFC 5321 §4.2.4.2: 554 at connect, other hosts may
+///          differ).
 /// Parcel   4yz defers and 5yz fails each recipient for itself. A connection lost before the final dot: the parcel is tried on the next
-/// host; lost behind it:
-///          deferred (it may be delivered twice, never lost).
-/// TLS      `may`: a failed handshake is followed by a connection to the same host without STARTTLS. `encrypt`, `verify`: deferred
-/// with 4.7.5 without it. Result   `unreachable` when no host could be spoken to; then the parcels at hand were settled as deferred.
+///          host; lost behind it: deferred (it may be delivered twice, never lost).
+/// TLS      `may`: a failed handshake is followed by a connection to the same host without STARTTLS. `encrypt`, `verify`: deferred with
+///          4.7.5 without it.
+/// Result   `unreachable` when no host could be spoken to; then the parcels at hand were settled as deferred.
 /// Threads  One courier runs on one loop; many may share this object.
 class SmtpCourier {
 public:

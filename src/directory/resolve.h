@@ -55,14 +55,14 @@ struct Untagged {
 
 /// One step from an address to what it means; the order all directories share.
 ///
-/// Order       alias, account, then both again without the tag, then role addresses, catch-all, unknown. Local parts without case.
-/// Roles       `<postmaster>` and postmaster and abuse at all our domains always mean something (RFC 5321 §4.5.1, RFC 2142 §4); at our own
-///             hostname root and mailer-daemon do too. In order: the configured postmaster if it is elsewhere or leads somewhere; else the
-///             first account of that domain; else the first account there is.
-/// Last resort Without any account a role's mail is kept in the mailbox postmaster@hostname, for which no account exists: its Maildir
-///             is made as it is needed, and an account of that name, added later, finds the mail in it.
-/// Loops       One step a call: targets are resolved by the caller, who bounds the chain. Never yields the address itself as its only
-/// target. Disabled    accounts keep getting mail: only their login is shut.
+/// Order     alias, account, then both again without the tag, then role addresses, catch-all, unknown. Local parts without case.
+/// Roles     `<postmaster>` and postmaster and abuse at all our domains always mean something (RFC 5321 §4.5.1, RFC 2142 §4); at our own
+///           hostname root and mailer-daemon do too. In order: the configured postmaster if it is elsewhere or leads somewhere; else the
+///           first account of that domain; else the first account there is. Without any account a role's mail is kept in the
+///           mailbox postmaster@hostname, for which no account exists: its Maildir is made as it is needed, and an account of that name,
+///           added later, finds the mail in it.
+/// Loops     One step a call: targets are resolved by the caller, who bounds the chain. Never yields the address itself as its only target.
+/// Disabled  accounts keep getting mail: only their login is shut.
 [[nodiscard]] base::Result<Resolution> resolve(Entries& entries, const ResolveOptions& options, const mail::Mailbox& mailbox);
 
 /// Whether `account` owns `sender`: its own address, with any tag, or an alias (with any tag) that names it as a target.

@@ -69,11 +69,11 @@ struct Answer {
 };
 
 /// Reads a raw answer packet. Follows CNAMEs inside it; ignores records of other names and types.
-/// Names    In presentation form; octets other than letters, digits, `-`, `_`, `*` and `/` come as `\DDD` (see dns/name.h), so a name that
-/// is no host name shows it. Limits   Compression pointers go backwards only, at most 127 labels and 255 octets a name, 16 CNAMEs; linear.
-/// Errors   `syntax`: cut short, loops, RDATA that does not fit its type; `syntax`, `too_long`: the name asked for is none. A response code
-/// other than NOERROR and
-///          NXDOMAIN is no error but Status::failed.
+/// Names   In presentation form; octets other than letters, digits, `-`, `_`, `*` and `/` come as `\DDD` (see dns/name.h), so a name that
+///         is no host name shows it.
+/// Limits  Compression pointers go backwards only, at most 127 labels and 255 octets a name, 16 CNAMEs; linear.
+/// Errors  `syntax`: cut short, loops, RDATA that does not fit its type; `syntax`, `too_long`: the name asked for is none. A response code
+///         other than NOERROR and NXDOMAIN is no error but Status::failed.
 [[nodiscard]] base::Result<Answer> parse_answer(std::string_view packet, const Question& question);
 
 [[nodiscard]] std::string render_ipv4(const Ipv4& address);

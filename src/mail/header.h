@@ -15,10 +15,9 @@ struct HeaderField {
 };
 
 /// The header section of a message, parsed without a copy.
-/// Shape    `fields` in order. `size`: octets up to and with the empty line, or all there is when there is none. A line that is no field
-/// ends
-///          the header (RFC 5322 §2.2 as others read it too).
-/// Limits   Linear in the length of the header.
+/// Shape   `fields` in order. `size`: octets up to and with the empty line, or all there is when there is none. A line that is no field
+///         ends the header (RFC 5322 §2.2 as others read it too).
+/// Limits  Linear in the length of the header.
 struct Header {
     std::vector<HeaderField> fields;
     std::size_t size = 0;

@@ -24,7 +24,8 @@ using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 
 /// Errors   `not_found`, `refused`, `disk`, `too_long` (over 1 MiB); names the file.
 [[nodiscard]] base::Result<std::string> load_small_file(const std::filesystem::path& path);
-/// Leaf first. Errors   As above; `invalid`: no PEM certificate in it.
+/// Leaf first.
+/// Errors  As above; `invalid`: no PEM certificate in it.
 [[nodiscard]] base::Result<std::vector<X509Ptr>> load_certificates(const std::filesystem::path& path);
 /// Errors   As above; `invalid`: no PEM key, or one that needs a passphrase.
 [[nodiscard]] base::Result<KeyPtr> load_private_key(const std::filesystem::path& path);

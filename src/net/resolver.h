@@ -24,11 +24,10 @@ struct ResolverOptions {
 ///
 /// Local    `localhost` and what is under it are answered here: 127.0.0.1 and ::1 (RFC 6761 §6.3). /etc/hosts is not read.
 /// DNSSEC   Answers are validated if it is wanted, the trust anchor is there, and the servers pass signatures on. start() asks for the
-/// root's, at most some seconds;
-///          servers that answer but leave DNSSEC out are used without it, because with it every signed domain would seem forged. See
-///          validates(), notice().
+///          root's, at most some seconds; servers that answer but leave DNSSEC out are used without it, because with it every signed domain
+///          would seem forged. See validates(), notice().
 /// Errors   None: trouble is an Answer with Status::failed, the reason in `detail`: "timed out", "stopping", what the servers said.
-/// Stopping Call stop() while the loops still run, or at least before Loops::stop(): all that waits is answered.
+/// Stop     Call stop() while the loops still run, or at least before Loops::stop(): all that waits is answered.
 /// Threads  async_ask() from any loop; resumes on the caller's executor. stop() from none of them.
 class Resolver {
 public:

@@ -23,10 +23,12 @@ using Deadline = std::chrono::steady_clock::time_point;
 /// A connected TCP socket, in clear or under TLS, with a limit on every wait.
 ///
 /// TLS      OpenSSL works on the descriptor itself, with SSL_MODE_RELEASE_BUFFERS. The end of TLS is the end of the connection:
-/// close_notify reads as peer_gone. Memory   Under 1 KiB without TLS when idle; no buffer of its own. Waits    One at a time: a reader and
-/// a writer at once are not supported. Errors   `timed_out` once the deadline has passed; `peer_gone` on close, reset or a broken TLS
-/// record; `refused`: the peer's certificate is not trusted;
-///          `stopping` after cancel(). After an error other than `stopping` and a read's `timed_out` the stream is only good to be closed.
+///          close_notify reads as peer_gone.
+/// Memory   Under 1 KiB without TLS when idle; no buffer of its own.
+/// Waits    One at a time: a reader and a writer at once are not supported.
+/// Errors   `timed_out` once the deadline has passed; `peer_gone` on close, reset or a broken TLS record; `refused`: the peer's certificate
+///          is not trusted; `stopping` after cancel(). After an error other than `stopping` and a read's `timed_out` the stream is only
+///          good to be closed.
 /// Threads  The loop it was made on. It may be moved and destroyed while something waits on it, which then wakes with `peer_gone`.
 class Stream {
 public:
@@ -65,8 +67,8 @@ private:
 };
 
 /// Connects, or says why not. `source`: the local address to use, if one is given.
-/// Errors   `refused`: the peer or the system said no; `timed_out`; `full`: no descriptors left; `peer_gone`: no way there; `stopping`.
-/// `detail` names the endpoint.
+/// Errors  `refused`: the peer or the system said no; `timed_out`; `full`: no descriptors left; `peer_gone`: no way there; `stopping`.
+///         `detail` names the endpoint.
 [[nodiscard]] asio::awaitable<base::Result<Stream>> async_connect(asio::ip::tcp::endpoint to, std::optional<asio::ip::address> source,
                                                                   Deadline deadline);
 

@@ -17,8 +17,7 @@ namespace asio = boost::asio;
 /// A TCP socket and the one timer that limits whatever waits on it; the ground under Stream and async_connect().
 ///
 /// Timer    It is moved only when it fires too early, or is set too late for the next wait: a busy connection that waits a thousand times
-/// with a limit of
-///          five minutes touches the timer queue once in five minutes.
+///          with a limit of five minutes touches the timer queue once in five minutes.
 /// Shared   Owned by shared_ptr because a waiting coroutine and a timer that has fired already may both outlast the Stream.
 /// Waits    One at a time; who waits holds a shared_ptr.
 /// Threads  The socket's loop.

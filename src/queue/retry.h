@@ -19,9 +19,8 @@ struct RetryOptions {
 /// When a recipient that failed for the `attempts`th time (from 1) at `now` is tried again; nothing when its lifetime is over.
 /// The last attempt falls on the end of the lifetime, not behind it.
 ///
-/// Clock    A message from the future (the clock was set back) ages by its attempts. One that is overdue by more than an hour (we were
-/// down, or
-///          the clock jumped) is not given up before it was tried once per step of the table.
+/// Clock  A message from the future (the clock was set back) ages by its attempts. One that is overdue by more than an hour (we were down,
+///        or the clock jumped) is not given up before it was tried once per step of the table.
 [[nodiscard]] std::optional<base::Time> next_attempt(const RetryOptions& options, base::Time accepted, base::Time now, unsigned attempts,
                                                      base::Random& random);
 

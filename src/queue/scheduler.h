@@ -62,8 +62,7 @@ struct SiteView {
 ///           deferred with a reason. Success is a connection that closed after work, or that comes back for more.
 /// Fairness  Round robin over senders within a site, job by job, and over sites, batch by batch. Batches are small while slots are free.
 /// Cost      add() and take() are O(log n) or better in sites and senders, O(1) in jobs. A waiting job with one recipient takes some 90
-/// octets
-///           beside the names of its site and sender, which are kept once.
+///           octets beside the names of its site and sender, which are kept once.
 /// Loop      After add(), finished(), released() and wake(), and at next_wake(): take() and take_stale() until both give nothing. Offer new
 ///           jobs to idle open connections by take_more() first.
 /// Threads   One at a time.
@@ -97,7 +96,7 @@ public:
     [[nodiscard]] std::optional<Wait> why(base::MessageId id, std::uint32_t recipient, base::Time now) const;
     /// Sites with something to tell, by name.
     [[nodiscard]] std::vector<SiteView> sites(base::Time now) const;
-    [[nodiscard]] std::size_t ready() const;    // jobs not started
+    [[nodiscard]] std::size_t ready() const;  // jobs not started
     [[nodiscard]] std::size_t ready(const std::string& site) const;
     [[nodiscard]] std::size_t running() const;  // jobs taken and not finished
 

@@ -38,12 +38,11 @@ struct DsnOptions {
 };
 
 /// A whole message, CRLF line ends, that a person can read and a program can parse: multipart/report with three parts.
-/// Shape    7-bit only; `Auto-Submitted: auto-replied`; lines at most 998 octets; nothing of the remote text can break the structure: in
-/// the
-///          status part control and 8-bit octets become `?` (addresses: RFC 6533 utf-8 form) and long lines are folded; the text and the
-///          returned header are quoted-printable when they hold 8-bit octets, long lines, stray CR or LF, or what looks like a boundary.
-/// Limits   The first 64 KiB of the original header, 2000 octets of each text, are returned.
-/// Source   RFC 3464, RFC 6522, RFC 3834, RFC 6533 §3.
+/// Shape   7-bit only; `Auto-Submitted: auto-replied`; lines at most 998 octets; nothing of the remote text can break the structure: in the
+///         status part control and 8-bit octets become `?` (addresses: RFC 6533 utf-8 form) and long lines are folded; the text and the
+///         returned header are quoted-printable when they hold 8-bit octets, long lines, stray CR or LF, or what looks like a boundary.
+/// Limits  The first 64 KiB of the original header, 2000 octets of each text, are returned.
+/// Source  RFC 3464, RFC 6522, RFC 3834, RFC 6533 §3.
 [[nodiscard]] std::string render_dsn(const DsnOptions& options);
 
 }  // namespace thurn::report

@@ -22,9 +22,8 @@ struct HostAddress {
 };
 
 /// Where to try, in order; or why there is nowhere.
-/// Shape    `site` names the set of hosts, the same for all domains that share them, whatever order answers came in:
-/// `mx:a.example,b.example`
-///          sorted, or `host:name:port`. Empty when `problem` is set.
+/// Shape  `site` names the set of hosts, the same for all domains that share them, whatever order answers came in: `mx:a.example,b.example`
+///        sorted, or `host:name:port`. Empty when `problem` is set.
 struct Hosts {
     std::string site;
     std::vector<HostAddress> addresses;  // never empty when `problem` is empty
@@ -40,18 +39,17 @@ struct Ourselves {
 
 /// Finds the hosts for a next hop, without I/O (RFC 5321 §5.1, RFC 7505).
 ///
-/// Loop     questions() gives what must be asked now (may be several, in parallel); answer each; repeat until done().
-/// MX       Lowest preference first, equals in random order; hosts of our own preference and worse are dropped when we are among them (RFC
-/// 5321 §5.1).
-///          A CNAME as the mail domain is followed; without MX the domain's own addresses count; a lone MX "." is null.
-/// Skipped  MX whose exchange is an IP address or no host name, and those without addresses; of several, a ".".
+/// Loop       questions() gives what must be asked now (may be several, in parallel); answer each; repeat until done().
+/// MX         Lowest preference first, equals in random order; hosts of our own preference and worse are dropped when we are among them
+///            (RFC 5321 §5.1). A CNAME as the mail domain is followed; without MX the domain's own addresses count; a lone MX "." is null.
+/// Skipped    MX whose exchange is an IP address or no host name, and those without addresses; of several, a ".".
 /// Ourselves  A host with our name or one of our addresses, or with none but loopback and unspecified addresses (127/8, 0/8, ::1, ::): to
-///          connect there would be to talk to ourselves, whatever a foreign zone says. Such addresses are never yielded for a ByMx.
-/// Nowhere  556 5.1.10 null MX; 550 5.1.2 no such domain, or neither MX nor address; 550 5.4.4 no MX host has an address; 554 5.4.6 loop.
-///          Deferred: 451 4.4.3 when DNS failed and no other host is left; 451 4.4.4 when a configured host has no address (a slip there
-///          must not bounce mail), or may have one of a family that is switched off.
-/// Order    Of one host, IPv6 and IPv4 addresses alternate, IPv6 first unless `prefer_ipv4`.
-/// Limits   The 20 best MX hosts, 10 addresses of each host and 40 in all are used.
+///            connect there would be to talk to ourselves, whatever a foreign zone says. Such addresses are never yielded for a ByMx.
+/// Nowhere    556 5.1.10 null MX; 550 5.1.2 no such domain, or neither MX nor address; 550 5.4.4 no MX host has an address; 554 5.4.6 loop.
+///            Deferred: 451 4.4.3 when DNS failed and no other host is left; 451 4.4.4 when a configured host has no address (a slip there
+///            must not bounce mail), or may have one of a family that is switched off.
+/// Order      Of one host, IPv6 and IPv4 addresses alternate, IPv6 first unless `prefer_ipv4`.
+/// Limits     The 20 best MX hosts, 10 addresses of each host and 40 in all are used.
 class HostFinder {
 public:
     struct Options {

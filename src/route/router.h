@@ -31,8 +31,9 @@ struct RouteRule {
 /// Recipient → next hop. Rules first, in order; then mailboxes, aliases and unknown users of our own domains; then address literals and MX.
 ///
 /// Unknown  A recipient of ours that is gone by now is Unroutable, 550 5.1.1. Literals of loopback are too (554 5.4.6), where they are not
-/// ours. Errors   What the directory says: the recipient is deferred, not bounced. Threads  Any; asks the directory, so where that blocks,
-/// this does.
+///          ours.
+/// Errors   What the directory says: the recipient is deferred, not bounced.
+/// Threads  Any; asks the directory, so where that blocks, this does.
 class Router {
 public:
     Router(std::vector<RouteRule> rules, directory::Directory& directory);

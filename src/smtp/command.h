@@ -74,11 +74,10 @@ enum class AuthParameter { unknown, known };
 
 /// Reads the arguments of one command.
 ///
-/// Shape    Spaces behind `FROM:` and `TO:` and at the end of a line are let pass, as real clients send them; nothing else beyond
-///          RFC 5321 §4.1.1 is.
-/// Errors   The reply to give: 501 5.5.4 arguments, 501 5.1.7 and 501 5.1.3 addresses, 553 5.6.7 octets over 127 in them, 504 5.5.4 and
-/// 555 5.5.4
-///          parameters.
+/// Shape   Spaces behind `FROM:` and `TO:` and at the end of a line are let pass, as real clients send them; nothing else beyond RFC 5321
+///         §4.1.1 is.
+/// Errors  The reply to give: 501 5.5.4 arguments, 501 5.1.7 and 501 5.1.3 addresses, 553 5.6.7 octets over 127 in them, 504 5.5.4 and 555
+///         5.5.4 parameters.
 [[nodiscard]] std::expected<Command, FixedReply> parse_command(const CommandLine& line, AuthParameter auth);
 
 }  // namespace thurn::smtp

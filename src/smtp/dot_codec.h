@@ -14,11 +14,10 @@ enum class ContentFault { none, bare_cr, bare_lf, nul, line_too_long };
 
 /// Takes the dots out of what follows DATA and finds its end (RFC 5321 §4.5.2).
 ///
-/// Shape    Only CRLF ends a line, only CRLF.CRLF the content (`.CRLF` at once is an empty content). After a fault no more content comes
-/// out, but
-///          the end is still looked for in the same way, so nothing behind a bare CR or LF can be taken for a command.
-/// Loop     step() until it has consumed all, or ended().
-/// Limits   Holds no octets. One pass; views are as long as the input and its dots allow.
+/// Shape   Only CRLF ends a line, only CRLF.CRLF the content (`.CRLF` at once is an empty content). After a fault no more content comes
+///         out, but the end is still looked for in the same way, so nothing behind a bare CR or LF can be taken for a command.
+/// Loop    step() until it has consumed all, or ended().
+/// Limits  Holds no octets. One pass; views are as long as the input and its dots allow.
 class DotDecoder {
 public:
     DotDecoder() = default;

@@ -85,14 +85,12 @@ struct ServerOptions {
 ///
 /// Loop     receive() → next_event() until empty → take_output() → send → read again.
 /// Waits    HelloGiven, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins and ContentEnded stay open until accept() or answer();
-///          until then next_event() yields nothing and input is kept in order. A positive answer() to ContentBegins must be 354.
-/// Refusals Legal order is one table (conversation.h). Only CRLF ends a line: a command with a bare LF is refused and all up to the next
-/// CRLF
-///          dropped. A fault or excess in content is told by ContentDropped at once and answered at the content's true end.
+///          until then next_event() yields nothing and input is kept in order. A positive answer() to ContentBegins must be 354. Refusals
+///          Legal order is one table (conversation.h). Only CRLF ends a line: a command with a bare LF is refused and all up to the next
+///          CRLF dropped. A fault or excess in content is told by ContentDropped at once and answered at the content's true end.
 /// Closing  After closed() a last ContentDropped or CommandRefused may still come; answers to events that were open are ignored.
 /// Limits   Holds at most one command line of unfinished input beyond what one receive() brought; see ServerOptions. Passwords are wiped
-/// from
-///          the input when read. An idle session holds under 1 KiB.
+///          from the input when read. An idle session holds under 1 KiB.
 /// Threads  One at a time.
 class ServerSession {
 public:

@@ -72,8 +72,8 @@ struct Event {
 /// A line for people, without a line end: `12:00:01.123  accepted   from …`. Times are UTC.
 [[nodiscard]] std::string render_text(const Event& event);
 /// The story of one message: a heading with id, date and sender, then a line for each event, with the date where the day changes.
-/// Shape    Every line ends with LF. Nothing for no events. No control octets and only whole UTF-8, whatever the events hold: safe for a
-/// terminal.
+/// Shape  Every line ends with LF. Nothing for no events. No control octets and only whole UTF-8, whatever the events hold: safe for a
+///        terminal.
 [[nodiscard]] std::string render_story(std::span<const Event> events);
 /// One JSON object on one line: {"id","at","event",…the fields by name}. A time that is not set is null.
 [[nodiscard]] std::string render_json(const Event& event);

@@ -6,9 +6,8 @@ namespace thurn::trace {
 
 /// The one description of each body, from which JSON and the journal's binary form are made. visit() calls `visitor(name, field)` in order.
 ///
-/// Shape    Fields are `std::string`, `std::vector<std::string>`, `std::uint64_t` or `base::Time`. A new field goes to the end, a new body
-/// to the end of
-///          `Body`: stored journals stay readable.
+/// Shape  Fields are `std::string`, `std::vector<std::string>`, `std::uint64_t` or `base::Time`. A new field goes to the end, a new body to
+///        the end of `Body`: stored journals stay readable.
 template <class Body>
 struct Fields;
 

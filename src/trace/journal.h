@@ -21,8 +21,7 @@ struct Query {
 /// Keeps events for as long as its owner wants to be able to explain itself.
 ///
 /// Contract  Best effort: not synced; what was appended within the last moments before a crash of the machine may be missing. A failing
-/// journal never
-///           holds mail up.
+///           journal never holds mail up.
 /// Threads   Any. append() does not block on the disk. find() and search() read the disk: blocking pool.
 class Journal {
 public:

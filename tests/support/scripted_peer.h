@@ -23,12 +23,11 @@ namespace thurn::support {
 
 /// A server on a loopback port that follows a script per connection, in a thread of its own.
 ///
-/// Script   Lines: `S: text` says it with CRLF; `s: text` without, `|` for CRLF; `C: text` takes a line that must begin with text; `D:`
-/// takes content to its dot;
-///          `L: text` lets octets come until they hold text; `T:` shakes hands; `H:` hangs until the client goes; `R:` resets; `P: text`
-///          says text again and again, octet by octet, until the client goes; `!:` calls the hook; `Q:` expects that nothing comes for 50
-///          ms. The end of the script closes.
-/// Wire     What each connection received, in clear, is kept octet by octet.
+/// Script  Lines: `S: text` says it with CRLF; `s: text` without, `|` for CRLF; `C: text` takes a line that must begin with text; `D:`
+///         takes content to its dot; `L: text` lets octets come until they hold text; `T:` shakes hands; `H:` hangs until the client goes;
+///         `R:` resets; `P: text` says text again and again, octet by octet, until the client goes; `!:` calls the hook; `Q:` expects that
+///         nothing comes for 50 ms. The end of the script closes.
+/// Wire    What each connection received, in clear, is kept octet by octet.
 class ScriptedPeer {
 public:
     explicit ScriptedPeer(std::vector<std::string> scripts, SSL_CTX* tls = nullptr, std::function<void()> hook = {})
