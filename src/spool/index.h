@@ -44,13 +44,13 @@ class Index {
 public:
     virtual ~Index() = default;
     [[nodiscard]] virtual base::Result<std::optional<std::string>> get(std::string_view key) = 0;
-    /// Need not be on stable storage afterwards.
+    /// Need not be on stable storage afterwards. On failure it may nevertheless be seen from now on, as a whole: write it again.
     [[nodiscard]] virtual base::Result<void> write(const IndexBatch& batch) = 0;
     /// All batches written so far are on stable storage.
     [[nodiscard]] virtual base::Result<void> sync() = 0;
     /// Stands at the first key that is not below `from`.
     [[nodiscard]] virtual std::unique_ptr<IndexCursor> seek(std::string_view from) = 0;
-    /// Throws everything away, damaged or not.
+    /// Throws everything away, damaged or not. On failure it is as it was.
     [[nodiscard]] virtual base::Result<void> clear() = 0;
 };
 

@@ -293,6 +293,8 @@ base::Result<StoredMessage> SegmentSpool::load(base::MessageId id) {
         if (!again) return std::unexpected(again.error());
         if (again->where != stored->where && tries < kTries) continue;
         parts_.log.error("spool.load_failed", {{"id", id.text()}, {"error", content.error().detail}});
+        // It lives, so its content must be somewhere: `not_found` would say that it has finished.
+        if (content.error().kind == base::ErrorKind::not_found) return base::fail(base::ErrorKind::corrupt, content.error().detail);
         return base::pass_on(content);
     }
 }
@@ -401,7 +403,7 @@ base::Result<void> SegmentSpool::checkpoint() {
     const auto changes = changes_.load();
     if (changes == checkpointed_changes_) return {};
     if (auto done = catalogue_.write_frozen(); !done) return done;  // left over from one that failed
-    const auto files = catalogue_.take_finished_files();
+    std::ranges::copy(catalogue_.take_finished_files(), std::back_inserter(finished_files_));
     Position position;
     auto barrier = std::make_unique<BarrierPending>([&](Position where) {
         catalogue_.freeze(where);
@@ -412,7 +414,7 @@ base::Result<void> SegmentSpool::checkpoint() {
     if (auto done = told.get(); !done) return done;
     if (auto done = catalogue_.write_frozen(); !done) return done;
     // Their last records are synced now, so no crash can want them back.
-    for (const auto id : files) std::ignore = parts_.filesystem.remove(content_path(id));
+    for (const auto id : std::exchange(finished_files_, {})) std::ignore = parts_.filesystem.remove(content_path(id));
     checkpointed_changes_ = changes;
     committer_->submit(std::make_unique<MarkPending>(position));
     return {};

@@ -98,7 +98,8 @@ private:
     std::atomic<std::uint64_t> commits_ = 0;
     std::atomic<std::uint64_t> changes_ = 0;  // records applied; a checkpoint is due when it has grown
     std::uint64_t checkpointed_changes_ = 0;
-    std::uint64_t newest_segment_ = 0;  // the committer's: a new one makes the keeper look for dead ones
+    std::vector<base::MessageId> finished_files_;  // to be removed by the next checkpoint that succeeds
+    std::uint64_t newest_segment_ = 0;             // the committer's: a new one makes the keeper look for dead ones
 
     std::mutex upkeep_mutex_;  // one upkeep() at a time
     std::mutex keeper_mutex_;

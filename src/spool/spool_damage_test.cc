@@ -185,6 +185,41 @@ TEST(SpoolDamage, ContentThatRotsLaterIsToldWhenItIsLoaded) {
     EXPECT_EQ(on.spool->load({2}).error().kind, base::ErrorKind::corrupt);
 }
 
+TEST(SpoolDamage, AMessageWhoseContentIsGoneIsDamagedNotFinished) {
+    SpoolOnMemoryDisk on;
+    ASSERT_TRUE(on.open());
+    ASSERT_TRUE(on.commit({1}, content_of(1), envelope()));
+    ASSERT_TRUE(on.commit({2}, std::string(9000, 'b'), envelope()));
+    ASSERT_TRUE(on.disk.remove("big/" + base::MessageId{2}.text()));
+    EXPECT_EQ(on.spool->load({2}).error().kind, base::ErrorKind::corrupt);
+    ASSERT_TRUE(on.disk.remove(segment_path(1)));
+    EXPECT_EQ(on.spool->load({1}).error().kind, base::ErrorKind::corrupt);
+    EXPECT_EQ(on.spool->load({3}).error().kind, base::ErrorKind::not_found);
+}
+
+TEST(SpoolDamage, AnIndexThatFailsForAWhileCostsNothing) {
+    SpoolOnMemoryDisk on;
+    ASSERT_TRUE(on.open());
+    ASSERT_TRUE(on.commit({1}, std::string(9000, 'b'), envelope()));
+    ASSERT_TRUE(on.commit({2}, content_of(2), envelope()));
+    RecipientUpdate delivered;
+    delivered.id = {1};
+    delivered.state.standing = Standing::delivered;
+    ASSERT_TRUE(on.update({delivered}, Sync::yes));
+    on.index.fail();
+    for (int times = 0; times < 3; ++times) EXPECT_FALSE(on.spool->upkeep());
+    ASSERT_TRUE(on.commit({3}, content_of(3), envelope()));
+    EXPECT_TRUE(whole(on, 2) && whole(on, 3));
+    EXPECT_EQ(on.disk.list("big")->size(), 1U);
+    on.index.fail_no_more();
+    EXPECT_TRUE(on.spool->upkeep());
+    EXPECT_EQ(on.disk.list("big")->size(), 0U) << "its space is given back nevertheless";
+    on.crash();
+    ASSERT_TRUE(on.open());
+    EXPECT_TRUE(whole(on, 2) && whole(on, 3));
+    EXPECT_EQ(on.spool->stats().messages, 2U);
+}
+
 TEST(SpoolDamage, WhatARecycledFileHeldBeforeIsNeitherDamageNorMail) {
     SpoolOnMemoryDisk on;
     ASSERT_TRUE(on.open());

@@ -1,10 +1,12 @@
 #include "storage/rocks_index.h"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 namespace thurn::storage {
 namespace {
@@ -21,7 +23,7 @@ protected:
     }
     void open() {
         index_.reset();
-        auto opened = RocksIndex::open(folder_, {}, log_);
+        auto opened = RocksIndex::open(folder_, options_, log_);
         ASSERT_TRUE(opened) << opened.error().detail;
         index_ = *std::move(opened);
     }
@@ -38,7 +40,12 @@ protected:
         ASSERT_TRUE(index_->write(batch));
     }
 
+    std::size_t databases() const {
+        return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder_), std::filesystem::directory_iterator()));
+    }
+
     base::NullLog log_;
+    RocksIndex::Options options_;
     std::string folder_;
     std::unique_ptr<RocksIndex> index_;
 };
@@ -74,10 +81,119 @@ TEST_F(RocksIndexTest, ClearLeavesNothing) {
     EXPECT_THAT(keys_from(""), testing::ElementsAre("b"));
 }
 
+/// No file grows beyond `octets`, for as long as it lives: writes fail, as on a broken disk.
+class FilesEndAt {
+public:
+    explicit FilesEndAt(rlim_t octets) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+        ::getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit limit{octets, before_.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    ~FilesEndAt() {
+        ::setrlimit(RLIMIT_FSIZE, &before_);
+        std::signal(SIGXFSZ, handler_);
+    }
+    FilesEndAt(const FilesEndAt&) = delete;
+    FilesEndAt& operator=(const FilesEndAt&) = delete;
+
+private:
+    rlimit before_{};
+    void (*handler_)(int);
+};
+
+TEST_F(RocksIndexTest, ReadsOnAfterAFailedWriteAndWritesAgainOnceTheDiskLetsIt) {
+    put("a", "1");
+    ASSERT_TRUE(index_->sync());
+    put("b", "2");
+    spool::IndexBatch large;
+    large.put("c", std::string(300'000, 'c'));
+    {
+        const FilesEndAt limit(1000);
+        for (int times = 0; times < 3; ++times) EXPECT_EQ(index_->write(large).error().kind, base::ErrorKind::disk);
+        EXPECT_FALSE(index_->sync());
+        EXPECT_EQ(*index_->get("a"), "1");
+        EXPECT_EQ(*index_->get("b"), "2");
+    }
+    EXPECT_EQ(databases(), 1U) << "copies that failed are gone";
+    auto cursor = index_->seek("a");
+    ASSERT_TRUE(index_->write(large));
+    put("d", "4");
+    EXPECT_EQ(cursor->value(), "1") << "it reads on in the old database";
+    EXPECT_THAT(keys_from(""), testing::ElementsAre("a", "b", "c", "d"));
+    cursor.reset();
+    EXPECT_EQ(databases(), 1U);
+    open();
+    EXPECT_THAT(keys_from(""), testing::ElementsAre("a", "b", "c", "d"));
+}
+
+TEST_F(RocksIndexTest, SyncAloneMendsItToo) {
+    put("a", "1");
+    {
+        const FilesEndAt limit(0);
+        spool::IndexBatch batch;
+        batch.put("b", "2");
+        EXPECT_FALSE(index_->write(batch));
+    }
+    EXPECT_TRUE(index_->sync());
+    put("c", "3");
+    EXPECT_THAT(keys_from(""), testing::Contains("a"));
+}
+
+/// Flushing and compacting fail in the background, at whatever octet.
+TEST_F(RocksIndexTest, LosesNothingWhereverTheDiskFails) {
+    options_.write_buffer_octets = 64U << 10;
+    open();
+    std::vector<std::string> written;
+    for (int round = 0; round < 12; ++round) {
+        {
+            const FilesEndAt limit(static_cast<rlim_t>(2000 + round * 9000));
+            for (int number = 0, failures = 0; number < 60 && failures < 3; ++number) {
+                const auto key = std::to_string(1000 + round) + "-" + std::to_string(1000 + number);
+                spool::IndexBatch batch;
+                batch.put(key, std::string(3000, static_cast<char>('a' + number % 26)));
+                if (index_->write(batch)) {
+                    written.push_back(key);
+                } else {
+                    ++failures;
+                }
+            }
+        }
+        put(std::to_string(1000 + round) + "-end", "x");
+        written.push_back(std::to_string(1000 + round) + "-end");
+        if (round % 3 == 2) open();
+        EXPECT_THAT(keys_from(""), testing::IsSupersetOf(written)) << "round " << round;
+        if (HasFailure()) return;
+    }
+    EXPECT_GT(written.size(), 100U);
+}
+
+TEST_F(RocksIndexTest, ACopyThatACrashLeftUnfinishedIsNotUsed) {
+    put("a", "1");
+    index_.reset();
+    const auto unfinished = std::filesystem::path(folder_) / "7";
+    std::filesystem::create_directories(unfinished);
+    std::ofstream(unfinished / "CURRENT") << "MANIFEST-000001\n";
+    open();
+    EXPECT_THAT(keys_from(""), testing::ElementsAre("a"));
+    EXPECT_EQ(databases(), 1U);
+}
+
+TEST_F(RocksIndexTest, IsNotClearedByAFailure) {
+    put("a", "1");
+    {
+        const FilesEndAt limit(0);
+        EXPECT_FALSE(index_->clear());
+        EXPECT_EQ(*index_->get("a"), "1");
+    }
+    EXPECT_TRUE(index_->clear());
+    EXPECT_EQ(*index_->get("a"), std::nullopt);
+    EXPECT_EQ(databases(), 1U);
+}
+
 TEST_F(RocksIndexTest, StartsAnewWhenItsFilesAreDamaged) {
     put("a", "1");
     index_.reset();
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
         if (!entry.path().filename().string().starts_with("MANIFEST")) continue;
         std::ofstream(entry.path(), std::ios::binary | std::ios::trunc) << "garbage that is no manifest at all";
     }

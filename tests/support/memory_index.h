@@ -64,6 +64,10 @@ public:
         failing_ = false;
     }
     /// Everything gives `corrupt` until clear() or crash().
+    void fail_no_more() {
+        const std::lock_guard lock(mutex_);
+        failing_ = false;
+    }
     void fail() {
         const std::lock_guard lock(mutex_);
         failing_ = true;

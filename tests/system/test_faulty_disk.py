@@ -1,7 +1,7 @@
 """A disk that fails the nth write or sync, and forgets at each crash what was not synced: what got a 250 is never lost.
 
 All of the server's data lies on it, index and mailboxes too; forgetful_disk.py says what it may forget. THURN_DISK_ROUNDS sets how many rounds each test
-has (default 5), THURN_DISK_SEED changes what is forgotten and when.
+has (default 3), THURN_DISK_SEED changes what is forgotten and when.
 """
 
 import collections
@@ -17,7 +17,7 @@ from lab import wait_until
 from promises import Traffic
 from thurn import Thurn
 
-ROUNDS = int(os.environ.get("THURN_DISK_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("THURN_DISK_ROUNDS", "3"))
 SEED = int(os.environ.get("THURN_DISK_SEED", "1"))
 
 pytestmark = pytest.mark.skipif(not DEVICE.exists(), reason=f"{DEVICE} is not there: a faulty file system cannot be mounted")
@@ -151,6 +151,43 @@ def test_nothing_promised_is_lost_when_the_disk_fails(lab, disk, faulty, capsys)
     assert struck, "no fault struck"
     assert not account.lost and not account.broken
     assert all(reply.startswith("4") for reply in traffic.refusals()), traffic.refusals()
+
+
+def test_the_index_fails_and_works_again_while_mail_goes_on(lab, disk, faulty):
+    """No error on it ends the server, and none needs a new start: checkpoints succeed again when the disk does."""
+    server, process = disk.server, disk.server.process.pid
+    events = collections.Counter()
+
+    def wait_for_next(event):
+        events[event] += 1
+        wait_until(lambda: server.log_text().count(f"event={event}") >= events[event] or not server.alive(), 20, event)
+        assert server.alive(), server.log_text()[-2000:]
+
+    def written_since_it_was_replaced():
+        try:
+            return any(file.stat().st_size > 0 for file in (server.data / "spool/index").glob("*/*.log"))
+        except FileNotFoundError:
+            return False  # the old one was just being removed
+
+    def strike(kind, error, lasting=False):
+        disk.fail(kind, 1, error, below="spool/index", lasting=lasting)
+        wait_for_next("spool.upkeep_failed")
+        assert f"{kind} {error}" in count(disk.heal())
+
+    with Traffic(lab["client"], server, faulty) as traffic:
+        strike("write", "EIO")                    # the index
+        strike("write", "ENOSPC", lasting=True)   # the copy that is to replace it
+        strike("sync", "EIO")                     # the next copy
+        wait_for_next("index.replaced")
+        wait_until(written_since_it_was_replaced, 5, "a checkpoint")
+        strike("write", "ENOSPC", lasting=True)   # the index again
+        before = len(traffic.promised())
+        wait_until(lambda: len(traffic.promised()) > before + 20, 10, "mail goes on")
+    assert server.alive() and server.process.pid == process
+    assert server.log_text().count("event=spool.upkeep_failed") == events["spool.upkeep_failed"]
+    assert not traffic.refusals()
+    account = finish(disk, traffic)
+    assert account.promised and not account.lost and not account.broken
 
 
 def test_nothing_promised_is_lost_when_the_disk_fails_while_starting(lab, disk, faulty, capsys):
