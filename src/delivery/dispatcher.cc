@@ -8,6 +8,7 @@
 
 #include "delivery/site_feed.h"
 #include "mail/mailbox.h"
+#include "spool/content.h"
 
 #include <algorithm>
 #include <numeric>
@@ -315,6 +316,7 @@ asio::awaitable<void> Dispatcher::async_bring(base::MessageId id, std::vector<st
     std::erase_if(recipients, [&](auto index) { return !active.under_way.insert(index).second; });
     if (recipients.empty()) co_return;
     auto loaded = co_await async_load(id);
+    if (!loaded && loaded.error().kind == base::ErrorKind::corrupt) co_return co_await async_defer_damaged(id, std::move(recipients));
     auto& still_active = active_.at(id);
     for (const auto index : recipients) still_active.under_way.erase(index);
     if (!loaded) {
@@ -341,6 +343,30 @@ asio::awaitable<void> Dispatcher::async_bring(base::MessageId id, std::vector<st
     if (!still_active.message || message->envelope.recipients.size() >= still_active.message->envelope.recipients.size())
         still_active.message = message;
     enter(std::move(message), std::move(recipients));
+}
+
+/// Of a message whose content is damaged on the disk the envelope is still known. It is deferred, for somebody may mend the disk, and
+/// bounces without content when its lifetime is over.
+asio::awaitable<void> Dispatcher::async_defer_damaged(base::MessageId id, std::vector<std::uint32_t> recipients) {
+    auto listed = co_await with_.pool.async_run([this, id] { return with_.spool.list({id.value - 1}, 1); });
+    spool::StoredMessage message{.id = id, .envelope = {}, .content = std::make_shared<const spool::MemoryContent>("")};
+    std::set<std::uint32_t> waiting;
+    if (listed && !listed->empty() && listed->front().id == id) {
+        message.envelope.sender = listed->front().sender;
+        for (auto& [index, recipient] : listed->front().recipients) {
+            if (index >= message.envelope.recipients.size()) message.envelope.recipients.resize(index + 1);
+            if (recipient.state.standing != spool::Standing::held && recipient.state.due <= with_.clock.now()) waiting.insert(index);
+            message.envelope.recipients[index] = std::move(recipient);
+        }
+    }
+    Parcel parcel{.message = std::make_shared<const spool::StoredMessage>(std::move(message)), .recipients = {}, .accounts = {}};
+    for (const auto index : recipients) waiting.contains(index) ? parcel.recipients.push_back(index) : leave(id, index);
+    if (parcel.recipients.empty()) co_return;
+    active_.at(id).message = parcel.message;
+    std::vector<RecipientOutcome> outcomes(parcel.recipients.size(), {.kind = RecipientOutcome::Kind::deferred,
+                                                                      .status = "451 4.3.0 the message is damaged on the disk of its spool",
+                                                                      .remote_host = {}});
+    settle({.site = {}, .parcel = std::move(parcel), .outcomes = std::move(outcomes)});
 }
 
 asio::awaitable<base::Result<spool::StoredMessage>> Dispatcher::async_load(base::MessageId id) {

@@ -209,6 +209,7 @@ private:
     void rewind_sweep() { rewind_ = true; }
     void spawn(Awaitable<> work, const char* name);
     Awaitable<> async_bring(base::MessageId id, std::vector<std::uint32_t> recipients);
+    Awaitable<> async_defer_damaged(base::MessageId id, std::vector<std::uint32_t> recipients);
     Awaitable<base::Result<spool::StoredMessage>> async_load(base::MessageId id);
     Awaitable<base::Result<void>> async_update(std::vector<spool::RecipientUpdate> updates, spool::Sync sync);
     Awaitable<base::Result<spool::StoredMessage>> async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope);

@@ -57,6 +57,7 @@ public:
     }
     base::Result<spool::StoredMessage> load(base::MessageId id) override {
         if (failing_loads > 0 && failing_loads-- > 0) return base::fail(base::ErrorKind::disk, "told to fail");
+        if (damaged) return base::fail(base::ErrorKind::corrupt, "told to be");
         if (throwing_loads > 0 && throwing_loads-- > 0) throw std::bad_alloc();
         return memory.load(id);
     }
@@ -73,6 +74,7 @@ public:
     std::atomic<bool> failing_updates = false;
     std::atomic<int> failing_loads = 0;
     std::atomic<int> throwing_loads = 0;
+    std::atomic<bool> damaged = false;
 };
 
 // The beginning of each conversation with a server, and one message it answers as told.
@@ -416,6 +418,23 @@ TEST_F(DispatcherTest, ComesBackToWhatCouldNotBeLoaded) {
     start();
     const auto id = send("carl@there.example", {"anna@here.example"}, HandOver::by_sweep);
     EXPECT_TRUE(eventually([&] { return gone(id); }));
+}
+
+TEST_F(DispatcherTest, DefersWhatIsDamagedOnTheDiskAndBouncesItInTheEnd) {
+    spool_.damaged = true;
+    options_.retry.lifetime = std::chrono::minutes(12);
+    start();
+    const auto id = send("anna@here.example", {"bob@here.example", "carl@there.example"}, HandOver::by_sweep);
+    ASSERT_TRUE(eventually([&] { return deferred(id, 1) && deferred(id, 1, 1) && active() == 0; }));
+    EXPECT_THAT(state(id)->last_status, HasSubstr("damaged"));
+    for (int k = 0; k < 20 && !gone(id); ++k) {
+        clock_.advance(std::chrono::minutes(6));
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    ASSERT_TRUE(eventually([&] { return gone(id); }));
+    ASSERT_TRUE(eventually([&] { return mail_of("anna").size() == 1 && all_gone(); })) << "one report for both";
+    EXPECT_THAT(mail_of("anna").front(), AllOf(HasSubstr("bob@here.example"), HasSubstr("carl@there.example"), HasSubstr("damaged")));
+    EXPECT_TRUE(mail_of("bob").empty());
 }
 
 TEST_F(DispatcherTest, HoldsReleasesAndDeletes) {
