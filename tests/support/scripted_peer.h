@@ -32,23 +32,24 @@ class ScriptedPeer {
 public:
     explicit ScriptedPeer(std::vector<std::string> scripts, SSL_CTX* tls = nullptr, std::function<void()> hook = {})
         : scripts_(std::move(scripts)), tls_(tls), hook_(std::move(hook)) {
-        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        listener_ = bind_to(0);
         EXPECT_EQ(::listen(listener_, 16), 0);
+        sockaddr_in address{};
         socklen_t length = sizeof address;
         EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length), 0);
         port_ = ntohs(address.sin_port);
+        keeper_ = bind_to(port_);
         thread_ = std::thread([this] { serve(); });
     }
-    ~ScriptedPeer() { finish(); }
+    ~ScriptedPeer() {
+        finish();
+        ::close(keeper_);
+    }
     ScriptedPeer(const ScriptedPeer&) = delete;
     ScriptedPeer& operator=(const ScriptedPeer&) = delete;
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
-    /// Waits for the script's end; later connections are refused.
+    /// Waits for the script's end; later connections are refused, for nobody else gets the port while this object lives.
     void finish() {
         if (!thread_.joinable()) return;
         stopping_ = true;
@@ -62,6 +63,17 @@ public:
     }
 
 private:
+    static int bind_to(std::uint16_t port) {
+        const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const int on = 1;
+        EXPECT_EQ(::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on), 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons(port);
+        EXPECT_EQ(::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        return descriptor;
+    }
     static constexpr int kPatience = 10'000;  // ms, so that a failing test ends
 
     void serve() {
@@ -203,6 +215,7 @@ private:
     SSL_CTX* tls_;
     std::function<void()> hook_;
     int listener_ = -1;
+    int keeper_ = -1;  // bound to the same port, and never listens
     std::uint16_t port_ = 0;
     int socket_ = -1;
     SSL* session_ = nullptr;
