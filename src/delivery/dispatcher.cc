@@ -278,8 +278,8 @@ asio::awaitable<void> Dispatcher::async_sweep_for_ever() {
 
 /// Brings one page of what is due into memory. True when there is more to bring right away.
 asio::awaitable<bool> Dispatcher::async_sweep() {
-    // A sixteenth of the room is left for fresh mail, which a deep backlog must not keep waiting.
-    if (active_.size() >= carriers_.options->active_messages - carriers_.options->active_messages / 16) co_return false;
+    // Some room is left for fresh mail, which a deep backlog must not keep waiting.
+    if (active_.size() >= carriers_.options->active_messages - carriers_.options->active_messages / 64) co_return false;
     const auto page = co_await async_next_page();
     if (!page) co_return false;
     std::map<base::MessageId, std::vector<std::uint32_t>> by_message;

@@ -164,11 +164,11 @@ void Dispatcher::set_out(Routing& routing) {
     pump();
 }
 
-/// A slow site must not fill the memory that all share: each may have as many jobs waiting as there is room left, so that some is left
-/// however many sites are slow.
+/// A slow site must not fill the memory that all share: each may have four times as many jobs waiting as there is room left. So one alone
+/// gets four fifths of it, and some is left however many sites are slow.
 bool Dispatcher::is_crowded(const std::string& site) const {
     const auto room = carriers_.options->active_messages;
-    return scheduler_.ready(site) > room - std::min(active_.size(), room);
+    return scheduler_.ready(site) > 4 * (room - std::min(active_.size(), room));
 }
 
 /// The line goes on in the spool.
