@@ -67,7 +67,7 @@ struct QueueCommand {
     std::string from, to, site;
     bool all = false;
     bool yes = false;
-    std::size_t limit = 1000;
+    std::optional<std::size_t> limit = std::nullopt;  // of a listing 1000, of a change none
 };
 int queue_command(const CommandContext& context, const QueueCommand& command);
 

@@ -4,7 +4,9 @@
 #include "app/stores.h"
 #include "app/system.h"
 
+#include <algorithm>
 #include <future>
+#include <limits>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -15,6 +17,9 @@ namespace thurn::app {
 namespace json = boost::json;
 
 namespace {
+
+constexpr std::size_t kListed = 1000;        // unless --limit says otherwise
+constexpr std::size_t kChangedAtOnce = 500;  // messages of one request: each costs a sync
 
 std::string text(const json::object& object, const char* key) {
     const auto* value = object.if_contains(key);
@@ -42,9 +47,16 @@ public:
     }
     /// Changes need the server: it alone knows what is under way.
     admin::ControlResult change(const std::string& verb, const std::vector<std::string>& ids) {
-        json::array list;
-        for (const auto& id : ids) list.push_back(json::value(id));
-        return admin::ask_server(socket(), {{"command", "queue.change"}, {"change", verb}, {"ids", std::move(list)}});
+        std::uint64_t recipients = 0, messages = 0;
+        for (std::size_t from = 0; from < ids.size(); from += kChangedAtOnce) {
+            json::array some;
+            for (auto at = from; at < std::min(from + kChangedAtOnce, ids.size()); ++at) some.push_back(json::value(ids[at]));
+            const auto changed = admin::ask_server(socket(), {{"command", "queue.change"}, {"change", verb}, {"ids", std::move(some)}});
+            if (!changed) return changed;
+            recipients += changed->as_object().at("recipients").to_number<std::uint64_t>();
+            messages += changed->as_object().at("messages").to_number<std::uint64_t>();
+        }
+        return json::object{{"recipients", recipients}, {"messages", messages}};
     }
 
 private:
@@ -102,6 +114,8 @@ int print_list(const CommandContext& context, const QueueCommand& command, const
     const auto& messages = result->as_array();
     for (const auto& message : messages) print_message(message.as_object());
     print_line(messages.empty() ? no_messages(command) : messages.size() == 1 ? "1 message" : fmt::format("{} messages", messages.size()));
+    if (messages.size() == command.limit.value_or(kListed))
+        print_line("There may be more: `thurn queue stats` counts them, --limit lists them.");
     return exit_ok;
 }
 
@@ -138,7 +152,8 @@ int change(const CommandContext& context, const QueueCommand& command, Queue& qu
     if (ids.empty()) {
         if (!command.all && command.from.empty() && command.to.empty() && command.site.empty())
             return complain({base::ErrorKind::invalid, "name messages by id, or choose them with --from, --to, --site or --all"});
-        const auto list = queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit});
+        constexpr auto all = std::numeric_limits<std::size_t>::max();
+        const auto list = queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit.value_or(all)});
         if (!list) return complain(list.error());
         ids = ids_of(*list);
         if (!command.yes) {
@@ -167,8 +182,9 @@ int queue_command(const CommandContext& context, const QueueCommand& command) {
     if (!loaded) return complain(loaded.error());
     Queue queue(loaded->config);
     if (command.verb == "list")
-        return print_list(context, command,
-                          queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit}));
+        return print_list(
+            context, command,
+            queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit.value_or(kListed)}));
     if (command.verb == "stats") return print_stats(context, queue.stats());
     for (const auto& id : command.ids)
         if (const auto parsed = read_message_id(id); !parsed) return complain(parsed.error());

@@ -204,12 +204,23 @@ Addresses read_addresses(std::string_view text, const std::string& hostname) {
     return result;
 }
 
-bool names_recipients(std::string_view field) {
-    return std::ranges::any_of(std::array<const char*, 3>{"To", "Cc", "Bcc"}, [field](const std::string& name) {
+bool is_one_of(std::string_view field, std::initializer_list<std::string_view> names) {
+    return std::ranges::any_of(names, [field](std::string_view name) {
         return field.size() == name.size() && ::strncasecmp(field.data(), name.data(), name.size()) == 0;
     });
 }
 
+/// Of a message that is sent again those it is sent again to (RFC 5322 §3.6.6).
+std::vector<mail::HeaderField> recipient_fields(const std::string& message) {
+    std::vector<mail::HeaderField> first, again;
+    for (const auto& field : mail::parse_header(message).fields) {
+        if (is_one_of(field.name, {"To", "Cc", "Bcc"})) first.push_back(field);
+        if (is_one_of(field.name, {"Resent-To", "Resent-Cc", "Resent-Bcc"})) again.push_back(field);
+    }
+    return again.empty() ? first : again;
+}
+
+/// Errors  `corrupt`: the header is to blame, and not the command line.
 base::Result<std::vector<mail::Mailbox>> collect_recipients(const SendmailOptions& options, const std::string& message,
                                                             const std::string& hostname) {
     std::vector<mail::Mailbox> recipients;
@@ -224,10 +235,11 @@ base::Result<std::vector<mail::Mailbox>> collect_recipients(const SendmailOption
         take(addresses);
     }
     if (options.recipients_from_header)
-        for (const auto& field : mail::parse_header(message).fields) {
-            if (!names_recipients(field.name)) continue;
+        for (const auto& field : recipient_fields(message)) {
             auto addresses = read_addresses(field.value, hostname);
-            if (!addresses.complete) fmt::print(stderr, "sendmail: not all addresses of the {} field could be read\n", field.name);
+            if (!addresses.complete)
+                return base::fail(base::ErrorKind::corrupt,
+                                  fmt::format("not all addresses of the {} field can be read; nothing was sent", field.name));
             take(addresses);
         }
     if (recipients.empty()) return base::fail(base::ErrorKind::invalid, "no recipients");
@@ -309,10 +321,14 @@ int deliver(const SendmailOptions& options, const config::Config& config) {
     auto message = read_message(options);
     if (!message) return usage_error(message.error().detail);
     const auto recipients = collect_recipients(options, *message, config.hostname);
-    if (!recipients) return usage_error(recipients.error().detail);
+    if (!recipients) {
+        const int told = usage_error(recipients.error().detail);
+        return recipients.error().kind == base::ErrorKind::corrupt ? EX_DATAERR : told;
+    }
     const auto sender = choose_sender(options, config.hostname);
     if (!sender) return usage_error(sender.error().detail);
     remove_field(*message, "Bcc");
+    remove_field(*message, "Resent-Bcc");
     qualify_header(*message, config.hostname);
     complete_header(*message, sender->mailbox ? mail::render_mailbox(*sender->mailbox) : "MAILER-DAEMON@" + config.hostname,
                     options.full_name, config.hostname);

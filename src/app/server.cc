@@ -400,17 +400,22 @@ void Server::reload() {
         log_.error("reload_failed", {{"reason", loaded.error().detail}});
         return;
     }
+    if (loaded->config.data_dir != config_.data_dir) {  // mail, accounts and queue would be looked for in two places
+        log_.error("reload_failed", {{"reason", fmt::format("data_dir cannot change while the server runs: it is {}, the file says {}",
+                                                            config_.data_dir.string(), loaded->config.data_dir.string())}});
+        return;
+    }
     auto directory = open_directory(loaded->config);
     if (!directory) {
         log_.error("reload_failed", {{"reason", directory.error().detail}});
         return;
     }
-    directory_->switch_to(*std::move(directory));
     auto carriers = make_carriers(loaded->config);
     if (!carriers) {
         log_.error("reload_failed", {{"reason", carriers.error().detail}});
         return;
     }
+    directory_->switch_to(*std::move(directory));
     dispatcher_->configure(*std::move(carriers));
     service_->configure(inbound_options(loaded->config));
     log_.info("reloaded", {{"file", options_.config_file.string()}});

@@ -220,12 +220,17 @@ void Dispatcher::defer_stale() {
     while (auto stale = scheduler_.take_stale(with_.clock.now()))
         for (auto& job : stale->jobs) {
             auto& active = active_.at(job.id);
-            for (const auto index : job.recipients) active.scheduled.erase(index);
-            std::vector<RecipientOutcome> outcomes(job.recipients.size(),
-                                                   {.kind = RecipientOutcome::Kind::deferred,
-                                                    .status = fmt::format("451 4.4.1 no host of {} could be reached lately", stale->site),
-                                                    .remote_host = {},
-                                                    .not_before = stale->until});
+            std::vector<RecipientOutcome> outcomes;
+            for (const auto index : job.recipients) {
+                active.scheduled.erase(index);
+                // What a host said itself tells people more.
+                const auto& said = active.message->envelope.recipients[index].state.last_status;
+                outcomes.push_back(
+                    {.kind = RecipientOutcome::Kind::deferred,
+                     .status = said.empty() ? fmt::format("451 4.4.1 no host of {} could be reached lately", stale->site) : said,
+                     .remote_host = {},
+                     .not_before = stale->until});
+            }
             settle({.site = stale->site,
                     .parcel = {.message = active.message, .recipients = std::move(job.recipients), .accounts = {}},
                     .outcomes = std::move(outcomes)});

@@ -60,6 +60,15 @@ def test_a_reload_says_what_needs_a_restart(server):
     assert told == 'settings="limits.connections, threads"'
 
 
+def test_a_reload_does_not_move_the_data(server, tmp_path):
+    before = server.config.read_text()
+    server.config.write_text(before.replace(str(server.data), str(tmp_path / "elsewhere")))
+    server.reload()
+    told = server.wait_for_log("event=reload_failed (.*)").group(1)
+    assert "data_dir cannot change" in told and not (tmp_path / "elsewhere").exists()
+    server.config.write_text(before)
+
+
 def test_certificate_is_read_again_when_its_files_change(lab, make_thurn):
     folder = lab.folder / "certificates"
     folder.mkdir()

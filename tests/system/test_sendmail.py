@@ -61,6 +61,21 @@ def test_lists_on_the_command_line(server, sendmail):
         server.wait_for_mail(f"{user}@a.example", "a list")
 
 
+def test_t_of_a_message_sent_again(server, sendmail):
+    sendmail("-t", "-i", "-f", "alice@a.example",
+             input="From: x@y.example\nTo: alice@a.example\nResent-From: alice@a.example\nResent-To: bob@a.example\nResent-Bcc: bob+hidden@a.example\nSubject: again\n\nHello.\n")
+    message = server.wait_for_mail("bob@a.example", "again")
+    assert message["Resent-Bcc"] is None and message["Resent-To"] == "bob@a.example"
+    server.wait_for_mail("bob@a.example", "again", count=2)
+    assert all(message["Subject"] != "again" for message in server.mail("alice@a.example")), "To was for the first time it was sent"
+
+
+def test_t_drops_no_recipient_it_cannot_read(server, sendmail):
+    done = sendmail("-t", "-i", "-f", "alice@a.example", input="To: bob@a.example, @@@\nSubject: half\n\nHello.\n", check=False)
+    assert done.returncode == 65 and "To field" in done.stderr
+    assert all(message["Subject"] != "half" for message in server.mail("bob@a.example"))
+
+
 @pytest.mark.parametrize("sender", ["", "<>"])
 def test_f_gives_the_null_path(server, sendmail, sender):
     sendmail("-i", "-f", sender, "bob@a.example", input=f"Subject: null [{sender}]\n\nHello.\n")
