@@ -94,13 +94,14 @@ awaitable<bool> Conversation::async_begin() {
     counted_ = verdict == ConnectionLimits::Verdict::welcome;
     with_.log.debug("connected", {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name}});
     if (!counted_) {
+        const bool by_all = verdict == ConnectionLimits::Verdict::too_many;
         with_.log.warning("connection_refused", {{"session", session_id_},
                                                  {"client", client_address_},
                                                  {"listener", profile_.name},
-                                                 {"reason", verdict == ConnectionLimits::Verdict::too_many ? "limits.connections"
-                                                                                                           : "limits.connections_per_ip"}});
+                                                 {"reason", by_all ? "limits.connections" : "limits.connections_per_ip"}});
         if (profile_.tls == smtp::TlsState::active) co_return false;  // no words before the handshake
-        session_.greet_with_refusal(smtp::make_reply(421, {4, 7, 0}, "too many connections, try again later"));
+        session_.greet_with_refusal(by_all ? smtp::make_reply(421, {4, 3, 2}, "all connections are in use, try again later")
+                                           : smtp::make_reply(421, {4, 7, 0}, "too many connections from your address, try again later"));
         co_await async_flush();
         co_return false;
     }

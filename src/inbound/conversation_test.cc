@@ -334,6 +334,14 @@ TEST_F(ConversationTest, StartsTlsAndForgetsWhatWasSaidBefore) {
     EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("250 "));
 }
 
+TEST_F(ConversationTest, SaysWhenAllConnectionsAreInUse) {
+    start(1, 100);
+    auto first = greeted();
+    auto second = connect(mx_);
+    EXPECT_THAT(second->hear(), StartsWith("421 4.3.2"));
+    EXPECT_EQ(second->hear(), "");
+}
+
 TEST_F(ConversationTest, CountsConnectionsAndForgetsThoseThatEnded) {
     start(100, 2);
     auto first = greeted();

@@ -244,6 +244,17 @@ def test_ten_thousand_idle_connections(client, server):
             sock.close()
 
 
+def test_connections_in_all_are_limited(make_thurn, lab):
+    other = make_thurn("b", limits={"connections": 3})
+    with contextlib.ExitStack() as stack:
+        for host in ("client", "faulty", "client"):
+            stack.enter_context(converse(lab[host], other.host))
+        with converse(lab["faulty"], other.host, greeted=False) as talk:
+            assert talk.reply().startswith("421 4.3.2")
+    with smtp(lab["client"], other.host) as session:
+        assert session.noop()[0] == 250
+
+
 def test_connections_per_address_are_limited(make_thurn, lab):
     other = make_thurn("b", limits={"connections_per_ip": 10})
     with contextlib.ExitStack() as stack:
