@@ -29,18 +29,27 @@ json::object judge(const json::object& question) {
     return answer;
 }
 
+/// One line that cannot be read does not cost the others their answers.
+json::object judge_line(const std::string& line, std::size_t number) {
+    boost::system::error_code error;
+    const auto question = json::parse(line, error);
+    if (!error && question.is_object()) return judge(question.as_object());
+    return {{"id", nullptr},
+            {"valid", false},
+            {"local", nullptr},
+            {"domain", nullptr},
+            {"reason", fmt::format("line {} is no JSON object", number)}};
+}
+
 }  // namespace
 
+/// JSON lines in, one JSON line out for each.
 int tool_address() {
     std::string line;
     std::size_t number = 0;
     while (std::getline(std::cin, line)) {
         ++number;
-        if (line.empty()) continue;
-        boost::system::error_code error;
-        const auto question = json::parse(line, error);
-        if (error || !question.is_object()) return complain({base::ErrorKind::syntax, fmt::format("line {}: not a JSON object", number)});
-        print_json(judge(question.as_object()));
+        if (!line.empty()) print_json(judge_line(line, number));
     }
     return exit_ok;
 }
