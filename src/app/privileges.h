@@ -25,7 +25,7 @@ struct Identity {
 [[nodiscard]] base::Result<void> become(const Identity& identity);
 /// Also without a change of user: nothing started from here on can gain privileges.
 void forbid_new_privileges();
-/// As many descriptors as the system allows.
-void raise_descriptor_limit();
+/// As many descriptors as the system allows: that many.
+std::size_t raise_descriptor_limit();
 
 }  // namespace thurn::app

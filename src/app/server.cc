@@ -98,6 +98,7 @@ public:
     base::Log& log() { return log_; }
 
 private:
+    void leave_descriptors_for_files(std::size_t descriptors);
     base::Result<std::optional<Identity>> choose_identity() const;
     base::Result<void> prepare_data(const Identity* owner);
     base::Result<void> claim_data();
@@ -116,6 +117,7 @@ private:
 
     const ServerOptions options_;
     config::Config config_;
+    std::size_t connections_ = 0;                  // at once
     const std::vector<config::Setting> settings_;  // as at start
     SystemClock clock_;
     SystemRandom random_;
@@ -149,7 +151,7 @@ private:
 };
 
 base::Result<void> Server::start() {
-    raise_descriptor_limit();
+    leave_descriptors_for_files(raise_descriptor_limit());
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGHUP, SIG_IGN);  // until async_watch_signals() listens for it: a reload that comes too early must not end us
     const auto identity = choose_identity();
@@ -174,6 +176,16 @@ base::Result<void> Server::start() {
     loops_.start();
     log_.info("started", {{"hostname", config_.hostname}, {"loops", loops_.count()}, {"data_dir", config_.data_dir.string()}});
     return {};
+}
+
+/// Clients must not use up what the spool, the mailboxes and deliveries need.
+void Server::leave_descriptors_for_files(std::size_t descriptors) {
+    const auto most = descriptors - std::min<std::size_t>(descriptors / 2, 2000);
+    connections_ = std::min(config_.limits.connections, most);
+    if (connections_ < config_.limits.connections)
+        log_.warning("few_descriptors", {{"allowed", descriptors},
+                                         {"connections", connections_},
+                                         {"advice", "raise the limit of open files (LimitNOFILE=, ulimit -n) for limits.connections"}});
 }
 
 /// Root serves only to open ports and keys, unless the administrator insists.
@@ -321,7 +333,7 @@ void Server::make_service() {
                               .resolver = resolver_.get(),
                               .certificates = certificates_.get(),
                               .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); }},
-        loops_.count(), config_.limits.connections, config_.limits.connections_per_ip);
+        loops_.count(), connections_, config_.limits.connections_per_ip);
     service_->configure(inbound_options(config_));
 }
 

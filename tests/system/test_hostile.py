@@ -10,6 +10,7 @@ import time
 
 import pytest
 from clients import converse, make_message, send_on, smtp, submit
+from thurn import BINARY
 
 MIB = 1 << 20
 
@@ -253,6 +254,22 @@ def test_connections_in_all_are_limited(make_thurn, lab):
             assert talk.reply().startswith("421 4.3.2")
     with smtp(lab["client"], other.host) as session:
         assert session.noop()[0] == 250
+
+
+def test_clients_leave_descriptors_for_the_spool(make_thurn, lab):
+    server = make_thurn("b", limits={"connections_per_ip": 1000})
+    server.stop()
+    server.process = server.host.start("prlimit", "--nofile=200", BINARY, "serve", "--config", server.config, log=server.log)
+    server.wait_for_log("event=few_descriptors allowed=200 connections=100 ")
+    server.host.wait_for_port(25, process=server.process)
+    with contextlib.ExitStack() as stack:
+        talks = [stack.enter_context(converse(lab["client"], server.host, greeted=False)) for _ in range(120)]
+        replies = [talk.reply()[:9] for talk in talks]
+        assert 95 <= len([reply for reply in replies if reply.startswith("220")]) <= 100 and "421 4.3.2" in replies
+        assert talks[0].say("EHLO c.lab").startswith("250")
+        for command, code in (("MAIL FROM:<x@w.example>", "250"), ("RCPT TO:<bob@b.example>", "250"), ("DATA", "354"), ("Subject: one of many\r\n\r\nHello.\r\n.", "250")):
+            assert talks[0].say(command).startswith(code), command
+        server.wait_for_mail("bob@b.example", "one of many")
 
 
 def test_connections_per_address_are_limited(make_thurn, lab):
