@@ -64,12 +64,12 @@ directory::ResolveOptions resolve_options(const config::Config& config) {
     return options;
 }
 
-net::CertificateFiles certificate_files(const config::Config& config) {
-    if (!self_signed_wanted(config)) return {config.tls_certificate, config.tls_private_key};
-    return {config.data_dir / "tls" / "self-signed.pem", config.data_dir / "tls" / "self-signed.key"};
+std::vector<net::CertificateFiles> certificate_files(const config::Config& config) {
+    if (!self_signed_wanted(config)) return config.certificates;
+    return {{config.data_dir / "tls" / "self-signed.pem", config.data_dir / "tls" / "self-signed.key"}};
 }
 
-bool self_signed_wanted(const config::Config& config) { return config.tls_certificate.empty(); }
+bool self_signed_wanted(const config::Config& config) { return config.certificates.empty(); }
 
 bool any_tls(const config::Config& config) {
     return std::ranges::any_of(config.listeners, [](const auto& listener) { return listener.tls != config::ListenerTls::off; });

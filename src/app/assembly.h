@@ -18,8 +18,8 @@ namespace thurn::app {
 [[nodiscard]] std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const config::Config& config);
 [[nodiscard]] delivery::SiteFinder::Options site_options(const config::Config& config);
 [[nodiscard]] directory::ResolveOptions resolve_options(const config::Config& config);
-/// The configured pair, or the place of the self-signed one.
-[[nodiscard]] net::CertificateFiles certificate_files(const config::Config& config);
+/// The configured pairs, or the place of the self-signed one. Never empty.
+[[nodiscard]] std::vector<net::CertificateFiles> certificate_files(const config::Config& config);
 [[nodiscard]] bool self_signed_wanted(const config::Config& config);
 [[nodiscard]] bool any_tls(const config::Config& config);
 

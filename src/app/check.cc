@@ -36,7 +36,21 @@ std::string_view weight_name(Remark::Weight weight) {
 
 using Remarks = std::vector<Remark>;
 
-void check_certificate(const config::Config& config, Remarks& remarks) {
+void check_dates(const net::CertificateFiles& pair, Remarks& remarks) {
+    const auto facts = net::inspect_certificate(pair.certificate);
+    if (!facts)
+        remarks.push_back({Remark::Weight::error, "tls", facts.error().detail});
+    else if (facts->days_left < 0)
+        remarks.push_back({Remark::Weight::error, "tls", fmt::format("{}: expired on {}", pair.certificate.string(), facts->not_after)});
+    else if (facts->days_left < 14)
+        remarks.push_back({Remark::Weight::warning, "tls", fmt::format("{}: expires on {}", pair.certificate.string(), facts->not_after)});
+    else
+        remarks.push_back(
+            {Remark::Weight::ok, "tls",
+             fmt::format("{}: for {}, until {}", pair.certificate.string(), fmt::join(facts->names, ", "), facts->not_after)});
+}
+
+void check_certificates(const config::Config& config, Remarks& remarks) {
     if (!any_tls(config)) {
         remarks.push_back({Remark::Weight::warning, "tls", "no listener uses TLS: passwords cannot be used, mail travels in clear text"});
         return;
@@ -47,32 +61,20 @@ void check_certificate(const config::Config& config, Remarks& remarks) {
                            "no certificate is configured: a self-signed one is used, which mail programs do not trust; set tls.certificate "
                            "and tls.private_key"});
     std::error_code ignored;
-    if (self_signed_wanted(config) && !std::filesystem::exists(files.certificate, ignored)) return;  // made at the first start
-    if (const auto context = net::TlsContext::for_server({files}); !context) {
+    if (self_signed_wanted(config) && !std::filesystem::exists(files.front().certificate, ignored)) return;  // made at the first start
+    if (const auto context = net::TlsContext::for_server(files); !context) {
         remarks.push_back({Remark::Weight::error, "tls", context.error().detail});
         return;
     }
-    const auto facts = net::inspect_certificate(files.certificate);
-    if (!facts)
-        remarks.push_back({Remark::Weight::error, "tls", facts.error().detail});
-    else if (facts->days_left < 0)
-        remarks.push_back({Remark::Weight::error, "tls", fmt::format("{}: expired on {}", files.certificate.string(), facts->not_after)});
-    else if (facts->days_left < 14)
-        remarks.push_back({Remark::Weight::warning, "tls", fmt::format("{}: expires on {}", files.certificate.string(), facts->not_after)});
-    else
-        remarks.push_back(
-            {Remark::Weight::ok, "tls",
-             fmt::format("{}: for {}, until {}", files.certificate.string(), fmt::join(facts->names, ", "), facts->not_after)});
+    for (const auto& pair : files) check_dates(pair, remarks);
 }
 
-void check_private_key(const config::Config& config, Remarks& remarks) {
-    if (config.tls_private_key.empty()) return;
+void check_private_key(const std::filesystem::path& key, Remarks& remarks) {
     struct stat facts{};
-    if (::stat(config.tls_private_key.c_str(), &facts) != 0) return;  // told by check_certificate()
+    if (::stat(key.c_str(), &facts) != 0) return;  // told by check_certificates()
     if ((facts.st_mode & 0077) != 0 && (facts.st_mode & 0007) != 0)
-        remarks.push_back(
-            {Remark::Weight::warning, "tls",
-             fmt::format("{}: everybody on this machine can read the private key; chmod 0600 it", config.tls_private_key.string())});
+        remarks.push_back({Remark::Weight::warning, "tls",
+                           fmt::format("{}: everybody on this machine can read the private key; chmod 0600 it", key.string())});
 }
 
 void check_directory(const config::Config& config, Remarks& remarks) {
@@ -176,8 +178,8 @@ int check(const CommandContext& context) {
     const auto file = find_config(context);
     remarks.push_back({Remark::Weight::ok, "configuration", file.empty() ? "no file: all defaults" : file.string()});
     for (const auto& warning : loaded->warnings) remarks.push_back({Remark::Weight::warning, "configuration", warning});
-    check_certificate(loaded->config, remarks);
-    check_private_key(loaded->config, remarks);
+    check_certificates(loaded->config, remarks);
+    for (const auto& pair : loaded->config.certificates) check_private_key(pair.private_key, remarks);
     check_dns(loaded->config, remarks);
     check_data(loaded->config, remarks);
     check_directory(loaded->config, remarks);

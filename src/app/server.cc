@@ -229,11 +229,11 @@ base::Result<void> Server::prepare_tls() {
     if (!any_tls(config_)) return {};
     const auto files = certificate_files(config_);
     if (self_signed_wanted(config_)) {
-        if (auto made = net::make_self_signed(files, config_.hostname); !made) return made;
-        log_.warning("self_signed_certificate", {{"file", files.certificate.string()},
+        if (auto made = net::make_self_signed(files.front(), config_.hostname); !made) return made;
+        log_.warning("self_signed_certificate", {{"file", files.front().certificate.string()},
                                                  {"advice", "mail programs will not trust it; set tls.certificate and tls.private_key"}});
     }
-    certificates_ = std::make_unique<net::ServerCertificates>(std::vector{files}, log_);
+    certificates_ = std::make_unique<net::ServerCertificates>(files, log_);
     const auto loaded = certificates_->load();
     return loaded ? loaded : misconfigured((self_signed_wanted(config_) ? "" : "tls: ") + loaded.error().detail);
 }

@@ -229,11 +229,24 @@ void read_listeners(Section& root, Config& config) {
                         {{"0.0.0.0:465", "[::]:465"}, policy::Role::submission, ListenerTls::implicit}};
 }
 
+net::CertificateFiles read_certificate(Section& section) {
+    net::CertificateFiles pair;
+    section.path("certificate", pair.certificate);
+    section.path("private_key", pair.private_key);
+    if (pair.certificate.empty() != pair.private_key.empty())
+        section.complain(pair.certificate.empty() ? "certificate" : "private_key", "certificate and private_key come as a pair");
+    return pair;
+}
+
 void read_tls(Section section, Config& config) {
-    section.path("certificate", config.tls_certificate);
-    section.path("private_key", config.tls_private_key);
-    if (config.tls_certificate.empty() != config.tls_private_key.empty())
-        section.complain(config.tls_certificate.empty() ? "certificate" : "private_key", "certificate and private_key come as a pair");
+    const auto main = read_certificate(section);
+    if (!main.certificate.empty()) config.certificates.push_back(main);
+    for (auto& more : section.tables("additional")) {
+        if (main.certificate.empty()) section.complain("additional", "the main pair is missing: set tls.certificate and tls.private_key");
+        config.certificates.push_back(read_certificate(more));
+        if (config.certificates.back().certificate.empty()) more.complain("certificate", "certificate and private_key come as a pair");
+        more.finish();
+    }
     section.finish();
 }
 

@@ -3,6 +3,7 @@
 #include "base/octets.h"
 #include "base/result.h"
 #include "mail/mailbox.h"
+#include "net/tls.h"
 #include "policy/recipient_rule.h"
 #include "queue/retry.h"
 #include "queue/scheduler.h"
@@ -57,8 +58,7 @@ struct Config {
     bool allow_root = false;
     std::size_t threads = 0;  // 0: one loop per core
     std::vector<ListenerConfig> listeners;
-    std::filesystem::path tls_certificate;  // without both: a self-signed pair in data_dir/tls
-    std::filesystem::path tls_private_key;
+    std::vector<net::CertificateFiles> certificates;  // the main pair first; none: a self-signed pair in data_dir/tls
     LimitsConfig limits;
     std::vector<std::string> dns_servers;
     bool dnssec = true;

@@ -73,6 +73,9 @@ tls = "implicit"
 [tls]
 certificate = "/c.pem"
 private_key = "/k.pem"
+[[tls.additional]]
+certificate = "/other.pem"
+private_key = "/other.key"
 [limits]
 message_size = "1MiB"
 recipients = 100
@@ -124,7 +127,9 @@ size = "1GiB"
     ASSERT_THAT(config.listeners, SizeIs(2));
     EXPECT_EQ(config.listeners[0].tls, ListenerTls::off);
     EXPECT_EQ(config.listeners[1].role, policy::Role::submission);
-    EXPECT_EQ(config.tls_certificate, "/c.pem");
+    ASSERT_EQ(config.certificates.size(), 2U);
+    EXPECT_EQ(config.certificates[0].certificate, "/c.pem");
+    EXPECT_EQ(config.certificates[1].private_key, "/other.key");
     EXPECT_EQ(config.limits.message_size, base::mebibytes(1));
     EXPECT_EQ(config.limits.command_timeout, std::chrono::seconds(10));
     EXPECT_THAT(config.dns_servers, ElementsAre("127.0.0.1:5353"));
@@ -224,6 +229,10 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ListenerAtNoPort", "[[listener]]\nbind = [\"127.0.0.1:99999\"]", "a port is a number up to 65535"},
         Wrong{"DnsServerByName", "[dns]\nservers = [\"dns.example\"]", "t.toml:2:11: dns.servers: \"dns.example\" is no DNS server"},
         Wrong{"HalfAPair", "[tls]\ncertificate = \"/c.pem\"", "certificate and private_key come as a pair"},
+        Wrong{"AdditionalHalfPair", "[[tls.additional]]\ncertificate = \"/c.pem\"",
+              "tls.additional[1].private_key: certificate and"},
+        Wrong{"AdditionalWithoutMain", "[[tls.additional]]\ncertificate = \"/c\"\nprivate_key = \"/k\"",
+              "tls.additional: the main pair is missing"},
         Wrong{"OpenRelay", "[relay]\nnetworks = [\"0.0.0.0/0\"]", "t.toml:2:12: relay.networks: these networks are the whole internet"},
         Wrong{"OpenRelayByIpv6", "[relay]\nnetworks = [\"::/0\"]", "open relay"},
         Wrong{"OpenRelayInHalves", "[relay]\nnetworks = [\"0.0.0.0/1\", \"128.0.0.0/1\"]", "open relay"},

@@ -4,11 +4,12 @@ import contextlib
 import json
 import shutil
 import signal
+import socket
 import ssl
 import time
 
 import pytest
-from clients import converse, smtp, submit
+from clients import any_certificate, converse, smtp, submit
 from lab import wait_until
 from peers import make_certificate
 from scripted import HANG
@@ -88,6 +89,25 @@ def test_certificate_is_read_again_when_its_files_change(lab, make_thurn):
     live[0].write_text("no certificate")
     time.sleep(1.5)
     assert presented().strip() == second[0].read_text().strip()
+
+
+def test_certificate_is_chosen_by_the_name_asked_for(lab, make_thurn):
+    folder = lab.folder / "certificates-by-name"
+    folder.mkdir()
+    pairs = [make_certificate(folder, name) for name in ("mx.first.lab", "mx.second.lab", "mx.third.lab")]
+    tables = [{"certificate": str(certificate), "private_key": str(key)} for certificate, key in pairs]
+    server = make_thurn("a", tls={**tables[0], "additional": tables[1:]})
+
+    def presented(name):
+        context = any_certificate()
+        with lab["client"].inside(), socket.create_connection((server.host.ip, 465), timeout=10) as plain:
+            with context.wrap_socket(plain, server_hostname=name) as secured:
+                return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True)).strip()
+    expected = [certificate.read_text().strip() for certificate, _ in pairs]
+    names = ["mx.first.lab", "mx.second.lab", "MX.third.lab", "elsewhere.lab", None]
+    assert [presented(name) for name in names] == [*expected, expected[0], expected[0]]
+    told = server.cli("check").stdout
+    assert all(name in told for name in ("mx.first.lab", "mx.second.lab", "mx.third.lab"))
 
 
 # Stopping

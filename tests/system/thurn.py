@@ -25,14 +25,14 @@ def message_id(reply):
     return found.group()
 
 
-def render_toml(tree):
+def render_toml(tree, above=""):
     """JSON's strings, numbers, booleans and lists are TOML's too; tables and lists of tables are not."""
     plain, tables = [], []
     for key, value in tree.items():
         if isinstance(value, dict):
-            tables.append(f"\n[{key}]\n{render_toml(value)}")
+            tables.append(f"\n[{above}{key}]\n{render_toml(value, f'{above}{key}.')}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            tables.extend(f"\n[[{key}]]\n{render_toml(table)}" for table in value)
+            tables.extend(f"\n[[{above}{key}]]\n{render_toml(table, f'{above}{key}.')}" for table in value)
         else:
             plain.append(f"{key} = {json.dumps(value)}")
     return "\n".join(plain) + "\n" + "".join(tables)
