@@ -44,7 +44,7 @@ base::Result<ServerStep> LoginServer::take_login(std::string_view response) {
 
 base::Result<ServerStep> LoginServer::take_password(std::string_view response) {
     if (auto fine = check_password(response); !fine) return base::pass_on(fine);
-    return Credentials{.authorization = {}, .login = std::move(login_), .password = std::string(response)};
+    return PasswordClaim{.authorization = {}, .login = std::move(login_), .password = std::string(response)};
 }
 
 base::Result<std::string> LoginClient::respond(std::string_view) {

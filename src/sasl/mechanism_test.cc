@@ -1,7 +1,9 @@
 #include "sasl/mechanism.h"
 
+#include "base/ascii.h"
 #include "sasl/login.h"
 #include "sasl/plain.h"
+#include "support/fake_random.h"
 
 #include <string>
 #include <vector>
@@ -24,12 +26,14 @@ std::string told(const base::Result<ServerStep>& step) {
                 return "too_long";
             case ErrorKind::invalid:
                 return "invalid";
+            case ErrorKind::refused:
+                return "refused";
             default:
                 return "another error";
         }
     }
     if (const auto* challenge = std::get_if<Challenge>(&*step)) return "challenge " + challenge->octets;
-    const auto& [authorization, login, password] = std::get<Credentials>(*step);
+    const auto& [authorization, login, password] = std::get<PasswordClaim>(std::get<Claim>(*step));
     return "credentials " + authorization + "|" + login + "|" + password;
 }
 
@@ -115,28 +119,63 @@ TEST(Mechanisms, ErrorsNeverShowWhatTheClientSent) {
     }
 }
 
+const ChannelBindings kBothBindings{.exporter = "exported", .server_end_point = "certified"};
+
+std::vector<std::string_view> all_names() {
+    std::vector<std::string_view> names(kClientMechanisms.begin(), kClientMechanisms.end());
+    names.insert(names.end(), {"OAUTHBEARER", "XOAUTH2", "EXTERNAL"});
+    return names;
+}
+
 TEST(Mechanisms, AreFoundByNameInAnyCase) {
-    for (const std::string_view name : {"PLAIN", "plain", "LoGiN"}) {
-        EXPECT_TRUE(make_server_mechanism(name)) << name;
-        EXPECT_TRUE(make_client_mechanism(name, "tim", "secret")) << name;
+    support::FakeRandom random;
+    const ServerContext server{.random = &random, .bindings = kBothBindings};
+    const ClientContext client{.login = "tim", .password = "secret", .token = "token", .random = &random, .bindings = kBothBindings};
+    for (const auto name : all_names()) {
+        std::string lower(name);
+        for (char& octet : lower) octet = base::to_lower(octet);
+        for (const std::string_view written : {name, std::string_view(lower)}) {
+            EXPECT_TRUE(make_server_mechanism(written, server)) << written;
+            EXPECT_TRUE(make_client_mechanism(written, client)) << written;
+        }
     }
-    for (const std::string_view name : {"", "PLAI", "PLAINX", "PLAIN ", "CRAM-MD5", "EXTERNAL"}) {
-        EXPECT_FALSE(make_server_mechanism(name)) << name;
-        EXPECT_FALSE(make_client_mechanism(name, "tim", "secret")) << name;
+    for (const std::string_view name : {"", "PLAI", "PLAINX", "PLAIN ", "SCRAM-SHA-512", "SCRAM-SHA-1-PLUSPLUS", "DIGEST-MD5", "NTLM"}) {
+        EXPECT_FALSE(make_server_mechanism(name, server)) << name;
+        EXPECT_FALSE(make_client_mechanism(name, client)) << name;
     }
-    for (const auto name : kServerMechanisms) EXPECT_TRUE(make_server_mechanism(name)) << name;
-    for (const auto name : kClientMechanisms) EXPECT_TRUE(make_client_mechanism(name, "tim", "secret")) << name;
+}
+
+TEST(Mechanisms, AreOfferedAsFarAsTheContextGoes) {
+    support::FakeRandom random;
+    using Names = std::vector<std::string_view>;
+    EXPECT_EQ(offered_mechanisms({}), (Names{"PLAIN", "LOGIN"}));
+    EXPECT_EQ(offered_mechanisms({.bindings = kBothBindings}), (Names{"PLAIN", "LOGIN"})) << "no random, no SCRAM";
+    EXPECT_EQ(offered_mechanisms({.random = &random}), (Names{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"}));
+    EXPECT_EQ(offered_mechanisms({.random = &random, .bindings = kBothBindings}),
+              (Names{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN"}));
+    for (const auto name : {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"})
+        EXPECT_FALSE(make_server_mechanism(name, {.random = &random})) << name;
+    for (const auto name : {"SCRAM-SHA-256", "CRAM-MD5"}) EXPECT_FALSE(make_server_mechanism(name, {})) << name;
 }
 
 TEST(ClientMechanisms, AreNotMadeFromCredentialsTheyCannotCarry) {
+    support::FakeRandom random;
+    const auto made = [&](std::string_view name, std::string login, std::string password) {
+        return make_client_mechanism(
+            name, {.login = std::move(login), .password = std::move(password), .random = &random, .bindings = kBothBindings});
+    };
     for (const auto name : kClientMechanisms) {
-        EXPECT_FALSE(make_client_mechanism(name, "", "secret"));
-        EXPECT_FALSE(make_client_mechanism(name, "tim", ""));
-        EXPECT_FALSE(make_client_mechanism(name, "t\0m"s, "secret"));
-        EXPECT_FALSE(make_client_mechanism(name, "tim", "sec\0ret"s));
-        EXPECT_FALSE(make_client_mechanism(name, std::string(256, 'a'), "secret"));
-        EXPECT_FALSE(make_client_mechanism(name, "tim", std::string(1025, 'a')));
+        EXPECT_TRUE(made(name, "tim", "secret")) << name;
+        EXPECT_FALSE(made(name, "", "secret")) << name;
+        EXPECT_FALSE(made(name, "tim", "")) << name;
+        EXPECT_FALSE(made(name, "t\0m"s, "secret")) << name;
+        EXPECT_FALSE(made(name, "tim", "sec\0ret"s)) << name;
+        EXPECT_FALSE(made(name, std::string(256, 'a'), "secret")) << name;
+        EXPECT_FALSE(made(name, "tim", std::string(1025, 'a'))) << name;
     }
+    EXPECT_FALSE(make_client_mechanism("OAUTHBEARER", {.login = "tim"}));
+    EXPECT_FALSE(make_client_mechanism("XOAUTH2", {.login = "tim", .token = std::string(kMaxToken + 1, 't')}));
+    EXPECT_FALSE(make_client_mechanism("SCRAM-SHA-256", {.login = "tim", .password = "secret"})) << "without random";
 }
 
 TEST(PlainClient, SaysAllAtOnce) {
@@ -158,16 +197,76 @@ TEST(LoginClient, AnswersTwoChallengesWhateverTheySay) {
     EXPECT_EQ(client.respond("Password:").error().kind, ErrorKind::invalid);
 }
 
-TEST(Mechanisms, ClientAndServerUnderstandEachOther) {
-    for (const auto name : kServerMechanisms) {
-        const auto server = make_server_mechanism(name);
-        const auto client = make_client_mechanism(name, "käthe", "pass word");
-        const auto initial = client->initial();
-        auto step = initial ? server->step(*initial) : server->start();
-        for (int round = 0; round < 3 && step && std::holds_alternative<Challenge>(*step); ++round) {
-            step = server->step(client->respond(std::get<Challenge>(*step).octets).value());
+/// Plays both sides against each other; answers the server's questions from a store with one password.
+class Encounter {
+public:
+    explicit Encounter(std::string stored_password) : stored_(std::move(stored_password)) {}
+
+    base::Result<ServerStep> play(ServerMechanism& server, ClientMechanism& client) {
+        const auto initial = server.client_first() ? client.initial() : std::nullopt;
+        auto step = initial ? server.step(*initial) : server.start();
+        for (int round = 0; round < 5 && step; ++round) {
+            if (auto* challenge = std::get_if<Challenge>(&*step)) {
+                auto response = client.respond(challenge->octets);
+                if (!response) return base::pass_on(response);
+                step = server.step(*response);
+            } else if (auto* wanted = std::get_if<ScramSecretWanted>(&*step)) {
+                step = server.give(derive_scram_secret(stored_, "some salt", kMinIterations, wanted->hash));
+            } else if (std::holds_alternative<PasswordWanted>(*step)) {
+                step = server.give(stored_);
+            } else {
+                break;
+            }
         }
-        EXPECT_EQ(told(step), "credentials |käthe|pass word") << name;
+        return step;
+    }
+
+private:
+    std::string stored_;
+};
+
+std::string claimed(const base::Result<ServerStep>& step) {
+    if (!step) return told(step);
+    const auto& claim = std::get<Claim>(*step);
+    if (const auto* proven = std::get_if<IdentityProven>(&claim)) return "proven " + proven->login;
+    if (const auto* token = std::get_if<TokenClaim>(&claim)) return "token " + token->authorization + " " + token->token;
+    if (const auto* certificate = std::get_if<CertificateClaim>(&claim)) return "certificate " + certificate->authorization;
+    return told(step);
+}
+
+std::string expected_claim(std::string_view name, const std::string& login) {
+    if (name == "PLAIN" || name == "LOGIN") return "credentials |" + login + "|pass wörd";
+    if (name == "OAUTHBEARER" || name == "XOAUTH2") return "token " + login + " to.k-e_n==";
+    return (name == "EXTERNAL" ? "certificate " : "proven ") + login;
+}
+
+TEST(Mechanisms, ClientAndServerUnderstandEachOther) {
+    support::FakeRandom random;
+    for (const ChannelBindings& bindings : {kBothBindings, ChannelBindings{.exporter = "e"}, ChannelBindings{.server_end_point = "c"}}) {
+        for (const std::string login : {"käthe", "a=b,c=3D,=2C", "with space"}) {
+            for (const auto name : all_names()) {
+                const bool is_plus = name.ends_with("-PLUS");
+                const auto server = make_server_mechanism(name, {.random = &random, .bindings = is_plus ? bindings : ChannelBindings{}});
+                const auto client = make_client_mechanism(
+                    name, {.login = login, .password = "pass wörd", .token = "to.k-e_n==", .random = &random, .bindings = bindings});
+                EXPECT_EQ(claimed(Encounter("pass wörd").play(*server, *client)), expected_claim(name, login)) << name;
+                EXPECT_TRUE(client->complete()) << name;
+                EXPECT_EQ(told(server->step("")), "invalid") << name << " is spent";
+            }
+        }
+    }
+}
+
+TEST(Mechanisms, ThatProveRefuseAnotherPassword) {
+    support::FakeRandom random;
+    for (const auto name : {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"}) {
+        const bool is_plus = std::string_view(name).ends_with("-PLUS");
+        const auto server = make_server_mechanism(name, {.random = &random, .bindings = is_plus ? kBothBindings : ChannelBindings{}});
+        const auto client =
+            make_client_mechanism(name, {.login = "tim", .password = "secret", .random = &random, .bindings = kBothBindings});
+        EXPECT_EQ(told(Encounter("Secret").play(*server, *client)), "refused") << name;
+        EXPECT_EQ(told(server->step("")), "invalid") << name << " is spent";
+        EXPECT_EQ(told(server->give(NoSecret{})), "invalid") << name << " is spent";
     }
 }
 

@@ -38,7 +38,7 @@ base::Result<ServerStep> PlainServer::step(std::string_view response) {
     }
     if (auto fine = check_login(*login); !fine) return base::pass_on(fine);
     if (auto fine = check_password(response); !fine) return base::pass_on(fine);
-    return Credentials{.authorization = std::string(*authorization), .login = std::string(*login), .password = std::string(response)};
+    return PasswordClaim{.authorization = std::string(*authorization), .login = std::string(*login), .password = std::string(response)};
 }
 
 base::Result<std::string> PlainClient::respond(std::string_view) {

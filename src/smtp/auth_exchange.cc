@@ -27,7 +27,10 @@ FixedReply reply_for(const base::Error& error) {
 AuthExchange::Outcome outcome_of(base::Result<sasl::ServerStep> step) {
     if (!step) return reply_for(step.error());
     if (auto* challenge = std::get_if<sasl::Challenge>(&*step)) return "334 " + base::encode_base64(challenge->octets) + "\r\n";
-    return std::get<sasl::Credentials>(*std::move(step));
+    auto* claim = std::get_if<sasl::Claim>(&*step);
+    auto* password = claim ? std::get_if<sasl::PasswordClaim>(claim) : nullptr;
+    if (!password) return kFailed;
+    return std::move(*password);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace thurn::smtp {
 class AuthExchange {
 public:
     /// A whole `334 …` line with its CRLF; what the client claims; or the reply that ends the exchange.
-    using Outcome = std::variant<std::string, sasl::Credentials, FixedReply>;
+    using Outcome = std::variant<std::string, sasl::PasswordClaim, FixedReply>;
 
     /// Precondition: `mechanism` is not null.
     explicit AuthExchange(std::unique_ptr<sasl::ServerMechanism> mechanism) : mechanism_(std::move(mechanism)) {}

@@ -177,7 +177,8 @@ void ClientSession::State::log_in(const ClientCredentials& credentials) {
     if (!under_tls) return fail(ErrorKind::refused, "a password is sent under TLS only");
     for (const auto name : sasl::kClientMechanisms) {
         if (std::ranges::find(extensions.auth, name) == extensions.auth.end()) continue;
-        mechanism = sasl::make_client_mechanism(name, credentials.login, credentials.password);
+        mechanism = sasl::make_client_mechanism(name, {.login = credentials.login, .password = credentials.password});
+        if (!mechanism && name.starts_with("SCRAM")) continue;
         if (!mechanism) return fail(ErrorKind::invalid, "these credentials cannot be sent");
         output.append("AUTH ").append(name);
         if (const auto initial = mechanism->initial()) output.append(" ").append(initial->empty() ? "=" : base::encode_base64(*initial));

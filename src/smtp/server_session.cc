@@ -281,7 +281,7 @@ void ServerSession::State::on_auth_outcome(AuthExchange::Outcome outcome) {
     }
     auth.reset();
     mode = Mode::command;
-    if (auto* claimed = std::get_if<sasl::Credentials>(&outcome)) {
+    if (auto* claimed = std::get_if<sasl::PasswordClaim>(&outcome)) {
         ask(Open::credentials, CredentialsGiven{.mechanism = std::move(auth_mechanism),
                                                 .authorization = std::move(claimed->authorization),
                                                 .login = std::move(claimed->login),
@@ -448,7 +448,7 @@ std::string ServerSession::State::hello_reply(std::string_view words) const {
         if (options.tls == TlsState::offered) reply.lines.emplace_back("STARTTLS");
         if (auth_possible()) {
             auto& line = reply.lines.emplace_back("AUTH");
-            for (const auto mechanism : sasl::kServerMechanisms) line.append(" ").append(mechanism);
+            for (const auto mechanism : sasl::offered_mechanisms({})) line.append(" ").append(mechanism);
         }
         reply.lines.emplace_back("ENHANCEDSTATUSCODES");
     }
