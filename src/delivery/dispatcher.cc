@@ -75,6 +75,7 @@ Dispatcher::Dispatcher(DispatcherDependencies dependencies, queue::SchedulerOpti
     : with_(dependencies),
       carriers_(std::move(carriers)),
       home_(std::move(home)),
+      contents_(with_.spool, carriers_.options->content_memory),
       scheduler_(scheduler),
       forget_beyond_(kFewDestinations),
       sweep_timer_(home_) {}
@@ -107,10 +108,15 @@ void Dispatcher::take_arrivals() {
         }
         std::vector<std::uint32_t> all(message.envelope.recipients.size());
         std::iota(all.begin(), all.end(), 0U);
-        auto shared = std::make_shared<const spool::StoredMessage>(std::move(message));
-        enter(std::move(shared), std::move(all));
+        enter(hold(std::move(message)), std::move(all));
     }
     pump();
+}
+
+/// The message, to be shared by all who have to do with it.
+std::shared_ptr<const spool::StoredMessage> Dispatcher::hold(spool::StoredMessage message) {
+    message.content = contents_.admit(message);
+    return std::make_shared<const spool::StoredMessage>(std::move(message));
 }
 
 /// Takes up those of the recipients that are not under way.
@@ -343,7 +349,7 @@ asio::awaitable<void> Dispatcher::async_bring(base::MessageId id, std::vector<st
         active_.erase(id);
         co_return;
     }
-    auto message = std::make_shared<const spool::StoredMessage>(*std::move(loaded));
+    auto message = hold(*std::move(loaded));
     // The spool's states are newer than those in memory, but an expansion may not be written yet.
     if (!still_active.message || message->envelope.recipients.size() >= still_active.message->envelope.recipients.size())
         still_active.message = message;

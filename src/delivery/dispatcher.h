@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/message_id.h"
 #include "base/random.h"
+#include "delivery/content_budget.h"
 #include "delivery/maildir.h"
 #include "delivery/parcel.h"
 #include "delivery/site_finder.h"
@@ -44,8 +45,9 @@ struct DispatcherOptions {
     std::string hostname;
     std::string postmaster;  // the From of reports
     queue::RetryOptions retry;
-    std::chrono::seconds delay_notice{0};  // 0: none
-    std::size_t active_messages = 20000;   // held in memory at once; the rest waits in the spool
+    std::chrono::seconds delay_notice{0};               // 0: none
+    std::size_t active_messages = 20000;                // held in memory at once; the rest waits in the spool
+    base::Octets content_memory = base::mebibytes(64);  // for their contents; beyond it they are read from the spool again
     std::chrono::milliseconds sweep_every{1000};
     std::chrono::milliseconds sweep_anew{std::chrono::minutes(5)};  // from the oldest on, for what an error made us leave out
     unsigned alias_depth = 20;
@@ -145,6 +147,7 @@ private:
     };
 
     void take_arrivals();
+    [[nodiscard]] std::shared_ptr<const spool::StoredMessage> hold(spool::StoredMessage message);
     void enter(std::shared_ptr<const spool::StoredMessage> message, std::vector<std::uint32_t> recipients);
 
     // dispatcher_routing.cc: where recipients go.
@@ -217,6 +220,7 @@ private:
     DispatcherDependencies with_;
     Carriers carriers_;
     net::asio::any_io_executor home_;
+    ContentBudget contents_;
     queue::Scheduler scheduler_;
     std::unordered_map<base::MessageId, Active> active_;
     std::unordered_map<std::string, std::shared_ptr<const Destination>> destinations_;  // of all sites with jobs, and of some without

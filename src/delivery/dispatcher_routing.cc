@@ -231,7 +231,7 @@ void Dispatcher::take_in_targets(Routing& routing, std::size_t known, base::Resu
         return;
     }
     auto& active = active_.at(routing.id);
-    active.message = std::make_shared<const spool::StoredMessage>(*std::move(loaded));
+    active.message = hold(*std::move(loaded));
     const auto& recipients = active.message->envelope.recipients;
     for (auto index = static_cast<std::uint32_t>(known); index < recipients.size(); ++index)
         if (recipients[index].state.standing == spool::Standing::waiting && active.under_way.insert(index).second)

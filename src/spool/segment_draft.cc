@@ -53,6 +53,12 @@ base::Result<void> SegmentDraft::append(std::string_view octets) {
     return file_ && buffer_.size() >= kFileBuffer ? write_buffer() : base::Result<void>{};
 }
 
+/// Short mail must not hold the room of long mail while it waits.
+std::string SegmentDraft::take_octets() {
+    if (buffer_.size() < buffer_.capacity() / 2) buffer_.shrink_to_fit();
+    return std::move(buffer_);
+}
+
 base::Result<void> SegmentDraft::begin_file() {
     if (!has_room_()) return base::fail(base::ErrorKind::full, "the disk of the spool has no room");
     auto file = filesystem_.open(content_draft_path(id_), Access::create);

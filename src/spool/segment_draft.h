@@ -48,7 +48,7 @@ public:
     [[nodiscard]] base::MessageId id() const { return id_; }
     [[nodiscard]] Place place() const { return file_ ? Place::file : Place::log; }
     /// Precondition: place() is `log`. The content; the draft is empty afterwards.
-    [[nodiscard]] std::string take_octets() { return std::move(buffer_); }
+    [[nodiscard]] std::string take_octets();
 
     struct Finished {
         std::unique_ptr<File> file;
