@@ -75,7 +75,7 @@ private:
         session.begin({.sender = {box("a@a.example")},
                        .recipients = {box("b@b.example"), box("\"c d\"@b.example")},
                        .size = {100},
-                       .body = BodyType::eight_bit});
+                       .body = mail::BodyType::eight_bit});
     }
     void check_output(std::string_view octets) {
         for (std::size_t at = 0; at < octets.size(); ++at) {

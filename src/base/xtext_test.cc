@@ -31,5 +31,21 @@ TEST(Xtext, RefusesWhatItsGrammarHasNot) {
     }
 }
 
+TEST(Utf8Xtext, EmbedsWhatIsNotXtext) {
+    EXPECT_EQ(encode_utf8_xtext("m\xc3\xbcller+a=\\ b@\xf0\x9f\x93\xac.example"),
+              R"(m\x{FC}ller\x{2B}a\x{3D}\x{5C}\x{20}b@\x{1F4EC}.example)");
+    for (const std::string& text : {"abc"s, "\xc2\x80"s, "\xdf\xbf\xe0\xa0\x80"s, "\xef\xbf\xbd"s, "\xf4\x8f\xbf\xbf"s, " +=\\"s})
+        EXPECT_EQ(decode_utf8_xtext(encode_utf8_xtext(text)), text);
+}
+
+TEST(Utf8Xtext, TakesUtf8AsItIs) { EXPECT_EQ(decode_utf8_xtext("m\xc3\xbcller@x\\x{E4}"), "m\xc3\xbcller@x\xc3\xa4"); }
+
+TEST(Utf8Xtext, RefusesWhatItsGrammarHasNot) {
+    for (const std::string& text : {"a b"s,     "a+b"s,      "a=b"s,     "\\"s,      "\\x"s,       "\\x{"s,        "\\x{}"s,
+                                    "\\x{E}"s,  "\\x{0E4}"s, "\\x{e4}"s, "\\x{41}"s, "\\x{D800}"s, "\\x{110000}"s, "\\x{1000000}"s,
+                                    "\\x{0A}"s, "\\x{10}"s,  "\\x{7F}"s, "\\X{E4}"s, "\xc3"s,      "a\nb"s,        "a\0"s})
+        EXPECT_FALSE(decode_utf8_xtext(text)) << text;
+}
+
 }  // namespace
 }  // namespace thurn::base

@@ -48,5 +48,30 @@ TEST(Dates, DoNotFollowTheLocale) {
     (void)std::setlocale(LC_ALL, "C");
 }
 
+TEST(ParseTimestamp, ReadsWhatIsRendered) {
+    for (const std::int64_t count : {0LL, 1795311442123LL, 951782400000LL, 253402300799999LL, 4102444800001LL}) {
+        const base::Time time{base::Duration(count)};
+        EXPECT_EQ(parse_timestamp(render_timestamp(time)), time) << count;
+    }
+}
+
+TEST(ParseTimestamp, ReadsTheFormsOfRfc3339InUtc) {
+    const base::Time noon = std::chrono::sys_days(std::chrono::year(2026) / 11 / 22) + std::chrono::hours(12);
+    using std::chrono::milliseconds;
+    EXPECT_EQ(parse_timestamp("2026-11-22T12:00:00Z"), noon);
+    EXPECT_EQ(parse_timestamp("2026-11-22t12:00:00z"), noon);
+    EXPECT_EQ(parse_timestamp("2026-11-22T12:00:00.5Z"), noon + milliseconds(500));
+    EXPECT_EQ(parse_timestamp("2026-11-22T12:00:00.1239999Z"), noon + milliseconds(123));
+    EXPECT_EQ(parse_timestamp("2026-11-22T11:59:60Z"), noon);
+}
+
+TEST(ParseTimestamp, RefusesEverythingElse) {
+    for (const char* text :
+         {"", "Z", "2026-11-22", "2026-11-22T12:00:00", "2026-11-22 12:00:00Z", "2026-11-22T12:00:00+00:00", "2026-11-22T12:00Z",
+          "2026-11-22T12:00:00.Z", "2026-11-22T12:00:00ZZ", "2026-13-22T12:00:00Z", "2026-02-29T12:00:00Z", "2026-11-22T24:00:00Z",
+          "2026-11-22T12:60:00Z", "2026-11-22T12:00:61Z", "26-11-22T12:00:00Z", "2026-1-22T12:00:000Z", "-026-11-22T12:00:00Z"})
+        EXPECT_FALSE(parse_timestamp(text)) << text;
+}
+
 }  // namespace
 }  // namespace thurn::mail

@@ -262,7 +262,7 @@ void ClientSession::State::say(Awaiting command, std::size_t recipient) {
 void ClientSession::State::say_mail() {
     output.append("MAIL FROM:<").append(mail::render_path(transaction.sender)).append(">");
     if (extensions.size && transaction.size.count != 0) output.append(" SIZE=").append(std::to_string(transaction.size.count));
-    if (extensions.eight_bit_mime && transaction.body == BodyType::eight_bit) output += " BODY=8BITMIME";
+    if (extensions.eight_bit_mime && transaction.body == mail::BodyType::eight_bit) output += " BODY=8BITMIME";
     output += "\r\n";
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/octets.h"
 #include "mail/mailbox.h"
-#include "smtp/body_type.h"
+#include "mail/parameters.h"
 #include "smtp/extensions.h"
 #include "smtp/reply.h"
 
@@ -21,7 +21,7 @@ struct Transaction {
     mail::ReversePath sender;
     std::vector<mail::Mailbox> recipients;  // never empty
     base::Octets size;                      // of the content, for SIZE=
-    BodyType body = BodyType::seven_bit;
+    mail::BodyType body = mail::BodyType::seven_bit;
 };
 
 /// What became of it: a reply per recipient, in the order given.

@@ -12,7 +12,7 @@ using testing::HasSubstr;
 mail::Mailbox mailbox(std::string_view text) { return *mail::parse_mailbox(text); }
 
 Transaction transaction_to(std::vector<std::string> recipients) {
-    Transaction transaction{.sender = {mailbox("from@a.example")}, .recipients = {}, .size = {10}, .body = BodyType::eight_bit};
+    Transaction transaction{.sender = {mailbox("from@a.example")}, .recipients = {}, .size = {10}, .body = mail::BodyType::eight_bit};
     for (const auto& recipient : recipients) transaction.recipients.push_back(mailbox(recipient));
     return transaction;
 }

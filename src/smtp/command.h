@@ -1,9 +1,8 @@
 #pragma once
 
-#include "base/octets.h"
 #include "mail/mailbox.h"
-#include "smtp/body_type.h"
-#include "smtp/reply.h"
+#include "smtp/fixed_reply.h"
+#include "smtp/parameters.h"
 
 #include <expected>
 #include <optional>
@@ -12,14 +11,6 @@
 #include <variant>
 
 namespace thurn::smtp {
-
-/// A reply fixed at compile time.
-struct FixedReply {
-    std::uint16_t code;
-    mail::EnhancedStatus status;
-    std::string_view text;
-};
-[[nodiscard]] Reply to_reply(const FixedReply& fixed);
 
 enum class Verb { helo, ehlo, mail, rcpt, data, rset, noop, quit, vrfy, expn, help, starttls, auth, unknown };
 inline constexpr std::size_t kVerbs = static_cast<std::size_t>(Verb::unknown) + 1;
@@ -45,11 +36,11 @@ struct EhloCommand {
 };
 struct MailCommand {
     mail::ReversePath path;
-    std::optional<base::Octets> size;
-    BodyType body = BodyType::seven_bit;
+    MailParameters parameters;
 };
 struct RcptCommand {
     mail::Mailbox mailbox;
+    RcptParameters parameters;
 };
 struct DataCommand {};
 struct RsetCommand {};
@@ -69,15 +60,12 @@ struct UnknownCommand {};
 using Command = std::variant<HeloCommand, EhloCommand, MailCommand, RcptCommand, DataCommand, RsetCommand, NoopCommand, QuitCommand,
                              VrfyCommand, ExpnCommand, HelpCommand, StartTlsCommand, AuthCommand, UnknownCommand>;
 
-/// Which parameters of MAIL are announced now; any other is 555 5.5.4.
-enum class AuthParameter { unknown, known };
-
 /// Reads the arguments of one command.
 ///
 /// Shape   Spaces behind `FROM:` and `TO:` and at the end of a line are let pass, as real clients send them; nothing else beyond RFC 5321
 ///         §4.1.1 is.
-/// Errors  The reply to give: 501 5.5.4 arguments, 501 5.1.7 and 501 5.1.3 addresses, 553 5.6.7 octets over 127 in them, 504 5.5.4 and 555
-///         5.5.4 parameters.
-[[nodiscard]] std::expected<Command, FixedReply> parse_command(const CommandLine& line, AuthParameter auth);
+/// Errors  The reply to give: 501 5.5.4 arguments, 501 5.1.7 and 501 5.1.3 addresses, 553 5.6.7 octets over 127 in them
+///         without SMTPUTF8; for parameters see parameters.h.
+[[nodiscard]] std::expected<Command, FixedReply> parse_command(const CommandLine& line, const ParameterRules& rules);
 
 }  // namespace thurn::smtp

@@ -5,7 +5,10 @@
 namespace thurn::smtp {
 namespace {
 
-std::expected<Command, FixedReply> parse(std::string_view line) { return parse_command(split_command(line), AuthParameter::known); }
+std::expected<Command, FixedReply> parse(std::string_view line) {
+    static const ServerExtensions usual;
+    return parse_command(split_command(line), {.extensions = usual, .auth = AuthParameter::known});
+}
 
 template <class Wanted>
 Wanted parsed(std::string_view line) {
@@ -33,8 +36,8 @@ TEST(ParseMail, ReadsPathAndParameters) {
     const auto command = parsed<MailCommand>("MAIL FROM:<Joe@Example.COM> size=1000 body=8bitmime AUTH=<>");
     EXPECT_EQ(command.path.mailbox->local, "Joe");
     EXPECT_EQ(command.path.mailbox->domain.text(), "example.com");
-    EXPECT_EQ(command.size, base::Octets{1000});
-    EXPECT_EQ(command.body, BodyType::eight_bit);
+    EXPECT_EQ(command.parameters.size, base::Octets{1000});
+    EXPECT_EQ(command.parameters.body, mail::BodyType::eight_bit);
 }
 
 TEST(ParseMail, TakesWhatRealClientsSend) {
@@ -48,7 +51,7 @@ TEST(ParseMail, TakesWhatRealClientsSend) {
 }
 
 TEST(ParseMail, TakesASizeLargerThanAnyLimit) {
-    EXPECT_EQ(parsed<MailCommand>("MAIL FROM:<> SIZE=99999999999999999999").size, base::Octets{UINT64_MAX});
+    EXPECT_EQ(parsed<MailCommand>("MAIL FROM:<> SIZE=99999999999999999999").parameters.size, base::Octets{UINT64_MAX});
 }
 
 TEST(ParseRcpt, KnowsPostmaster) {
@@ -123,7 +126,7 @@ TEST(ParseCommand, GivesEachErrorItsReply) {
 }
 
 TEST(ParseCommand, KnowsAuthOfMailOnlyWhereAnnounced) {
-    const auto command = parse_command(split_command("MAIL FROM:<> AUTH=<>"), AuthParameter::unknown);
+    const auto command = parse_command(split_command("MAIL FROM:<> AUTH=<>"), {.extensions = {}});
     ASSERT_FALSE(command.has_value());
     EXPECT_EQ(command.error().code, 555);
 }

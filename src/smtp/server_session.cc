@@ -60,6 +60,7 @@ struct ServerSession::State {
     void on_line(std::string_view line);
     void on_command(const CommandLine& line);
     [[nodiscard]] const FixedReply* limit_reached() const;
+    [[nodiscard]] ParameterRules parameter_rules() const;
     void on(HeloCommand& command) { hello(std::move(command.name), false); }
     void on(EhloCommand& command) { hello(std::move(command.name), true); }
     void on(MailCommand& command);
@@ -118,6 +119,7 @@ struct ServerSession::State {
     std::string helo_name;
     std::string pending_name;  // of the HelloGiven that is open
 
+    Utf8 utf8 = Utf8::refused;  // of the transaction
     std::size_t recipients = 0;
     std::size_t commands = 0;
     std::size_t errors = 0;
@@ -206,10 +208,17 @@ void ServerSession::State::on_line(std::string_view line) {
 
 void ServerSession::State::on_command(const CommandLine& line) {
     if (const auto* refusal = refused_now(stage, line.verb)) return refuse(*refusal);
-    const bool auth_announced = options.auth != AuthRule::off && options.tls == TlsState::active;
-    auto command = parse_command(line, auth_announced ? AuthParameter::known : AuthParameter::unknown);
+    auto command = parse_command(line, parameter_rules());
     if (!command) return refuse(command.error());
     std::visit([this](auto& parsed) { on(parsed); }, *command);
+}
+
+ParameterRules ServerSession::State::parameter_rules() const {
+    const bool under_tls = options.tls == TlsState::active;
+    return {.extensions = options.extensions,
+            .auth = under_tls && options.auth != AuthRule::off ? AuthParameter::known : AuthParameter::unknown,
+            .transport = under_tls ? Transport::tls : Transport::clear,
+            .utf8 = utf8};
 }
 
 void ServerSession::State::hello(std::string name, bool with_extensions) {
@@ -225,18 +234,19 @@ void ServerSession::State::hello(std::string name, bool with_extensions) {
 const FixedReply* ServerSession::State::mail_refused(const MailCommand& command) const {
     if (options.auth == AuthRule::required && !authenticated) return options.tls == TlsState::offered ? &kTlsRequired : &kAuthRequired;
     const auto limit = options.message_size.count;
-    if (limit != 0 && command.size && command.size->count > limit) return &kTooBig;
+    if (limit != 0 && command.parameters.size && command.parameters.size->count > limit) return &kTooBig;
     return nullptr;
 }
 
 void ServerSession::State::on(MailCommand& command) {
     if (const auto* refusal = mail_refused(command)) return refuse(*refusal);
-    ask(Open::sender, SenderGiven{.path = std::move(command.path), .size = command.size, .body = command.body});
+    utf8 = command.parameters.smtputf8 ? Utf8::allowed : Utf8::refused;
+    ask(Open::sender, SenderGiven{.path = std::move(command.path), .parameters = std::move(command.parameters)});
 }
 
 void ServerSession::State::on(RcptCommand& command) {
     if (recipients >= options.recipients) return refuse(kTooManyRecipients);  // earlier ones stay, RFC 5321 §4.5.3.1.10
-    ask(Open::recipient, RecipientGiven{std::move(command.mailbox)});
+    ask(Open::recipient, RecipientGiven{.mailbox = std::move(command.mailbox), .parameters = std::move(command.parameters)});
 }
 
 void ServerSession::State::on(RsetCommand&) {
@@ -444,7 +454,7 @@ std::string ServerSession::State::hello_reply(std::string_view words) const {
     if (!words.empty()) first.append(" ").append(words);
     Reply reply{.code = 250, .status = std::nullopt, .lines = {std::move(first)}};
     if (pending_extended) {
-        reply.lines.insert(reply.lines.end(), {"PIPELINING", "SIZE " + std::to_string(options.message_size.count), "8BITMIME"});
+        append_extensions(options.extensions, options.message_size, parameter_rules().transport, reply.lines);
         if (options.tls == TlsState::offered) reply.lines.emplace_back("STARTTLS");
         if (auth_possible()) {
             auto& line = reply.lines.emplace_back("AUTH");

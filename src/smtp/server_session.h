@@ -2,8 +2,9 @@
 
 #include "base/octets.h"
 #include "mail/mailbox.h"
-#include "smtp/body_type.h"
+#include "smtp/parameters.h"
 #include "smtp/reply.h"
+#include "smtp/server_extensions.h"
 
 #include <chrono>
 #include <cstdint>
@@ -29,11 +30,11 @@ struct CredentialsGiven {
 };
 struct SenderGiven {
     mail::ReversePath path;
-    std::optional<base::Octets> size;
-    BodyType body;
+    MailParameters parameters;
 };
 struct RecipientGiven {
     mail::Mailbox mailbox;
+    RcptParameters parameters;
 };
 /// DATA with at least one accepted recipient; accept() says 354. When refused, the envelope is gone as after ContentEnded; no
 /// TransactionReset.
@@ -69,6 +70,7 @@ struct ServerOptions {
     std::string greeting = "ESMTP thurn";  // text after the host name in the 220
     TlsState tls = TlsState::unavailable;  // `active` for implicit TLS
     AuthRule auth = AuthRule::off;         // AUTH is offered only while TLS is active; `required` refuses MAIL before it (530 5.7.0)
+    ServerExtensions extensions = {};      // beside STARTTLS and AUTH
     base::Octets message_size = base::mebibytes(50);  // 552 5.3.4, at SIZE= and during the transfer; 0: no limit
     std::size_t recipients = 1000;                    // 452 4.5.3 beyond (RFC 5321 §4.5.3.1.10)
     std::size_t command_line = 2048;                  // octets with CRLF; RFC 5321 §4.5.3.1.4 and the extensions' allowances; 500 5.5.2

@@ -219,8 +219,8 @@ TEST(ServerSession, GivesWhatTheClientSaid) {
     EXPECT_TRUE(session.extended());
     const auto sender = std::get<SenderGiven>(*session.next_event());
     EXPECT_TRUE(sender.path.is_null());
-    EXPECT_EQ(sender.size, base::Octets{7});
-    EXPECT_EQ(sender.body, BodyType::eight_bit);
+    EXPECT_EQ(sender.parameters.size, base::Octets{7});
+    EXPECT_EQ(sender.parameters.body, mail::BodyType::eight_bit);
 }
 
 TEST(ServerSession, KeepsItsStateWhenHelloIsRefused) {

@@ -176,7 +176,7 @@ std::string normalized(std::string_view content) {
 
 Transaction transaction_to(const std::vector<std::string>& recipients, unsigned how) {
     Transaction transaction{
-        .sender = {}, .recipients = {}, .size = {}, .body = how & kEightBit ? BodyType::eight_bit : BodyType::seven_bit};
+        .sender = {}, .recipients = {}, .size = {}, .body = how & kEightBit ? mail::BodyType::eight_bit : mail::BodyType::seven_bit};
     for (const auto& name : recipients) transaction.recipients.push_back(*mail::parse_mailbox(name + "@server.example"));
     return transaction;
 }

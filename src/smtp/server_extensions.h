@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/clock.h"
+#include "base/octets.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace thurn::smtp {
+
+/// How long a server holds a message back at its sender's wish (RFC 4865 §3).
+struct FutureRelease {
+    std::chrono::seconds interval{};  // HOLDFOR= may be up to this
+    base::Time until;                 // HOLDUNTIL= may be up to this
+    friend bool operator==(const FutureRelease&, const FutureRelease&) = default;
+};
+
+/// What the server side offers beside STARTTLS and AUTH: what is on is listed after EHLO and understood, what is off is neither.
+///
+/// Shape    The defaults are what needs nobody's help above the session. Everything else is off until the layers that must act on it do.
+struct ServerExtensions {
+    bool pipelining = true;                                         // RFC 2920
+    bool size = true;                                               // RFC 1870; the value is ServerOptions::message_size
+    bool eight_bit_mime = true;                                     // RFC 6152
+    bool smtputf8 = false;                                          // RFC 6531
+    bool dsn = false;                                               // RFC 3461
+    bool require_tls = false;                                       // RFC 8689; listed only while TLS is active
+    std::optional<FutureRelease> future_release = std::nullopt;     // RFC 4865
+    std::optional<std::chrono::seconds> deliver_by = std::nullopt;  // RFC 2852: the least BY=…;R taken; 0: any
+    std::optional<std::string> mt_priority = std::nullopt;          // RFC 6710: the name of the profile; empty: none is named
+};
+
+/// Whether octets go in clear.
+enum class Transport : std::uint8_t { clear, tls };
+
+/// What EHLO lists of them, one line each, appended to `lines`. `message_size`: for SIZE.
+void append_extensions(const ServerExtensions& extensions, base::Octets message_size, Transport transport, std::vector<std::string>& lines);
+
+}  // namespace thurn::smtp
