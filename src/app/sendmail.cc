@@ -343,7 +343,7 @@ int deliver(const SendmailOptions& options, const config::Config& config) {
                                 {.sender = *sender,
                                  .recipients = *recipients,
                                  .size = {message->size()},
-                                 .body = eight_bit ? mail::BodyType::eight_bit : mail::BodyType::seven_bit},
+                                 .body = eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit},
                                 *message, config.hostname);
     if (replies) return judge_replies(*recipients, *replies);
     fmt::print(stderr, "sendmail: {}\n", replies.error().detail);

@@ -46,7 +46,7 @@ smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::
     transaction.recipients.reserve(open.size());
     for (const std::size_t position : open) transaction.recipients.push_back(envelope.recipients.at(parcel.recipients[position]).mailbox);
     transaction.size = parcel.message->content->size();
-    transaction.body = envelope.eight_bit ? mail::BodyType::eight_bit : mail::BodyType::seven_bit;
+    transaction.body = envelope.eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit;
     return transaction;
 }
 

@@ -16,6 +16,8 @@
 
 namespace thurn::smtp {
 
+using mail::BodyType;
+
 /// One envelope to hand over.
 struct Transaction {
     mail::ReversePath sender;
