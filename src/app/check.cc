@@ -1,5 +1,6 @@
 #include "app/assembly.h"
 #include "app/command.h"
+#include "app/privileges.h"
 #include "app/server.h"
 #include "app/stores.h"
 #include "net/resolver.h"
@@ -75,6 +76,18 @@ void check_private_key(const std::filesystem::path& key, Remarks& remarks) {
     if ((facts.st_mode & 0077) != 0 && (facts.st_mode & 0007) != 0)
         remarks.push_back({Remark::Weight::warning, "tls",
                            fmt::format("{}: everybody on this machine can read the private key; chmod 0600 it", key.string())});
+}
+
+/// Whether the server will see renewals; asked as root, who alone can tell.
+void check_renewal(const config::Config& config, Remarks& remarks) {
+    const auto identity = choose_identity(config);
+    if (!identity || !*identity || !net::TlsContext::for_server(certificate_files(config))) return;
+    for (const auto& file : not_renewable(config, **identity))
+        remarks.push_back(
+            {Remark::Weight::warning, "tls",
+             fmt::format("{}: user {} cannot read it, so a renewed one is used only after a restart; let the user read it, or "
+                         "keep it in data_dir",
+                         file.string(), (*identity)->name)});
 }
 
 void check_directory(const config::Config& config, Remarks& remarks) {
@@ -180,6 +193,7 @@ int check(const CommandContext& context) {
     for (const auto& warning : loaded->warnings) remarks.push_back({Remark::Weight::warning, "configuration", warning});
     check_certificates(loaded->config, remarks);
     for (const auto& pair : loaded->config.certificates) check_private_key(pair.private_key, remarks);
+    check_renewal(loaded->config, remarks);
     check_dns(loaded->config, remarks);
     check_data(loaded->config, remarks);
     check_directory(loaded->config, remarks);

@@ -1,14 +1,18 @@
 #include "app/privileges.h"
 
+#include "app/assembly.h"
+
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace thurn::app {
@@ -17,6 +21,11 @@ namespace {
 
 base::Result<void> system_trouble(const std::string& what) {
     return base::fail(base::ErrorKind::refused, fmt::format("{}: {}", what, std::strerror(errno)));
+}
+
+bool lies_in(const std::filesystem::path& file, const std::filesystem::path& folder) {
+    const auto relative = file.lexically_relative(folder);
+    return !relative.empty() && *relative.begin() != "..";
 }
 
 }  // namespace
@@ -31,6 +40,20 @@ base::Result<Identity> find_user(const std::string& name) {
             fmt::format("there is no user \"{}\" on this machine; make one with: adduser --system --group --no-create-home {}", name,
                         name));
     return Identity{entry->pw_uid, entry->pw_gid, name};
+}
+
+base::Result<std::optional<Identity>> choose_identity(const config::Config& config) {
+    if (!is_root()) return std::nullopt;
+    if (!config.user.empty()) {
+        auto identity = find_user(config.user);
+        if (!identity) return base::fail(base::ErrorKind::invalid, "user: " + identity.error().detail);
+        return std::optional(*identity);
+    }
+    if (config.allow_root) return std::nullopt;
+    if (auto identity = find_user("thurn")) return std::optional(*identity);
+    return base::fail(base::ErrorKind::invalid,
+                      "will not run as root: make a user for it (adduser --system --group --no-create-home thurn), or name one with "
+                      "user = \"…\"; allow_root = true overrides this");
 }
 
 base::Result<void> prepare_folder(const std::filesystem::path& folder, const Identity* owner) {
@@ -60,6 +83,23 @@ base::Result<void> become(const Identity& identity) {
     if (::setresuid(identity.user, identity.user, identity.user) != 0) return system_trouble("setresuid");
     if (::setuid(0) == 0) return base::fail(base::ErrorKind::refused, "root could be had back after dropping it");
     return {};
+}
+
+bool can_read(const Identity& identity, const std::filesystem::path& file) {
+    const auto child = ::fork();
+    if (child == 0) ::_exit(become(identity) && ::open(file.c_str(), O_RDONLY | O_CLOEXEC) >= 0 ? 0 : 1);
+    int status = 0;
+    while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+std::vector<std::filesystem::path> not_renewable(const config::Config& config, const Identity& identity) {
+    std::vector<std::filesystem::path> found;
+    if (!any_tls(config) || self_signed_wanted(config)) return found;
+    for (const auto& pair : config.certificates)
+        for (const auto& file : {pair.certificate, pair.private_key})
+            if (!lies_in(file, config.data_dir) && !can_read(identity, file)) found.push_back(file);
+    return found;
 }
 
 void forbid_new_privileges() { ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }

@@ -99,7 +99,6 @@ public:
 
 private:
     void leave_descriptors_for_files(std::size_t descriptors);
-    base::Result<std::optional<Identity>> choose_identity() const;
     base::Result<void> prepare_data(const Identity* owner);
     base::Result<void> claim_data();
     base::Result<void> prepare_tls();
@@ -154,7 +153,7 @@ base::Result<void> Server::start() {
     leave_descriptors_for_files(raise_descriptor_limit());
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGHUP, SIG_IGN);  // until async_watch_signals() listens for it: a reload that comes too early must not end us
-    const auto identity = choose_identity();
+    const auto identity = choose_identity(config_);
     if (!identity) return std::unexpected(identity.error());
     const std::function<base::Result<void>()> steps[] = {
         [&] { return prepare_data(identity->has_value() ? &**identity : nullptr); },
@@ -186,21 +185,6 @@ void Server::leave_descriptors_for_files(std::size_t descriptors) {
         log_.warning("few_descriptors", {{"allowed", descriptors},
                                          {"connections", connections_},
                                          {"advice", "raise the limit of open files (LimitNOFILE=, ulimit -n) for limits.connections"}});
-}
-
-/// Root serves only to open ports and keys, unless the administrator insists.
-base::Result<std::optional<Identity>> Server::choose_identity() const {
-    if (!is_root()) return std::nullopt;
-    if (!config_.user.empty()) {
-        auto identity = find_user(config_.user);
-        if (!identity) return misconfigured("user: " + identity.error().detail);
-        return std::optional(*identity);
-    }
-    if (config_.allow_root) return std::nullopt;
-    if (auto identity = find_user("thurn")) return std::optional(*identity);
-    return misconfigured(
-        "will not run as root: make a user for it (adduser --system --group --no-create-home thurn), or name one with user = \"…\"; "
-        "allow_root = true overrides this");
 }
 
 base::Result<void> Server::prepare_data(const Identity* owner) {
@@ -260,6 +244,11 @@ base::Result<void> Server::drop_root(const std::optional<Identity>& identity) {
     if (identity) {
         // What root just made in the data folder is the new user's now.
         if (auto done = hand_over_folder(config_.data_dir, *identity); !done) return done;
+        for (const auto& file : not_renewable(config_, *identity))
+            log_.warning("certificate_not_renewable",
+                         {{"file", file.string()},
+                          {"user", identity->name},
+                          {"advice", "let the user read it, or keep it in data_dir; now a renewed one is used only after a restart"}});
         if (auto done = become(*identity); !done) return done;
         log_.info("privileges_dropped", {{"user", identity->name}});
     } else if (is_root()) {

@@ -146,9 +146,11 @@ void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint3
     trace(message.id, trace::Settled{address, "deferred", outcome.status, state.due});
     const auto due = state.due;
     verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
-    // The one deferral whose wait spans the moment of the notice sends it: so it is sent once, without remembering that it was.
+    // The one deferral that moves the due time beyond the moment of the notice sends it: so it is sent once, without remembering that it
+    // was, however long the attempt took or however late it came.
     const auto notice_at = message.id.time() + carriers_.options->delay_notice;
-    if (carriers_.options->delay_notice.count() == 0 || message.envelope.sender.is_null() || now > notice_at || due <= notice_at) return;
+    const bool ours = recipient.state.due <= notice_at && notice_at < due;
+    if (carriers_.options->delay_notice.count() == 0 || message.envelope.sender.is_null() || !ours) return;
     verdicts.delays.recipients.push_back({.final_recipient = address,
                                           .original_recipient = recipient.original,
                                           .action = report::DsnAction::delayed,

@@ -367,6 +367,19 @@ TEST_F(DispatcherTest, TellsOfADelayOnce) {
     EXPECT_THAT(mail_of("anna").front(), HasSubstr("Action: delayed"));
 }
 
+TEST_F(DispatcherTest, TellsOfADelayOnceWhenAnAttemptComesLate) {
+    ScriptedPeer peer(std::vector<std::string>(20, kBusy));
+    options_.delay_notice = std::chrono::minutes(8);
+    start(peer.port());
+    const auto id = send("anna@here.example", {"carl@there.example"});
+    for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
+        ASSERT_TRUE(eventually([&] { return deferred(id, attempt); })) << attempt;
+        EXPECT_TRUE(eventually([&] { return mail_of("anna").size() == (attempt < 2 ? 0U : 1U); })) << attempt;
+        clock_.set(state(id)->due + std::chrono::minutes(4));
+    }
+    EXPECT_THAT(mail_of("anna").front(), HasSubstr("Action: delayed"));
+}
+
 TEST_F(DispatcherTest, ThrowsAwayOnlyWhatARouteSays) {
     start();
     const auto id = send("anna@here.example", {"x@dust.example"});

@@ -31,6 +31,9 @@ def records(lab):
     lines += ["deadfirst.example. IN MX 10 dead.deadfirst.example.", f"dead.deadfirst.example. IN A {lab['dead'].ip}",
               "deadfirst.example. IN MX 20 live.deadfirst.example.", f"live.deadfirst.example. IN A {lab['faulty'].ip}",
               f"addressonly.example. IN A {lab['faulty'].ip}",
+              "alias.example. IN CNAME canonical.example.", f"canonical.example. IN A {lab['dead'].ip}", "canonical.example. IN MX 10 mx.canonical.example.",
+              f"mx.canonical.example. IN A {lab['faulty'].ip}", f"aliasmx.example. IN A {lab['dead'].ip}", "aliasmx.example. IN MX 10 mx.aliasmx.example.",
+              "mx.aliasmx.example. IN CNAME mx.canonical.example.",
               "nullmx.example. IN MX 0 .", f"nullmx.example. IN A {lab['faulty'].ip}",
               "loop.example. IN MX 10 mx.a.example.", "alsoours.example. IN MX 10 mx.a.example."]
     for host in lab.hosts.values():

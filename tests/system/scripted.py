@@ -28,6 +28,7 @@ class ScriptedPeer:
     def __init__(self, host, port=25, **answers):
         self.answers = {step: list(given) if isinstance(given, (list, tuple)) else [given] for step, given in {**self.usual, **answers}.items()}
         self.messages, self.commands, self.connections = [], [], 0
+        self.host = host
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._sockets = set()
