@@ -1,8 +1,11 @@
 """thurn and other mail servers send to each other by MX, under STARTTLS."""
 
+import base64
+import json
+
 import pytest
 from clients import make_message, send_on, smtp, submit
-from thurn import message_id
+from thurn import PASSWORD, message_id
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,52 @@ def test_bounce_by_postfix_comes_home(lab, a, postfix):
         send_on(client, make_message("will bounce"), "alice@a.example", ["someone@nowhere.example"])
     report = a.wait_for_mail("alice@a.example", "Undelivered Mail Returned to Sender", limit=30)
     assert report.get_content_type() == "multipart/report" and report["Return-Path"] == "<>"
+
+
+WRONG_SECRET = "a-secret-that-is-wrong"
+
+
+@pytest.fixture(scope="module")
+def smarthost_user(lab, make_thurn):
+    """a.example sends by the submission ports of b.example, under logins that are right and wrong."""
+    b = make_thurn("b", submission={"any_sender": True}, domain=[{"name": "b.example"}, {"name": "starttls.example", "catch_all": "bob@b.example"},
+                                                                 {"name": "implicit.example", "catch_all": "bob@b.example"}])
+    secrets = {}
+    for name, password in (("right", PASSWORD), ("wrong", WRONG_SECRET)):
+        secrets[name] = lab.folder / f"{name}.auth"
+        secrets[name].write_text(f"alice@b.example:{password}\n")
+        secrets[name].chmod(0o600)
+    routes = [("starttls.example", "smtp://b.lab:587", "right"), ("implicit.example", "smtps://b.lab:465", "right"), ("wrong.example", "smtp://b.lab:587", "wrong")]
+    a = make_thurn("a", route=[{"recipient_domain": domain, "next_hop": hop, "tls": "encrypt", "auth": f"file:{secrets[name]}"} for domain, hop, name in routes],
+                   log={"level": "debug"})
+    return a, b
+
+
+@pytest.mark.parametrize("domain, port, listener", [("starttls.example", 587, "submission"), ("implicit.example", 465, "submissions")])
+def test_smarthost_with_a_login(lab, smarthost_user, faulty, domain, port, listener):
+    a, b = smarthost_user
+    identifier = message_id(submit(lab["client"], a.host, f"by {listener}", f"someone@{domain}"))
+    a.wait_for_trace(identifier, "someone@" + domain + " delivered")
+    attempt = next(event for event in a.json("trace", identifier) if event["event"] == "attempted")
+    assert attempt["host"].startswith("b.lab [") and attempt["host"].endswith(f":{port}") and "TLSv1.3" in attempt["tls"]
+    accepted = b.json("trace", message_id(attempt["replies"][-1]))[0]
+    assert b.wait_for_mail("bob@b.example", f"by {listener}")["Return-Path"] == "<alice@a.example>"
+    assert (accepted["listener"], accepted["login"], accepted["sender"]) == (listener, "alice@b.example", "alice@a.example")
+    assert PASSWORD not in a.log_text() + a.trace(identifier) + b.log_text()
+
+
+def test_smarthost_that_refuses_the_login_lets_mail_wait(lab, smarthost_user):
+    """It is the administrator who must mend it: nothing bounces, and the reason is told without the secret."""
+    a, b = smarthost_user
+    identifier = message_id(submit(lab["client"], a.host, "wrong login", "someone@wrong.example"))
+    story = a.wait_for_trace(identifier, "b.lab [", "someone@wrong.example deferred", "535 5.7.8")
+    queue = a.cli("queue", "show", identifier).stdout
+    assert "535 5.7.8" in queue and "bounced" not in story and not a.mail("alice@a.example") and not b.mail("bob@b.example")[2:]
+    assert "event=auth" in b.log_text() and 'result=refused' in b.log_text()
+    encoded = base64.b64encode(f"\0alice@b.example\0{WRONG_SECRET}".encode()).decode()
+    for text in (story, queue, a.log_text(), b.log_text(), json.dumps(a.json("trace", identifier))):
+        assert WRONG_SECRET not in text and encoded not in text
+    a.cli("queue", "delete", identifier)
 
 
 def test_smarthost_route(lab, make_thurn, postfix):

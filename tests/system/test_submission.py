@@ -182,6 +182,26 @@ def test_foreign_sender_is_553(client, server):
         assert session.mail("alice+tag@a.example")[0] == 250
 
 
+def test_foreign_sender_is_taken_where_any_sender_is_allowed(client, server):
+    def set_any_sender(value):
+        logged = len(server.log_text())
+        server.configure(submission={"any_sender": value})
+        server.reload()
+        server.wait_for_log("event=reloaded", after=logged)
+
+    set_any_sender(True)
+    with smtp(client, server.host, 587, "starttls", "alice@a.example") as session:
+        identifier = message_id(send_on(session, make_message("as another", sender="ceo@b.example"), "ceo@b.example", ["bob@a.example"]))
+    assert server.wait_for_mail("bob@a.example", "as another")["Return-Path"] == "<ceo@b.example>"
+    assert server.json("trace", identifier)[0]["login"] == "alice@a.example"
+    with smtp(client, server.host, 587, "starttls") as session:
+        assert session.mail("ceo@b.example")[0] == 530, "logging in is needed all the same"
+    set_any_sender(False)
+    with smtp(client, server.host, 587, "starttls", "alice@a.example") as session:
+        code, reply = session.mail("ceo@b.example")
+        assert (code, reply[:5]) == (553, b"5.7.1")
+
+
 RELAY_ATTEMPTS = ["victim@elsewhere.example", "victim%elsewhere.example@a.example", "elsewhere.example!victim@a.example", '"victim@elsewhere.example"@a.example',
                   "@a.example:victim@elsewhere.example", "victim@[10.77.0.4]", "victim@elsewhere.example@a.example"]
 
