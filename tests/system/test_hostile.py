@@ -75,7 +75,7 @@ class Others:
 
         def missing():
             folder = self.server.maildir("alice@a.example") / "new"
-            arrived = {line for file in folder.iterdir() for line in file.read_text(errors="replace").split("\n\n", 1)[0].splitlines() if line.startswith("Subject: ")}
+            arrived = {line for file in (folder.iterdir() if folder.exists() else []) for line in file.read_text(errors="replace").split("\n\n", 1)[0].splitlines() if line.startswith("Subject: ")}
             return [subject for subject in self.subjects if f"Subject: {subject}" not in arrived]
         wait_until(lambda: not missing(), 20, lambda: f"{missing()} delivered")
 
