@@ -24,6 +24,14 @@ ServerOptions options_from(unsigned bits) {
     options.content_line = bits & 32 ? 40 : 0;
     options.commands = 200;
     options.errors = bits & 64 ? 5 : 100;
+    if (bits & 128)
+        options.extensions = {.chunking = true,
+                              .binary_mime = true,
+                              .smtputf8 = true,
+                              .dsn = true,
+                              .require_tls = true,
+                              .deliver_by = std::chrono::seconds(0),
+                              .mt_priority = ""};
     return options;
 }
 
@@ -73,7 +81,10 @@ private:
         require(!given.login.empty() && !given.password.empty(), "credentials are whole");
         if (answer()) login_ = true;
     }
-    void on(SenderGiven&) {
+    void on(SenderGiven& given) {
+        binary_ = given.parameters.body == mail::BodyType::binary;
+        require(!binary_ || options_.extensions.chunking, "binary content is taken where it is announced");
+        require(!given.parameters.require_tls || tls_, "REQUIRETLS comes under TLS");
         require(hello_ && !sender_ && (options_.auth != AuthRule::required || login_), "a sender opens a transaction");
         if (answer()) sender_ = true;
     }
@@ -94,8 +105,8 @@ private:
     }
     void on(ContentEnded&) {
         require(receiving_, "an end has a beginning");
-        require(content_.empty() || content_.ends_with("\r\n"), "content ends with a line");
-        for (std::size_t at = 0; at < content_.size(); ++at) {
+        require(binary_ || content_.empty() || content_.ends_with("\r\n"), "content ends with a line");
+        for (std::size_t at = 0; at < content_.size() && !binary_; ++at) {
             require(content_[at] != '\0', "no NUL");
             require(content_[at] != '\n' || (at > 0 && content_[at - 1] == '\r'), "no bare LF");
             require(content_[at] != '\r' || content_[at + 1] == '\n', "no bare CR");
@@ -127,7 +138,7 @@ private:
     bool tls_;
     std::string_view answers_;
     int asked_ = 0;
-    bool hello_ = false, sender_ = false, receiving_ = false, login_ = false, tls_wanted_ = false;
+    bool hello_ = false, sender_ = false, receiving_ = false, binary_ = false, login_ = false, tls_wanted_ = false;
     std::size_t recipients_ = 0;
     std::string content_;
     std::string replies_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace thurn::smtp {
 
@@ -18,6 +19,7 @@ constexpr FixedReply kNoUtf8Address{553, {5, 6, 7}, "Addresses with octets over 
 constexpr FixedReply kNeedsSmtpUtf8{553, {5, 6, 7}, "Addresses with octets over 127 need SMTPUTF8"};  // RFC 6531 §3.5
 constexpr FixedReply kNoArgument{501, {5, 5, 4}, "This command takes no argument"};
 constexpr FixedReply kNeedArgument{501, {5, 5, 4}, "An argument is needed"};
+constexpr FixedReply kBdatSyntax{501, {5, 5, 4}, "Syntax: BDAT size [LAST]"};
 constexpr FixedReply kAuthSyntax{501, {5, 5, 4}, "Syntax: AUTH mechanism [initial-response]"};
 
 constexpr std::size_t kHelloName = 255;  // RFC 5321 §4.5.3.1.2
@@ -79,6 +81,18 @@ Outcome parse_auth(std::string_view argument) {
     return command;
 }
 
+/// A size of over 18 digits is none: nobody means it, and no sum of such sizes can overflow.
+Outcome parse_bdat(std::string_view argument) {
+    constexpr std::size_t kDigits = 18;
+    const auto size = take_word(argument);
+    const auto last = trimmed(argument);
+    const bool number = !size.empty() && size.size() <= kDigits && std::ranges::all_of(size, base::is_digit);
+    if (!number || !(last.empty() || same_word(last, "LAST"))) return refuse(kBdatSyntax);
+    BdatCommand command{.size = {}, .last = !last.empty()};
+    std::from_chars(size.data(), size.data() + size.size(), command.size.count);
+    return command;
+}
+
 Outcome bare(std::string_view argument, Command command) {
     if (!argument.empty()) return refuse(kNoArgument);
     return command;
@@ -89,7 +103,7 @@ Outcome with_argument(std::string_view argument, Command command) {
     return command;
 }
 
-constexpr std::array<std::string_view, kVerbs> kVerbNames{"HELO", "EHLO", "MAIL", "RCPT", "DATA",     "RSET", "NOOP",
+constexpr std::array<std::string_view, kVerbs> kVerbNames{"HELO", "EHLO", "MAIL", "RCPT", "DATA",     "BDAT", "RSET",   "NOOP",
                                                           "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "AUTH", "unknown"};
 
 }  // namespace
@@ -101,7 +115,7 @@ std::string_view verb_name(Verb verb) { return kVerbNames[static_cast<std::size_
 CommandLine split_command(std::string_view line) {
     const auto cut = std::min(line.find_first_of(" \t"), line.size());
     CommandLine command{.verb = Verb::unknown, .word = line.substr(0, cut), .argument = trimmed(line.substr(cut))};
-    for (std::size_t index = 0; index + 1 < kVerbs; ++index) {
+    for (std::size_t index = 0; index + 1 < kVerbs && command.verb == Verb::unknown; ++index) {
         if (same_word(command.word, kVerbNames[index])) command.verb = static_cast<Verb>(index);
     }
     return command;
@@ -125,6 +139,8 @@ std::expected<Command, FixedReply> parse_command(const CommandLine& line, const 
             return parse_rcpt(line.argument, rules);
         case Verb::data:
             return bare(line.argument, DataCommand{});
+        case Verb::bdat:
+            return parse_bdat(line.argument);
         case Verb::rset:
             return bare(line.argument, RsetCommand{});
         case Verb::noop:

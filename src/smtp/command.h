@@ -12,7 +12,7 @@
 
 namespace thurn::smtp {
 
-enum class Verb { helo, ehlo, mail, rcpt, data, rset, noop, quit, vrfy, expn, help, starttls, auth, unknown };
+enum class Verb { helo, ehlo, mail, rcpt, data, bdat, rset, noop, quit, vrfy, expn, help, starttls, auth, unknown };
 inline constexpr std::size_t kVerbs = static_cast<std::size_t>(Verb::unknown) + 1;
 /// `MAIL`; `unknown` for what we do not know, whose own word may be a secret gone astray and is not repeated.
 [[nodiscard]] std::string_view verb_name(Verb verb);
@@ -43,6 +43,11 @@ struct RcptCommand {
     RcptParameters parameters;
 };
 struct DataCommand {};
+/// So many octets follow, which are content and never commands (RFC 3030 §2).
+struct BdatCommand {
+    base::Octets size;
+    bool last = false;
+};
 struct RsetCommand {};
 struct NoopCommand {};
 struct QuitCommand {};
@@ -57,8 +62,8 @@ struct AuthCommand {
 };
 struct UnknownCommand {};
 
-using Command = std::variant<HeloCommand, EhloCommand, MailCommand, RcptCommand, DataCommand, RsetCommand, NoopCommand, QuitCommand,
-                             VrfyCommand, ExpnCommand, HelpCommand, StartTlsCommand, AuthCommand, UnknownCommand>;
+using Command = std::variant<HeloCommand, EhloCommand, MailCommand, RcptCommand, DataCommand, BdatCommand, RsetCommand, NoopCommand,
+                             QuitCommand, VrfyCommand, ExpnCommand, HelpCommand, StartTlsCommand, AuthCommand, UnknownCommand>;
 
 /// Reads the arguments of one command.
 ///

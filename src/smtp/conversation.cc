@@ -10,6 +10,8 @@ constexpr FixedReply kHelloFirst{503, {5, 5, 1}, "EHLO or HELO first"};
 constexpr FixedReply kMailFirst{503, {5, 5, 1}, "MAIL first"};
 constexpr FixedReply kNested{503, {5, 5, 1}, "A transaction is open already"};
 constexpr FixedReply kNoRecipients{554, {5, 5, 1}, "No valid recipients"};
+constexpr FixedReply kRcptFirst{503, {5, 5, 1}, "RCPT first"};
+constexpr FixedReply kChunks{503, {5, 5, 1}, "Content has begun to come by BDAT"};
 constexpr FixedReply kInTransaction{503, {5, 5, 1}, "Not within a transaction"};
 constexpr FixedReply kNoExpn{502, {5, 5, 1}, "EXPN is not provided"};
 constexpr FixedReply kUnknown{500, {5, 5, 2}, "Command not recognized"};
@@ -20,21 +22,22 @@ using Row = std::array<const FixedReply*, kStages>;
 
 // clang-format off
 constexpr std::array<Row, kVerbs> kTable{{
-    //                fresh         ready        sender           recipients
-    /* HELO     */ {{ kLegal,       kLegal,      kLegal,          kLegal          }},  // ends a transaction, RFC 5321 §4.1.4
-    /* EHLO     */ {{ kLegal,       kLegal,      kLegal,          kLegal          }},
-    /* MAIL     */ {{ &kHelloFirst, kLegal,      &kNested,        &kNested        }},
-    /* RCPT     */ {{ &kHelloFirst, &kMailFirst, kLegal,          kLegal          }},
-    /* DATA     */ {{ &kHelloFirst, &kMailFirst, &kNoRecipients,  kLegal          }},  // 554: RFC 5321 §3.3
-    /* RSET     */ {{ kLegal,       kLegal,      kLegal,          kLegal          }},
-    /* NOOP     */ {{ kLegal,       kLegal,      kLegal,          kLegal          }},
-    /* QUIT     */ {{ kLegal,       kLegal,      kLegal,          kLegal          }},
-    /* VRFY     */ {{ kLegal,       kLegal,      kLegal,          kLegal          }},
-    /* EXPN     */ {{ &kNoExpn,     &kNoExpn,    &kNoExpn,        &kNoExpn        }},
-    /* HELP     */ {{ kLegal,       kLegal,      kLegal,          kLegal          }},
-    /* STARTTLS */ {{ &kHelloFirst, kLegal,      &kInTransaction, &kInTransaction }},
-    /* AUTH     */ {{ &kHelloFirst, kLegal,      &kInTransaction, &kInTransaction }},  // RFC 4954 §4
-    /* unknown  */ {{ &kUnknown,    &kUnknown,   &kUnknown,       &kUnknown       }},
+    //                fresh         ready        sender           recipients       chunks
+    /* HELO     */ {{ kLegal,       kLegal,      kLegal,          kLegal,          kLegal          }},  // ends a transaction, RFC 5321 §4.1.4
+    /* EHLO     */ {{ kLegal,       kLegal,      kLegal,          kLegal,          kLegal          }},
+    /* MAIL     */ {{ &kHelloFirst, kLegal,      &kNested,        &kNested,        &kChunks        }},
+    /* RCPT     */ {{ &kHelloFirst, &kMailFirst, kLegal,          kLegal,          &kChunks        }},
+    /* DATA     */ {{ &kHelloFirst, &kMailFirst, &kNoRecipients,  kLegal,          &kChunks        }},  // 554: RFC 5321 §3.3
+    /* BDAT     */ {{ &kHelloFirst, &kMailFirst, &kRcptFirst,     kLegal,          kLegal          }},  // RFC 3030 §2
+    /* RSET     */ {{ kLegal,       kLegal,      kLegal,          kLegal,          kLegal          }},
+    /* NOOP     */ {{ kLegal,       kLegal,      kLegal,          kLegal,          kLegal          }},
+    /* QUIT     */ {{ kLegal,       kLegal,      kLegal,          kLegal,          kLegal          }},
+    /* VRFY     */ {{ kLegal,       kLegal,      kLegal,          kLegal,          kLegal          }},
+    /* EXPN     */ {{ &kNoExpn,     &kNoExpn,    &kNoExpn,        &kNoExpn,        &kNoExpn        }},
+    /* HELP     */ {{ kLegal,       kLegal,      kLegal,          kLegal,          kLegal          }},
+    /* STARTTLS */ {{ &kHelloFirst, kLegal,      &kInTransaction, &kInTransaction, &kInTransaction }},
+    /* AUTH     */ {{ &kHelloFirst, kLegal,      &kInTransaction, &kInTransaction, &kInTransaction }},  // RFC 4954 §4
+    /* unknown  */ {{ &kUnknown,    &kUnknown,   &kUnknown,       &kUnknown,       &kUnknown       }},
 }};
 // clang-format on
 

@@ -35,6 +35,11 @@ DotDecoder::Step DotDecoder::read_text(std::string_view wire) {
 
 /// The octet behind the regular ones: a dot at the start of a line, a CR, a bare LF or a NUL.
 DotDecoder::Step DotDecoder::judge(char irregular, std::size_t regular, std::string_view wire) {
+    if (irregular == '.' && dots_ == Dots::plain) {
+        place_ = Place::inside;
+        if (line_limit_ != 0) measure_lines(".");
+        return {.content = wire.substr(0, regular + 1), .consumed = regular + 1};
+    }
     if (irregular == '.') {
         place_ = Place::dot;
     } else if (irregular == '\r' && regular + 1 == wire.size()) {
@@ -82,6 +87,13 @@ DotDecoder::Step DotDecoder::after_dot_cr(char octet) {
     return {.content = {}, .consumed = 0};
 }
 
+std::string_view DotDecoder::finish() {
+    if (place_ == Place::cr) set_fault(ContentFault::bare_cr);
+    const bool lacks_end = place_ == Place::inside;
+    place_ = Place::ended;
+    return lacks_end ? "\r\n" : "";
+}
+
 void DotDecoder::measure_lines(std::string_view content) {
     while (!content.empty()) {
         const auto end = content.find('\n');
@@ -121,7 +133,7 @@ void DotEncoder::encode(std::string_view content, std::string& out) {
             out += "\r\n";
             place_ = LinePlace::start;
         } else {
-            if (octet == '.' && place_ == LinePlace::start) out += '.';
+            if (octet == '.' && place_ == LinePlace::start && dots_ == Dots::stuffed) out += '.';
             out += octet;
             place_ = LinePlace::inside;
         }
@@ -130,7 +142,7 @@ void DotEncoder::encode(std::string_view content, std::string& out) {
 
 void DotEncoder::finish(std::string& out) {
     if (after_cr_ || place_ == LinePlace::inside) out += "\r\n";
-    out += ".\r\n";
+    if (dots_ == Dots::stuffed) out += ".\r\n";
     *this = DotEncoder();
 }
 

@@ -188,5 +188,54 @@ TEST(DotEncoder, IsUndoneByTheDecoder) {
     }
 }
 
+// ---- Plain dots, for BDAT
+
+struct PlainCase {
+    std::string_view wire;
+    std::string_view content;
+    ContentFault fault;
+};
+
+TEST(PlainDotDecoder, GivesTheSameForEverySplit) {
+    const PlainCase cases[] = {
+        {"", "", ContentFault::none},
+        {".\r\n", ".\r\n", ContentFault::none},
+        {"\r\n.\r\n..\r\n", "\r\n.\r\n..\r\n", ContentFault::none},
+        {"no end", "no end\r\n", ContentFault::none},
+        {".", ".\r\n", ContentFault::none},
+        {"a\rb", "", ContentFault::bare_cr},
+        {"a\r", "", ContentFault::bare_cr},
+        {"\n", "", ContentFault::bare_lf},
+        {"a\r\r\n", "", ContentFault::bare_cr},
+        {std::string_view("a\0", 2), "", ContentFault::nul},
+        {"12345678\r\n.2345678\r\n", "12345678\r\n.2345678\r\n", ContentFault::none},
+        {".23456789\r\n", "", ContentFault::line_too_long},
+    };
+    for (const auto& [wire, content, fault] : cases) {
+        for (std::size_t cut = 0; cut <= wire.size(); ++cut) {
+            DotDecoder decoder(10, Dots::plain);
+            std::string got;
+            for (auto piece : {wire.substr(0, cut), wire.substr(cut)}) {
+                while (!piece.empty() && decoder.fault() == ContentFault::none) {
+                    const auto step = decoder.step(piece);
+                    got += step.content;
+                    piece.remove_prefix(step.consumed);
+                }
+            }
+            if (decoder.fault() == ContentFault::none) got += decoder.finish();
+            EXPECT_EQ(decoder.fault(), fault) << wire << " cut at " << cut;
+            if (fault == ContentFault::none) EXPECT_EQ(got, content) << "cut at " << cut;
+        }
+    }
+}
+
+TEST(PlainDotEncoder, MendsLineEndsAndLeavesDots) {
+    DotEncoder encoder(Dots::plain);
+    std::string wire;
+    for (const std::string_view piece : {".\r", "\n..\n", "a\rb", "\r"}) encoder.encode(piece, wire);
+    encoder.finish(wire);
+    EXPECT_EQ(wire, ".\r\n..\r\na\r\nb\r\n");
+}
+
 }  // namespace
 }  // namespace thurn::smtp

@@ -143,6 +143,8 @@ const FixedReply* MailReader::take_body(const Value& value) {
     if (!value) return &kUnknownBody;
     if (same_word(*value, "8BITMIME"))
         given.body = BodyType::eight_bit;
+    else if (takes_binary(rules.extensions) && same_word(*value, "BINARYMIME"))
+        given.body = BodyType::binary;
     else if (!same_word(*value, "7BIT"))
         return &kUnknownBody;
     return kTaken;

@@ -10,7 +10,10 @@ namespace {
 
 const base::Time kLatest = *mail::parse_timestamp("2027-01-01T00:00:00Z");
 
-const ServerExtensions kAll{.smtputf8 = true,
+const ServerExtensions kAll{.chunking = true,
+                            .binary_mime = true,
+                            .smtputf8 = true,
+                            .limits = true,
                             .dsn = true,
                             .require_tls = true,
                             .future_release = FutureRelease{.interval = std::chrono::seconds(604800), .until = kLatest},
@@ -56,6 +59,7 @@ TEST(MailParameters, AreReadTogetherInAnyOrderAndCase) {
 TEST(MailParameters, DecodeTheirValues) {
     EXPECT_EQ(mail_given(" ENVID=a+2Bb+20c").envid, "a+b c");
     EXPECT_EQ(mail_given(" ENVID=" + std::string(100, 'x')).envid, std::string(100, 'x'));
+    EXPECT_EQ(mail_given(" BODY=binarymime").body, mail::BodyType::binary);
     EXPECT_EQ(mail_given(" RET=FULL").ret, mail::ReturnContent::full);
     EXPECT_TRUE(mail_given(" AUTH=<>").auth->is_null());
     EXPECT_TRUE(mail_given(" AUTH=+3C+3E").auth->is_null());
@@ -83,7 +87,7 @@ TEST(MailParameters, RefuseWhatTheirGrammarHasNot) {
         {" -X=1", 501},
         {" SIZE=1 SIZE=1", 501},
         {" SIZE=1;", 501},
-        {" BODY=BINARYMIME", 504},
+        {" BODY=BINARY", 504},
         {" BODY=8BITMIME body=7bit", 501},
         {" SMTPUTF8=1", 501},
         {" SMTPUTF8 SMTPUTF8", 501},
@@ -157,6 +161,12 @@ TEST(MailParameters, AreUnknownWhereTheyAreNotAnnounced) {
     }
     EXPECT_FALSE(parse_rcpt_parameters(" NOTIFY=NEVER", {.extensions = kNone}));
     EXPECT_EQ(parse_rcpt_parameters(" ORCPT=rfc822;a", {.extensions = kNone}).error().code, 555);
+}
+
+TEST(MailParameters, KnowBinaryContentOnlyWhereChunksAreTaken) {
+    for (const ServerExtensions& extensions :
+         {ServerExtensions{}, ServerExtensions{.chunking = true}, ServerExtensions{.binary_mime = true}})
+        EXPECT_EQ(parse_mail_parameters(" BODY=BINARYMIME", {.extensions = extensions}).error().code, 504);
 }
 
 TEST(MailParameters, DemandTlsForRequireTls) {
@@ -268,14 +278,15 @@ TEST(SmtpUtf8, TurnsDomainsIntoALabels) {
 TEST(AppendExtensions, ListsWhatIsOnAndNothingElse) {
     const auto lines_of = [](const ServerExtensions& extensions, Transport transport) {
         std::vector<std::string> lines;
-        append_extensions(extensions, base::Octets{1000}, transport, lines);
+        append_extensions(extensions, {.message_size = {1000}, .recipients = 50, .messages = 20}, transport, lines);
         return lines;
     };
     using Lines = std::vector<std::string>;
     EXPECT_EQ(lines_of(kNone, Transport::tls), Lines{"PIPELINING"});
     EXPECT_EQ(lines_of({}, Transport::tls), (Lines{"PIPELINING", "SIZE 1000", "8BITMIME"}));
-    EXPECT_EQ(lines_of(kAll, Transport::tls), (Lines{"PIPELINING", "SIZE 1000", "8BITMIME", "SMTPUTF8", "DSN", "REQUIRETLS",
-                                                     "FUTURERELEASE 604800 2027-01-01T00:00:00Z", "DELIVERBY 60", "MT-PRIORITY MIXER"}));
+    EXPECT_EQ(lines_of(kAll, Transport::tls),
+              (Lines{"PIPELINING", "SIZE 1000", "8BITMIME", "CHUNKING", "BINARYMIME", "SMTPUTF8", "LIMITS MAILMAX=20 RCPTMAX=50", "DSN",
+                     "REQUIRETLS", "FUTURERELEASE 604800 2027-01-01T00:00:00Z", "DELIVERBY 60", "MT-PRIORITY MIXER"}));
     EXPECT_EQ(lines_of({.pipelining = false,
                         .size = false,
                         .eight_bit_mime = false,

@@ -22,14 +22,24 @@ std::string render_deliver_by(std::chrono::seconds least) {
     return with_value("DELIVERBY", least.count() > 0 ? std::to_string(least.count()) : std::string());
 }
 
+std::string render_limits(const AnnouncedLimits& limits) {
+    std::string text;
+    if (limits.messages != 0) text.append(" MAILMAX=").append(std::to_string(limits.messages));
+    if (limits.recipients != 0) text.append(" RCPTMAX=").append(std::to_string(limits.recipients));
+    return text;
+}
+
 }  // namespace
 
-void append_extensions(const ServerExtensions& extensions, base::Octets message_size, Transport transport,
+void append_extensions(const ServerExtensions& extensions, const AnnouncedLimits& limits, Transport transport,
                        std::vector<std::string>& lines) {
     if (extensions.pipelining) lines.emplace_back("PIPELINING");
-    if (extensions.size) lines.push_back("SIZE " + std::to_string(message_size.count));
+    if (extensions.size) lines.push_back("SIZE " + std::to_string(limits.message_size.count));
     if (extensions.eight_bit_mime) lines.emplace_back("8BITMIME");
+    if (extensions.chunking) lines.emplace_back("CHUNKING");
+    if (takes_binary(extensions)) lines.emplace_back("BINARYMIME");
     if (extensions.smtputf8) lines.emplace_back("SMTPUTF8");
+    if (const auto line = render_limits(limits); extensions.limits && !line.empty()) lines.push_back("LIMITS" + line);
     if (extensions.dsn) lines.emplace_back("DSN");
     if (extensions.require_tls && transport == Transport::tls) lines.emplace_back("REQUIRETLS");  // RFC 8689 §2
     if (extensions.future_release) lines.push_back(render_future_release(*extensions.future_release));

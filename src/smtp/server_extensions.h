@@ -4,6 +4,7 @@
 #include "base/octets.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,7 +26,10 @@ struct ServerExtensions {
     bool pipelining = true;                                         // RFC 2920
     bool size = true;                                               // RFC 1870; the value is ServerOptions::message_size
     bool eight_bit_mime = true;                                     // RFC 6152
+    bool chunking = false;                                          // RFC 3030 §2
+    bool binary_mime = false;                                       // RFC 3030 §3; only with chunking
     bool smtputf8 = false;                                          // RFC 6531
+    bool limits = false;                                            // RFC 9422; the values are ServerOptions::recipients and messages
     bool dsn = false;                                               // RFC 3461
     bool require_tls = false;                                       // RFC 8689; listed only while TLS is active
     std::optional<FutureRelease> future_release = std::nullopt;     // RFC 4865
@@ -33,10 +37,21 @@ struct ServerExtensions {
     std::optional<std::string> mt_priority = std::nullopt;          // RFC 6710: the name of the profile; empty: none is named
 };
 
+/// RFC 3030 §3: binary content comes by BDAT only.
+[[nodiscard]] constexpr bool takes_binary(const ServerExtensions& extensions) { return extensions.chunking && extensions.binary_mime; }
+
 /// Whether octets go in clear.
 enum class Transport : std::uint8_t { clear, tls };
 
-/// What EHLO lists of them, one line each, appended to `lines`. `message_size`: for SIZE.
-void append_extensions(const ServerExtensions& extensions, base::Octets message_size, Transport transport, std::vector<std::string>& lines);
+/// Limits that EHLO tells; 0: none.
+struct AnnouncedLimits {
+    base::Octets message_size;
+    std::size_t recipients = 0;
+    std::size_t messages = 0;
+};
+
+/// What EHLO lists, one line each, appended to `lines`.
+void append_extensions(const ServerExtensions& extensions, const AnnouncedLimits& limits, Transport transport,
+                       std::vector<std::string>& lines);
 
 }  // namespace thurn::smtp

@@ -13,6 +13,7 @@ inline constexpr FixedReply kBareLf{500, {5, 5, 2}, "Lines must end with CRLF"};
 inline constexpr FixedReply kControlOctet{500, {5, 5, 2}, "Control characters are not allowed in commands"};
 inline constexpr FixedReply kHttp{421, {5, 5, 2}, "This is SMTP, not HTTP"};
 inline constexpr FixedReply kTooManyCommands{421, {4, 7, 0}, "Too many commands"};
+inline constexpr FixedReply kTooManyMessages{421, {4, 7, 0}, "Too many messages on this connection"};  // RFC 9422 §4.1
 inline constexpr FixedReply kTooManyErrors{421, {4, 7, 0}, "Too many errors"};
 inline constexpr FixedReply kTooManyLogins{421, {4, 7, 0}, "Too many failed authentications"};
 inline constexpr FixedReply kEndlessLine{421, {4, 7, 0}, "Line without an end"};
@@ -21,6 +22,8 @@ inline constexpr FixedReply kTooBig{552, {5, 3, 4}, "Message is larger than allo
 inline constexpr FixedReply kBareInContent{550, {5, 6, 0}, "Content holds a CR or LF that is not part of CRLF"};
 inline constexpr FixedReply kNulInContent{550, {5, 6, 0}, "Content holds a NUL octet"};
 inline constexpr FixedReply kContentLineTooLong{550, {5, 6, 0}, "Content holds a line that is too long"};
+inline constexpr FixedReply kNoChunking{502, {5, 5, 1}, "BDAT is not provided"};
+inline constexpr FixedReply kBinaryByData{503, {5, 5, 1}, "Binary content comes by BDAT only"};  // RFC 3030 §3
 inline constexpr FixedReply kTlsNotAvailable{502, {5, 5, 1}, "TLS is not available"};
 inline constexpr FixedReply kTlsActive{503, {5, 5, 1}, "TLS is active already"};
 inline constexpr FixedReply kTlsRequired{530, {5, 7, 0}, "Must issue a STARTTLS command first"};  // RFC 3207 §4

@@ -29,6 +29,7 @@ enum class Mode {
     command,
     auth,
     content,
+    chunk,      // of content, or of what nobody wants
     handshake,  // 220 to STARTTLS is said; plaintext is discarded
     closed,
 };
@@ -41,6 +42,14 @@ bool is_control(char octet) {
     return (value < 0x20 && octet != '\t') || value == 0x7f;
 }
 
+/// Octets of one BDAT that have not come yet. `last`: they end the content. `refused`: answered already, and dropped as they come.
+struct Chunk {
+    std::uint64_t left = 0;
+    bool last = false;
+    bool refused = false;
+};
+
+bool is_bdat(std::string_view text) { return split_command(text.substr(0, 5)).verb == Verb::bdat; }
 bool is_auth(std::string_view text) { return split_command(text.substr(0, 5)).verb == Verb::auth; }
 
 }  // namespace
@@ -53,6 +62,7 @@ struct ServerSession::State {
     bool read_command();
     bool read_auth_line();
     bool read_content();
+    bool read_chunk();
     bool on_no_line(InputBuffer::Found found, const FixedReply& too_long);
     [[nodiscard]] std::size_t command_limit() const;
 
@@ -65,7 +75,8 @@ struct ServerSession::State {
     void on(EhloCommand& command) { hello(std::move(command.name), true); }
     void on(MailCommand& command);
     void on(RcptCommand& command);
-    void on(DataCommand&) { ask(Open::content_begin, ContentBegins{}); }
+    void on(DataCommand&);
+    void on(BdatCommand& command);
     void on(RsetCommand&);
     void on(NoopCommand&) { output += kOk; }
     void on(QuitCommand&);
@@ -82,7 +93,12 @@ struct ServerSession::State {
 
     // Content
     void begin_content();
+    [[nodiscard]] bool take_content(std::string_view octets);
     void on_content_end();
+    void on_chunk_end();
+    void skip_chunk(const CommandLine& line, const FixedReply& refusal);
+    void end_text();
+    void refuse_content();
     void drop_content(const FixedReply& reply);
     [[nodiscard]] const FixedReply& fault_reply() const;
 
@@ -95,13 +111,15 @@ struct ServerSession::State {
     void settle(bool positive);
     void settle_transaction(Open what, bool positive);
     void end_transaction();
+    void reset_transaction();
     [[nodiscard]] std::optional<ServerEvent> take_event();
     [[nodiscard]] std::string hello_reply(std::string_view words) const;
     [[nodiscard]] std::string usual_reply() const;
     [[nodiscard]] std::string usual_reply(std::string text) const;
 
     [[nodiscard]] bool auth_possible() const { return options.auth != AuthRule::off && options.tls == TlsState::active && !authenticated; }
-    [[nodiscard]] bool in_transaction() const { return stage == Stage::sender || stage == Stage::recipients; }
+    [[nodiscard]] bool in_transaction() const { return stage == Stage::sender || stage == Stage::recipients || stage == Stage::chunks; }
+    [[nodiscard]] bool in_content() const { return mode == Mode::content || mode == Mode::chunk || stage == Stage::chunks; }
 
     ServerOptions options;
     InputBuffer input;
@@ -121,6 +139,7 @@ struct ServerSession::State {
 
     Utf8 utf8 = Utf8::refused;  // of the transaction
     std::size_t recipients = 0;
+    std::size_t messages = 0;
     std::size_t commands = 0;
     std::size_t errors = 0;
     std::size_t auth_failures = 0;
@@ -130,8 +149,11 @@ struct ServerSession::State {
     std::unique_ptr<AuthExchange> auth;
     std::string auth_mechanism;
 
+    mail::BodyType body = mail::BodyType::seven_bit;  // of the transaction
+    Chunk chunk;
     DotDecoder decoder;
     std::uint64_t content_octets = 0;
+    bool receiving = false;  // ContentBegins was accepted, and neither ContentEnded nor ContentDropped told
     const FixedReply* content_refusal = nullptr;
 };
 
@@ -145,6 +167,8 @@ bool ServerSession::State::advance() {
             return read_auth_line();
         case Mode::content:
             return read_content();
+        case Mode::chunk:
+            return read_chunk();
         case Mode::handshake:
         case Mode::closed:
             input.clear();
@@ -163,6 +187,7 @@ bool ServerSession::State::read_command() {
     if (found != InputBuffer::Found::line) return on_no_line(found, is_auth(input.head()) ? kAuthLineTooLong : kLineTooLong);
     on_line(input.line());
     input.take_line();
+    if (stopping && open == Open::none && mode == Mode::command && !in_content()) say_and_close(kShuttingDown);
     return true;
 }
 
@@ -179,10 +204,10 @@ bool ServerSession::State::read_auth_line() {
     return true;
 }
 
-/// False when octets are missing, or all is over.
+/// False when octets are missing, or all is over. Behind a BDAT that cannot be read comes content, which must not become commands.
 bool ServerSession::State::on_no_line(InputBuffer::Found found, const FixedReply& too_long) {
-    if (found == InputBuffer::Found::bare_lf) refuse(kBareLf);
-    if (found == InputBuffer::Found::too_long) refuse(too_long);
+    if (found == InputBuffer::Found::bare_lf) is_bdat(input.unread()) ? say_and_close(kBareLf) : refuse(kBareLf);
+    if (found == InputBuffer::Found::too_long) is_bdat(input.head()) ? say_and_close(kLineTooLong) : refuse(too_long);
     if (found == InputBuffer::Found::endless) say_and_close(kEndlessLine);
     return found != InputBuffer::Found::incomplete && mode != Mode::closed;
 }
@@ -201,15 +226,16 @@ void ServerSession::State::on_line(std::string_view line) {
     if (const auto* limit = limit_reached(); limit && command.verb != Verb::quit) return say_and_close(*limit);
     ++commands;
     current = command.verb;
-    if (std::ranges::any_of(line, is_control)) return refuse(kControlOctet);
+    if (std::ranges::any_of(line, is_control)) return command.verb == Verb::bdat ? say_and_close(kControlOctet) : refuse(kControlOctet);
     if (command.verb == Verb::unknown && is_http_method(command.word)) return say_and_close(kHttp);
     on_command(command);
 }
 
 void ServerSession::State::on_command(const CommandLine& line) {
-    if (const auto* refusal = refused_now(stage, line.verb)) return refuse(*refusal);
+    if (line.verb == Verb::bdat && !options.extensions.chunking) return skip_chunk(line, kNoChunking);
+    if (const auto* refusal = refused_now(stage, line.verb)) return line.verb == Verb::bdat ? skip_chunk(line, *refusal) : refuse(*refusal);
     auto command = parse_command(line, parameter_rules());
-    if (!command) return refuse(command.error());
+    if (!command) return line.verb == Verb::bdat ? say_and_close(command.error()) : refuse(command.error());
     std::visit([this](auto& parsed) { on(parsed); }, *command);
 }
 
@@ -222,10 +248,7 @@ ParameterRules ServerSession::State::parameter_rules() const {
 }
 
 void ServerSession::State::hello(std::string name, bool with_extensions) {
-    if (in_transaction()) {
-        end_transaction();
-        events.emplace_back(TransactionReset{});
-    }
+    reset_transaction();
     pending_name = name;
     pending_extended = with_extensions;
     ask(Open::hello, HelloGiven{.name = std::move(name), .extended = with_extensions});
@@ -240,6 +263,8 @@ const FixedReply* ServerSession::State::mail_refused(const MailCommand& command)
 
 void ServerSession::State::on(MailCommand& command) {
     if (const auto* refusal = mail_refused(command)) return refuse(*refusal);
+    if (options.messages != 0 && messages >= options.messages) return say_and_close(kTooManyMessages);
+    body = command.parameters.body;
     utf8 = command.parameters.smtputf8 ? Utf8::allowed : Utf8::refused;
     ask(Open::sender, SenderGiven{.path = std::move(command.path), .parameters = std::move(command.parameters)});
 }
@@ -250,9 +275,13 @@ void ServerSession::State::on(RcptCommand& command) {
 }
 
 void ServerSession::State::on(RsetCommand&) {
-    if (in_transaction()) events.emplace_back(TransactionReset{});
-    end_transaction();
+    reset_transaction();
     output += kOk;
+}
+
+void ServerSession::State::on(DataCommand&) {
+    if (body == mail::BodyType::binary) return refuse(kBinaryByData);
+    ask(Open::content_begin, ContentBegins{});
 }
 
 void ServerSession::State::on(QuitCommand&) {
@@ -305,10 +334,11 @@ void ServerSession::State::on_auth_outcome(AuthExchange::Outcome outcome) {
 // ---- Content
 
 void ServerSession::State::begin_content() {
-    mode = Mode::content;
-    decoder = DotDecoder(options.content_line);
+    if (mode == Mode::command) mode = Mode::content;
+    decoder = DotDecoder(options.content_line, mode == Mode::content ? Dots::stuffed : Dots::plain);
     content_octets = 0;
     content_refusal = nullptr;
+    receiving = true;
 }
 
 /// Yields one piece, or finds out that none may come any more; either way the end is looked for.
@@ -316,37 +346,98 @@ bool ServerSession::State::read_content() {
     while (!input.unread().empty() && !decoder.ended()) {
         const auto step = decoder.step(input.unread());
         input.consume(step.consumed);
-        content_octets += step.content.size();
-        if (content_refusal) continue;
-        if (decoder.fault() != ContentFault::none) {
-            drop_content(fault_reply());
-            return true;
-        }
-        if (options.message_size.count != 0 && content_octets > options.message_size.count) {
-            drop_content(kTooBig);
-            return true;
-        }
-        if (!step.content.empty()) {
-            events.emplace_back(ContentChunk{step.content});
-            return true;
-        }
+        if (take_content(step.content)) return true;
     }
     if (!decoder.ended()) return false;
     on_content_end();
     return true;
 }
 
+/// True when there is an event to tell.
+bool ServerSession::State::take_content(std::string_view octets) {
+    content_octets += octets.size();
+    if (content_refusal) return false;
+    if (decoder.fault() != ContentFault::none) {
+        drop_content(fault_reply());
+        return true;
+    }
+    if (options.message_size.count != 0 && content_octets > options.message_size.count) {
+        drop_content(kTooBig);
+        return true;
+    }
+    if (octets.empty()) return false;
+    events.emplace_back(ContentChunk{octets});
+    return true;
+}
+
 void ServerSession::State::on_content_end() {
     mode = Mode::command;
-    if (!content_refusal) return ask(Open::content_end, ContentEnded{});
-    end_transaction();  // the envelope goes with the content, RFC 5321 §4.1.1.4
-    refuse("DATA", *std::exchange(content_refusal, nullptr));
+    if (stage == Stage::chunks) stage = Stage::recipients;
+    if (content_refusal) return refuse_content();
+    receiving = false;
+    ask(Open::content_end, ContentEnded{});
+}
+
+/// The envelope goes with the content, RFC 5321 §4.1.1.4.
+void ServerSession::State::refuse_content() {
+    end_transaction();
+    refuse(*std::exchange(content_refusal, nullptr));
     if (stopping) say_and_close(kShuttingDown);
 }
+
+// ---- Chunks (RFC 3030)
+
+void ServerSession::State::on(BdatCommand& command) {
+    chunk = {.left = command.size.count, .last = command.last, .refused = false};
+    mode = Mode::chunk;
+    if (stage == Stage::recipients) ask(Open::content_begin, ContentBegins{});
+}
+
+/// The chunk was sent with the command and is read whatever becomes of it: none of it is a command.
+void ServerSession::State::skip_chunk(const CommandLine& line, const FixedReply& refusal) {
+    const auto command = parse_command(line, parameter_rules());
+    if (!command) return say_and_close(command.error());
+    refuse(refusal);
+    chunk = {.left = std::get<BdatCommand>(*command).size.count, .last = false, .refused = true};
+    mode = Mode::chunk;
+}
+
+bool ServerSession::State::read_chunk() {
+    while (chunk.left > 0 && !input.unread().empty()) {
+        const auto wire = input.unread().substr(0, chunk.left);
+        const bool as_it_is = chunk.refused || content_refusal || body == mail::BodyType::binary;
+        const auto step = as_it_is ? DotDecoder::Step{.content = wire, .consumed = wire.size()} : decoder.step(wire);
+        input.consume(step.consumed);
+        chunk.left -= step.consumed;
+        if (!chunk.refused && take_content(step.content)) return true;
+    }
+    if (chunk.left > 0) return false;
+    on_chunk_end();
+    return true;
+}
+
+void ServerSession::State::on_chunk_end() {
+    mode = Mode::command;
+    if (chunk.refused) {
+        if (stopping && stage != Stage::chunks) say_and_close(kShuttingDown);
+        return;
+    }
+    stage = Stage::chunks;
+    if (!content_refusal && !chunk.last) {
+        output += kOk;
+        return;
+    }
+    if (!content_refusal && body != mail::BodyType::binary) end_text();
+    on_content_end();
+}
+
+/// Every line of a text ends (RFC 5321 §2.3.8), the last one too: what goes on from here goes by lines.
+void ServerSession::State::end_text() { static_cast<void>(take_content(decoder.finish())); }
 
 /// The reply waits for the true end: before it, every octet is content (RFC 5321 §4.5.3.1.9).
 void ServerSession::State::drop_content(const FixedReply& reply) {
     content_refusal = &reply;
+    receiving = false;
     events.emplace_back(ContentDropped{std::string(reply.text)});
 }
 
@@ -384,7 +475,7 @@ void ServerSession::State::say_and_close(const FixedReply& reply) {
 }
 
 void ServerSession::State::close() {
-    if (mode == Mode::content && !content_refusal) events.emplace_back(ContentDropped{"the connection is closing"});
+    if (std::exchange(receiving, false)) events.emplace_back(ContentDropped{"the connection is closing"});
     mode = Mode::closed;
     open = Open::none;
     auth.reset();
@@ -393,6 +484,14 @@ void ServerSession::State::close() {
 void ServerSession::State::end_transaction() {
     recipients = 0;
     if (in_transaction()) stage = Stage::ready;
+}
+
+void ServerSession::State::reset_transaction() {
+    if (std::exchange(receiving, false))
+        events.emplace_back(ContentDropped{"the client gave up between two chunks"});
+    else if (in_transaction())
+        events.emplace_back(TransactionReset{});
+    end_transaction();
 }
 
 /// What an answer does to the state.
@@ -413,13 +512,15 @@ void ServerSession::State::settle(bool positive) {
         default:
             settle_transaction(what, positive);
     }
-    if (stopping && mode == Mode::command) say_and_close(kShuttingDown);
+    if (stopping && mode == Mode::command && !in_content()) say_and_close(kShuttingDown);
 }
 
 void ServerSession::State::settle_transaction(Open what, bool positive) {
     switch (what) {
         case Open::sender:
-            if (positive) stage = Stage::sender;
+            if (!positive) break;
+            stage = Stage::sender;
+            ++messages;
             break;
         case Open::recipient:
             if (!positive) break;
@@ -427,10 +528,12 @@ void ServerSession::State::settle_transaction(Open what, bool positive) {
             ++recipients;
             break;
         case Open::content_begin:
-            if (positive)
+            if (positive) {
                 begin_content();
-            else
+            } else {
                 end_transaction();
+                chunk.refused = true;
+            }
             break;
         default:
             end_transaction();
@@ -454,7 +557,8 @@ std::string ServerSession::State::hello_reply(std::string_view words) const {
     if (!words.empty()) first.append(" ").append(words);
     Reply reply{.code = 250, .status = std::nullopt, .lines = {std::move(first)}};
     if (pending_extended) {
-        append_extensions(options.extensions, options.message_size, parameter_rules().transport, reply.lines);
+        append_extensions(options.extensions, {options.message_size, options.recipients, options.messages}, parameter_rules().transport,
+                          reply.lines);
         if (options.tls == TlsState::offered) reply.lines.emplace_back("STARTTLS");
         if (auth_possible()) {
             auto& line = reply.lines.emplace_back("AUTH");
@@ -476,7 +580,7 @@ std::string ServerSession::State::usual_reply() const {
         case Open::recipient:
             return std::string(kRecipientOk);
         case Open::content_begin:
-            return std::string(kContentWanted);
+            return std::string(mode == Mode::chunk ? "" : kContentWanted);
         case Open::content_end:
             return std::string(kOk);
         case Open::none:
@@ -488,6 +592,7 @@ std::string ServerSession::State::usual_reply() const {
 /// The usual code and status with other words; words that bring a status of their own keep it.
 std::string ServerSession::State::usual_reply(std::string text) const {
     if (open == Open::hello) return hello_reply(text);
+    if (open == Open::content_begin && mode == Mode::chunk) return {};  // BDAT is answered at its end
     Reply reply{.code = 250, .status = mail::EnhancedStatus{2, 0, 0}, .lines = {}};
     switch (open) {
         case Open::credentials:
@@ -558,7 +663,8 @@ void ServerSession::accept(std::string text) {
 
 void ServerSession::answer(const Reply& reply) {
     if (state_->open == Open::none) return;  // timed out or shut down meanwhile
-    state_->output += render_reply(reply);
+    const bool go_on = state_->open == Open::content_begin && reply.intermediate() && state_->mode == Mode::chunk;
+    if (!go_on) state_->output += render_reply(reply);
     if (reply.permanent()) ++state_->errors;
     if (reply.code == 421)
         state_->close();
@@ -587,7 +693,7 @@ void ServerSession::shut_down() {
     if (state.mode == Mode::handshake) return state.close();
     if (state.mode == Mode::closed) return;
     state.stopping = true;
-    if (state.open == Open::none && state.mode != Mode::content) state.say_and_close(kShuttingDown);
+    if (state.open == Open::none && !state.in_content()) state.say_and_close(kShuttingDown);
 }
 
 bool ServerSession::has_output() const { return !state_->output.empty(); }
@@ -597,7 +703,7 @@ std::chrono::seconds ServerSession::time_limit() const {
     return in_content() ? state_->options.content_timeout : state_->options.command_timeout;
 }
 
-bool ServerSession::in_content() const { return state_->mode == Mode::content; }
+bool ServerSession::in_content() const { return state_->in_content(); }
 bool ServerSession::closed() const { return state_->mode == Mode::closed; }
 bool ServerSession::extended() const { return state_->extended; }
 const std::string& ServerSession::helo_name() const { return state_->helo_name; }

@@ -36,20 +36,20 @@ struct RecipientGiven {
     mail::Mailbox mailbox;
     RcptParameters parameters;
 };
-/// DATA with at least one accepted recipient; accept() says 354. When refused, the envelope is gone as after ContentEnded; no
-/// TransactionReset.
+/// DATA or the first BDAT, with at least one accepted recipient; accept() says 354 to DATA and nothing to BDAT. When refused, the envelope
+/// is gone as after ContentEnded; no TransactionReset.
 struct ContentBegins {};
-/// Dots removed; never a bare CR or LF. The view is valid until the session is called again. Needs no answer.
+/// Dots removed; never a bare CR or LF, unless MAIL said BODY=BINARYMIME. The view is valid until the session is called again. Needs no answer.
 struct ContentChunk {
     std::string_view octets;
 };
 /// The content is whole. accept() or answer() says what became of it; the envelope is gone then.
 struct ContentEnded {};
-/// The content will not come to a good end; drop what was stored. The session has answered, or the connection is closing. No answer.
+/// The content will not come to a good end; drop what was stored, and the envelope. The session has answered, or the connection is closing. No answer.
 struct ContentDropped {
     std::string reason;
 };
-/// RSET, or EHLO in a transaction: the envelope is gone. No answer.
+/// RSET, or EHLO in a transaction: the envelope is gone. No answer. Between chunks ContentDropped tells it instead.
 struct TransactionReset {};
 /// Take the output, send it, shake hands, then tls_started(). No answer.
 struct TlsWanted {};
@@ -76,6 +76,7 @@ struct ServerOptions {
     std::size_t command_line = 2048;                  // octets with CRLF; RFC 5321 §4.5.3.1.4 and the extensions' allowances; 500 5.5.2
     std::size_t auth_line = 12288;                    // RFC 4954 §4
     std::size_t content_line = 0;                     // 0: no limit on a content line beyond the message size; else 550 5.6.0 when over
+    std::size_t messages = 0;                         // MAIL accepted, per connection; then 421 4.7.0; 0: no limit
     std::size_t commands = 10000;                     // per connection; then 421 4.7.0
     std::size_t errors = 20;                    // permanent refusals, ours or the driver's, since the last accepted message; then 421 4.7.0
     std::size_t auth_failures = 3;              // then 421 4.7.0
@@ -83,13 +84,15 @@ struct ServerOptions {
     std::chrono::seconds content_timeout{180};  // RFC 5321 §4.5.3.2.5
 };
 
-/// Server side of one SMTP connection, without I/O (RFC 5321 §3, RFC 2920, RFC 3207, RFC 4954).
+/// Server side of one SMTP connection, without I/O (RFC 5321 §3, RFC 2920, RFC 3030, RFC 3207, RFC 4954).
 ///
 /// Loop     receive() → next_event() until empty → take_output() → send → read again.
 /// Waits    HelloGiven, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins and ContentEnded stay open until accept() or answer();
 ///          until then next_event() yields nothing and input is kept in order. A positive answer() to ContentBegins must be 354. Refusals
 ///          Legal order is one table (conversation.h). Only CRLF ends a line: a command with a bare LF is refused and all up to the next
 ///          CRLF dropped. A fault or excess in content is told by ContentDropped at once and answered at the content's true end.
+/// Chunks   What BDAT has counted is content and nothing else, refused or not; where its size cannot be read, the session closes. A fault or
+///          excess is answered at the end of its chunk, and the transaction is over. Text that does not end with CRLF is given one.
 /// Closing  After closed() a last ContentDropped or CommandRefused may still come; answers to events that were open are ignored.
 /// Limits   Holds at most one command line of unfinished input beyond what one receive() brought; see ServerOptions. Passwords are wiped
 ///          from the input when read. An idle session holds under 1 KiB.
@@ -117,7 +120,7 @@ public:
     [[nodiscard]] bool has_output() const;
     [[nodiscard]] std::string take_output();
     [[nodiscard]] std::chrono::seconds time_limit() const;  // for the next octet, RFC 5321 §4.5.3.2
-    [[nodiscard]] bool in_content() const;                  // between 354 and the end
+    [[nodiscard]] bool in_content() const;                  // between 354 and the end, or the first BDAT and the last
     [[nodiscard]] bool closed() const;                      // send the output, then close
     [[nodiscard]] bool extended() const;                    // EHLO, not HELO
     [[nodiscard]] const std::string& helo_name() const;

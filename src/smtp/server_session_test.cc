@@ -96,6 +96,7 @@ constexpr std::array<std::string_view, kVerbs> kLines{"HELO a\r\n",
                                                       "MAIL FROM:<a@b.example>\r\n",
                                                       "RCPT TO:<c@d.example>\r\n",
                                                       "DATA\r\n",
+                                                      "BDAT 6 LAST\r\nQUIT\r\n",
                                                       "RSET\r\n",
                                                       "NOOP\r\n",
                                                       "QUIT\r\n",
@@ -117,6 +118,7 @@ Stage next_stage(Stage stage, Verb verb) {
         case Verb::rcpt:
             return Stage::recipients;
         case Verb::data:
+        case Verb::bdat:
             return Stage::ready;  // with its content
         case Verb::rset:
             return stage == Stage::fresh ? Stage::fresh : Stage::ready;
@@ -130,6 +132,7 @@ TEST(ServerSession, FollowsItsTableWhereverItGoes) {
     std::mt19937 random(1);
     for (int round = 0; round < 1000; ++round) {
         auto options = options_with(TlsState::active, AuthRule::offered);
+        options.extensions.chunking = true;
         options.errors = options.commands = options.auth_failures = 1000;
         Driver driver(options);
         bool refuse = false;
@@ -162,10 +165,13 @@ TEST(ServerSession, FollowsItsTableWhereverItGoes) {
 
 TEST(ServerSession, AnswersEachCommandInEachStageAsTheTableSays) {
     const std::array<std::string_view, kStages> ways{"", "HELO a\r\n", "HELO a\r\nMAIL FROM:<a@b.example>\r\n",
-                                                     "HELO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"};
+                                                     "HELO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n",
+                                                     "HELO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT 0\r\n"};
     for (std::size_t stage = 0; stage < kStages; ++stage) {
         for (std::size_t verb = 0; verb < kVerbs; ++verb) {
-            Driver driver(options_with(TlsState::offered, AuthRule::off));
+            auto options = options_with(TlsState::offered, AuthRule::off);
+            options.extensions.chunking = true;
+            Driver driver(options);
             driver.say(ways[stage]);
             const auto reply = driver.say(kLines[verb]);
             if (const auto* refused = refused_now(static_cast<Stage>(stage), static_cast<Verb>(verb))) {
@@ -309,6 +315,104 @@ TEST(ServerSession, GivesContentAsViewsOfWhatCameIn) {
     const auto first = session.next_event();
     EXPECT_EQ(std::get<ContentChunk>(*first).octets, wire);
     EXPECT_TRUE(std::holds_alternative<ContentEnded>(*session.next_event()));
+}
+
+// ---- Chunks
+
+ServerOptions with_chunks() {
+    auto options = plain();
+    options.extensions.chunking = options.extensions.binary_mime = true;
+    return options;
+}
+constexpr std::string_view kEnvelope = "HELO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n";
+
+TEST(ServerSession, GivesAChunkAsAViewOfWhatCameIn) {
+    ServerSession session(with_chunks());
+    session.receive(kEnvelope);
+    while (auto event = session.next_event()) session.accept();
+    const std::string content(10000, 'x');
+    session.receive("BDAT 10000\r\n" + content);
+    EXPECT_TRUE(std::holds_alternative<ContentBegins>(*session.next_event()));
+    EXPECT_TRUE(session.in_content());
+    session.accept();
+    EXPECT_EQ(std::get<ContentChunk>(*session.next_event()).octets, content);
+    EXPECT_FALSE(session.next_event());
+    EXPECT_TRUE(session.in_content()) << "until the last chunk";
+    session.receive("BDAT 0 LAST\r\n");
+    EXPECT_EQ(std::get<ContentChunk>(*session.next_event()).octets, "\r\n") << "the line that was not ended";
+    EXPECT_TRUE(std::holds_alternative<ContentEnded>(*session.next_event()));
+    EXPECT_FALSE(session.in_content());
+}
+
+TEST(ServerSession, AsksBeforeTheFirstChunkAndDropsItWhenRefused) {
+    Driver driver(with_chunks());
+    driver.decide = [](const ServerEvent& event) {
+        return std::holds_alternative<ContentBegins>(event) ? std::optional(make_reply(452, {4, 3, 1}, "full")) : std::nullopt;
+    };
+    driver.say(kEnvelope);
+    EXPECT_EQ(driver.say("BDAT 6\r\nQU"), "452 4.3.1 full\r\n");
+    EXPECT_EQ(driver.say("IT\r\nNOOP\r\n"), "250 2.0.0 Ok\r\n");
+    EXPECT_EQ(driver.content, "");
+    EXPECT_TRUE(driver.drops.empty());
+}
+
+TEST(ServerSession, TellsOnceThatChunksWillNotEnd) {
+    for (const std::string_view end : {"RSET\r\n", "HELO a\r\n", "QUIT\r\n", "BDAT x\r\n"}) {
+        Driver driver(with_chunks());
+        driver.say(std::string(kEnvelope) + "BDAT 3\r\nabc");
+        driver.say(end);
+        EXPECT_EQ(driver.drops.size(), 1U) << end;
+        EXPECT_EQ(driver.resets, 0) << end;
+        driver.session.timed_out();
+        driver.pump();
+        EXPECT_EQ(driver.drops.size(), 1U) << end;
+    }
+}
+
+TEST(ServerSession, TellsOfAFaultInAChunkAtOnceAndAnswersAtItsEnd) {
+    Driver driver(with_chunks());
+    driver.say(kEnvelope);
+    EXPECT_EQ(driver.say("BDAT 10\r\na\nb"), "");
+    EXPECT_EQ(driver.drops.size(), 1U);
+    EXPECT_THAT(driver.say("1234567"), StartsWith("550 5.6.0 "));
+    EXPECT_EQ(driver.drops.size(), 1U);
+    ASSERT_EQ(driver.refusals.size(), 1U);
+    EXPECT_EQ(driver.refusals.front().verb, "BDAT");
+}
+
+TEST(ServerSession, LetsTheLastChunkComeBeforeItShutsDown) {
+    Driver driver(with_chunks());
+    driver.say(std::string(kEnvelope) + "BDAT 3\r\nabc");
+    driver.session.shut_down();
+    EXPECT_EQ(driver.pump(), "");
+    EXPECT_EQ(driver.say("BDAT 3\r\ndef"), "250 2.0.0 Ok\r\n");
+    EXPECT_EQ(driver.say("BDAT 0 LAST\r\n"), "250 2.0.0 Ok\r\n421 4.3.2 Service is shutting down\r\n");
+    EXPECT_EQ(driver.content, "abcdef\r\n");
+    EXPECT_TRUE(driver.session.closed());
+}
+
+TEST(ServerSession, ShutsDownWhenChunksAreGivenUp) {
+    Driver driver(with_chunks());
+    driver.say(std::string(kEnvelope) + "BDAT 3\r\nabc");
+    driver.session.shut_down();
+    EXPECT_EQ(driver.say("RSET\r\nNOOP\r\n"), "250 2.0.0 Ok\r\n421 4.3.2 Service is shutting down\r\n");
+}
+
+TEST(ServerSession, HoldsNothingOfManyTinyChunks) {
+    auto options = with_chunks();
+    options.commands = 2000000;
+    Driver driver(options);
+    driver.say(kEnvelope);
+    std::string many;
+    for (int count = 0; count < 1000; ++count) many += "BDAT 1\r\nx";
+    driver.say(many);
+    const auto before = heap_octets;
+    for (int count = 0; count < 100; ++count) {
+        driver.content.clear();
+        driver.say(many);
+    }
+    EXPECT_LE(heap_octets, before + 64);
+    EXPECT_THAT(driver.say("BDAT 0 LAST\r\n"), StartsWith("250 "));
 }
 
 // ---- Shutting down

@@ -7,10 +7,13 @@
 //   content holding `X-Refuse` 550 5.7.1, `X-Later` 451 4.3.0, else 250
 #include "support/transcript.h"
 
+#include "mail/date.h"
 #include "smtp/server_session.h"
 
 #include <algorithm>
 #include <deque>
+#include <functional>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -26,6 +29,28 @@ struct Split {
     bool octets = false;  // octet by octet
 };
 
+/// `extensions=chunking,dsn`: what is on beside the defaults.
+ServerExtensions extensions_of(std::string_view names) {
+    ServerExtensions extensions;
+    const std::map<std::string_view, std::function<void()>> known{
+        {"chunking", [&] { extensions.chunking = true; }},
+        {"binarymime", [&] { extensions.binary_mime = true; }},
+        {"smtputf8", [&] { extensions.smtputf8 = true; }},
+        {"limits", [&] { extensions.limits = true; }},
+        {"dsn", [&] { extensions.dsn = true; }},
+        {"requiretls", [&] { extensions.require_tls = true; }},
+        {"futurerelease",
+         [&] { extensions.future_release = {std::chrono::seconds(604800), *mail::parse_timestamp("2027-01-01T00:00:00Z")}; }},
+        {"deliverby", [&] { extensions.deliver_by = std::chrono::seconds(60); }},
+        {"mtpriority", [&] { extensions.mt_priority = "MIXER"; }}};
+    while (!names.empty()) {
+        const auto name = names.substr(0, names.find(','));
+        names.remove_prefix(std::min(names.size(), name.size() + 1));
+        known.at(name)();
+    }
+    return extensions;
+}
+
 ServerOptions options_of(const Transcript& transcript) {
     ServerOptions options{.hostname = "mx.example.com"};
     const auto number = [&](const char* key, std::size_t& into) {
@@ -35,6 +60,7 @@ ServerOptions options_of(const Transcript& transcript) {
     number("command_line", options.command_line);
     number("auth_line", options.auth_line);
     number("content_line", options.content_line);
+    number("messages", options.messages);
     number("commands", options.commands);
     number("errors", options.errors);
     number("auth_failures", options.auth_failures);
@@ -46,6 +72,8 @@ ServerOptions options_of(const Transcript& transcript) {
     const std::map<std::string, AuthRule> auth{{"off", AuthRule::off}, {"offered", AuthRule::offered}, {"required", AuthRule::required}};
     if (const auto found = transcript.options.find("tls"); found != transcript.options.end()) options.tls = tls.at(found->second);
     if (const auto found = transcript.options.find("auth"); found != transcript.options.end()) options.auth = auth.at(found->second);
+    if (const auto found = transcript.options.find("extensions"); found != transcript.options.end())
+        options.extensions = extensions_of(found->second);
     return options;
 }
 
@@ -70,6 +98,7 @@ private:
             session_.answer(make_reply(535, {5, 7, 8}, "Login or password is wrong"));
     }
     void on(SenderGiven& given) {
+        binary_ = given.parameters.body == mail::BodyType::binary;
         sender_ = given.path.mailbox ? given.path.mailbox->local : "";
         if (sender_.starts_with("blocked"))
             session_.answer(make_reply(550, {5, 7, 1}, "Blocked"));
@@ -107,6 +136,8 @@ private:
     void on(CommandRefused& refused) { EXPECT_GE(refused.reply.code, 400); }
 
     void check_line_ends() {
+        if (binary_) return;
+        EXPECT_TRUE(content_.empty() || content_.ends_with("\r\n"));
         for (std::size_t at = 0; at < content_.size(); ++at) {
             if (content_[at] == '\r') EXPECT_TRUE(at + 1 < content_.size() && content_[at + 1] == '\n');
             if (content_[at] == '\n') EXPECT_TRUE(at > 0 && content_[at - 1] == '\r');
@@ -115,6 +146,7 @@ private:
 
     ServerSession& session_;
     std::string sender_;
+    bool binary_ = false;
     std::string content_;
     long accepted_ = 0;
     bool tls_wanted_ = false;
