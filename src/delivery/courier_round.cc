@@ -46,7 +46,7 @@ smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::
     transaction.recipients.reserve(open.size());
     for (const std::size_t position : open) transaction.recipients.push_back(envelope.recipients.at(parcel.recipients[position]).mailbox);
     transaction.size = parcel.message->content->size();
-    transaction.body = envelope.eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit;
+    transaction.body = envelope.body == mail::BodyType::eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit;
     return transaction;
 }
 
@@ -213,7 +213,7 @@ std::optional<RecipientOutcome> CourierRound::refusal(const spool::StoredMessage
                                             extensions.size->count, connection_->name()),
                                 {}};
     // RFC 6152 §3: convert or bounce; what it was made for must not arrive with its eighth bits cut off.
-    if (message.envelope.eight_bit && !extensions.eight_bit_mime)
+    if (message.envelope.body == mail::BodyType::eight_bit && !extensions.eight_bit_mime)
         return RecipientOutcome{
             Kind::failed, fmt::format("554 5.6.3 message holds 8-bit content and {} does not offer 8BITMIME", connection_->name()), {}};
     // RFC 6531 §3.2.

@@ -269,7 +269,7 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std
     const auto header = co_await with_.pool.async_run([message] { return header_of(*message->content); });
     const auto id = with_.ids.next();
     const auto now = with_.clock.now();
-    const auto text = report::render_dsn({.reporting_host = carriers_.options->hostname,
+    const auto dsn = report::render_dsn({.reporting_host = carriers_.options->hostname,
                                           .message_id = id.text(),
                                           .queue_id = message->id.text(),
                                           .to = *message->envelope.sender.mailbox,
@@ -279,8 +279,9 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std
                                           .recipients = std::move(recipients),
                                           .original_header = header});
     auto draft = with_.spool.draft(id);
-    if (auto appended = draft->append(text); !appended) co_return base::pass_on(appended);
+    if (auto appended = draft->append(dsn.text); !appended) co_return base::pass_on(appended);
     spool::Envelope envelope;
+    if (dsn.eight_bit) envelope.body = mail::BodyType::eight_bit;
     envelope.recipients.push_back(
         {.mailbox = *message->envelope.sender.mailbox,
          .original = {},
@@ -296,7 +297,7 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std
                               .login = {},
                               .sender = {},
                               .recipients = {mail::render_mailbox(*message->envelope.sender.mailbox)},
-                              .size = text.size()});
+                              .size = dsn.text.size()});
     trace(id, trace::Noted{"report about", message->id.text()});
     accept(*std::move(stored));
     co_return id;

@@ -594,7 +594,7 @@ TEST_F(SmtpCourierTest, SizeZeroIsNoLimit) {
 
 TEST_F(SmtpCourierTest, EightBitContentIsDeclaredOrFails) {
     auto stored = message("Subject: \xc3\xbc\r\n\r\n");
-    stored->envelope.eight_bit = true;
+    stored->envelope.body = mail::BodyType::eight_bit;
     ScriptedPeer able({kHello +
                        "C: MAIL FROM:<alice@example.org> SIZE=15 BODY=8BITMIME\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n" +
                        kContent + kQuit});

@@ -372,7 +372,7 @@ awaitable<void> Conversation::async_finish_message() {
     const auto size = transaction.draft->size();
     spool::Envelope envelope{.sender = transaction.sender,
                              .recipients = {},
-                             .eight_bit = transaction.gate.eight_bit(),
+                             .body = transaction.gate.eight_bit() ? mail::BodyType::eight_bit : mail::BodyType::seven_bit,
                              .login = login_,
                              .client = client_address_};
     envelope.recipients.reserve(transaction.recipients.size());

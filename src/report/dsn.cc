@@ -24,6 +24,7 @@ constexpr std::size_t kFoldAt = 76;
 constexpr std::size_t kMaxWord = 500;  // longer runs without a space are broken: folding cannot help them
 constexpr std::size_t kMaxReturnedHeader = 64U << 10;
 constexpr std::string_view kBoundaryMark = "=_";  // RFC 2045 §6.7, last paragraphs
+constexpr std::string_view kOurMark = "thurn_";   // follows it in every boundary of ours
 
 constexpr bool is_printable(char c) { return c >= 0x20 && c < 0x7f; }
 
@@ -65,6 +66,13 @@ std::string render_address(std::string_view address) {
     return text;
 }
 
+/// As ORCPT had it, in the form of a report (RFC 3464 §2.3.1, RFC 3461 §4.2).
+std::string render_original(const DsnRecipient& recipient) {
+    const auto& type = recipient.original_type;
+    if (type.empty() || type == "rfc822" || type == "utf-8") return render_address(recipient.original_recipient);
+    return printable(type) + "; " + printable(recipient.original_recipient);
+}
+
 /// `mx1.example [192.0.2.1]:25` → `dns; mx1.example ([192.0.2.1]:25)`
 std::string render_host(std::string_view host) {
     std::string name = printable(host);
@@ -102,7 +110,7 @@ std::string status_of(const DsnRecipient& recipient) {
 /// RFC 3464 §2.3, in the order of its grammar.
 std::string render_recipient_fields(const DsnRecipient& recipient) {
     std::string fields = "\r\n";
-    if (!recipient.original_recipient.empty()) fields += render_field("Original-Recipient", render_address(recipient.original_recipient));
+    if (!recipient.original_recipient.empty()) fields += render_field("Original-Recipient", render_original(recipient));
     fields += render_field("Final-Recipient", render_address(recipient.final_recipient));
     fields += render_field("Action", action_name(recipient.action));
     fields += render_field("Status", status_of(recipient));
@@ -116,7 +124,9 @@ std::string render_recipient_fields(const DsnRecipient& recipient) {
 }
 
 std::string render_status_part(const DsnOptions& options) {
-    std::string part = render_field("Reporting-MTA", "dns; " + printable(options.reporting_host));
+    std::string part;
+    if (!options.envelope_id.empty()) part += render_field("Original-Envelope-Id", printable(options.envelope_id));
+    part += render_field("Reporting-MTA", "dns; " + printable(options.reporting_host));
     part += render_field("X-Thurn-Queue-ID", printable(options.queue_id));
     part += render_field("Arrival-Date", mail::render_date(options.arrived));
     for (const DsnRecipient& recipient : options.recipients) part += render_recipient_fields(recipient);
@@ -151,6 +161,28 @@ std::string render_part(std::string_view boundary, std::string_view type, std::s
     std::string part = fmt::format("--{}\r\n{}", boundary, type);
     if (!needs_encoding(text)) return part + "\r\n" + std::string(text) + (text.ends_with("\r\n") ? "" : "\r\n");
     return part + "Content-Transfer-Encoding: quoted-printable\r\n\r\n" + encode_quoted_printable(text);
+}
+
+/// Whether the whole message can be a part: message/rfc822 must not be encoded (RFC 2046 §5.2.1), so it must hold nothing that would need it.
+bool can_be_returned(std::string_view content) {
+    if (content.find(kBoundaryMark) != std::string_view::npos && content.find(kOurMark) != std::string_view::npos) return false;
+    while (!content.empty()) {
+        const std::size_t end = content.find("\r\n");
+        const auto line = content.substr(0, end);
+        if (line.size() > kMaxLine || line.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) return false;
+        content.remove_prefix(end == std::string_view::npos ? content.size() : end + 2);
+    }
+    return true;
+}
+
+bool is_eight_bit(std::string_view text) {
+    return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) > 127; });
+}
+
+std::string render_content_part(std::string_view boundary, std::string_view content) {
+    return fmt::format("--{}\r\nContent-Type: message/rfc822\r\n{}\r\n{}{}", boundary,
+                       is_eight_bit(content) ? "Content-Transfer-Encoding: 8bit\r\n" : "", content,
+                       content.ends_with("\r\n") ? "" : "\r\n");
 }
 
 // --- the whole ------------------------------------------------------------------------------------------------------------------
@@ -196,14 +228,17 @@ std::string render_header(const DsnOptions& options, std::string_view boundary) 
 
 }  // namespace
 
-std::string render_dsn(const DsnOptions& options) {
-    const std::string boundary = fmt::format("{}thurn_{}", kBoundaryMark, token(options.message_id));
+Dsn render_dsn(const DsnOptions& options) {
+    const std::string boundary = fmt::format("{}{}{}", kBoundaryMark, kOurMark, token(options.message_id));
     std::string message = render_header(options, boundary);
     message += "This is a delivery report in MIME format (RFC 6522).\r\n\r\n";
     message += render_part(boundary, "Content-Type: text/plain; charset=utf-8\r\n", render_explanation(options));
     message += fmt::format("\r\n--{}\r\nContent-Type: message/delivery-status\r\n\r\n{}\r\n", boundary, render_status_part(options));
-    message += render_part(boundary, "Content-Type: text/rfc822-headers\r\n", header_to_return(options.original_header));
-    return message + fmt::format("\r\n--{}--\r\n", boundary);
+    const bool whole = options.original_content && can_be_returned(*options.original_content);
+    message += whole ? render_content_part(boundary, *options.original_content)
+                     : render_part(boundary, "Content-Type: text/rfc822-headers\r\n", header_to_return(options.original_header));
+    message += fmt::format("\r\n--{}--\r\n", boundary);
+    return {.text = std::move(message), .eight_bit = whole && is_eight_bit(*options.original_content)};
 }
 
 }  // namespace thurn::report

@@ -16,6 +16,7 @@ enum class DsnAction { failed, delayed, delivered, relayed, expanded };
 struct DsnRecipient {
     std::string final_recipient;     // address
     std::string original_recipient;  // address, or empty
+    std::string original_type{};     // of that address, as ORCPT had it: `rfc822`, `utf-8`, …; empty: our own knowledge of it
     DsnAction action = DsnAction::failed;
     std::string status;       // `5.1.1`
     std::string remote_host;  // empty when it was us
@@ -27,22 +28,30 @@ struct DsnRecipient {
 
 struct DsnOptions {
     std::string reporting_host;
-    std::string message_id;  // of the report: goes into Message-ID and the boundary
-    std::string queue_id;    // of the message reported about
-    mail::Mailbox to;        // the reverse path of the message reported about
-    std::string from;        // `Mail Delivery System <postmaster@host>`'s address
+    std::string message_id;     // of the report: goes into Message-ID and the boundary
+    std::string queue_id;       // of the message reported about
+    std::string envelope_id{};  // ENVID, decoded; empty when there was none
+    mail::Mailbox to;           // the reverse path of the message reported about
+    std::string from;           // `Mail Delivery System <postmaster@host>`'s address
     base::Time arrived{};
     base::Time now{};
     std::vector<DsnRecipient> recipients;
-    std::string_view original_header;  // header section of the message, CRLF; returned as text/rfc822-headers
+    std::string_view original_header;                    // header section of the message, CRLF; returned as text/rfc822-headers
+    std::optional<std::string_view> original_content{};  // all of it, to be returned as message/rfc822 instead
+};
+
+struct Dsn {
+    std::string text;  // CRLF line ends
+    bool eight_bit = false;
 };
 
 /// A whole message, CRLF line ends, that a person can read and a program can parse: multipart/report with three parts.
-/// Shape   7-bit only; `Auto-Submitted: auto-replied`; lines at most 998 octets; nothing of the remote text can break the structure: in the
-///         status part control and 8-bit octets become `?` (addresses: RFC 6533 utf-8 form) and long lines are folded; the text and the
-///         returned header are quoted-printable when they hold 8-bit octets, long lines, stray CR or LF, or what looks like a boundary.
+/// Shape   `Auto-Submitted: auto-replied`; lines at most 998 octets; nothing of the remote text can break the structure: in the status part
+///         control and 8-bit octets become `?` (addresses: RFC 6533 utf-8 form) and long lines are folded; the text and the returned header
+///         are quoted-printable when they hold 8-bit octets, long lines, stray CR or LF, or what looks like a boundary. 7-bit unless a
+///         whole message with 8-bit octets is returned; one that would break the structure is returned by its header.
 /// Limits  The first 64 KiB of the original header, 2000 octets of each text, are returned.
 /// Source  RFC 3464, RFC 6522, RFC 3834, RFC 6533 §3.
-[[nodiscard]] std::string render_dsn(const DsnOptions& options);
+[[nodiscard]] Dsn render_dsn(const DsnOptions& options);
 
 }  // namespace thurn::report

@@ -147,9 +147,10 @@ std::string render_explanation(const DsnOptions& options) {
     std::string text = wrap("This is the mail server " + readable(options.reporting_host) + ".", "") + "\r\n";
     text += wrap(render_opening(options), "");
     for (const DsnRecipient& recipient : options.recipients) text += render_recipient(recipient);
-    text += "\r\n" + wrap("Your message came in on " + mail::render_date(options.arrived) + " and is known here as " +
-                              readable(options.queue_id) + ". Its header is attached, and so are these facts in a form that programs read.",
-                          "");
+    text += "\r\n" +
+            wrap("Your message came in on " + mail::render_date(options.arrived) + " and is known here as " + readable(options.queue_id) +
+                     ". What is returned of it is attached, and so are these facts in a form that programs read.",
+                 "");
     return text;
 }
 

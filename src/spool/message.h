@@ -5,6 +5,7 @@
 #include "base/octets.h"
 #include "base/result.h"
 #include "mail/mailbox.h"
+#include "mail/parameters.h"
 
 #include <cstdint>
 #include <memory>
@@ -38,22 +39,49 @@ struct RecipientState {
     friend bool operator==(const RecipientState&, const RecipientState&) = default;
 };
 
-/// Shape    `mailbox` is where it goes; `original` is what the originator wrote, when an alias led here, else empty.
+/// Shape    `mailbox` is where it goes; `original` is what the originator wrote, when an alias led here, else empty. `orcpt` is `type;address`,
+///          decoded (RFC 3461 §4.2), or empty.
+/// Limits   At most 127 expansions.
 struct Recipient {
     mail::Mailbox mailbox;
     std::string original;
     std::uint8_t expansions = 0;  // how many aliases led here; a bound on alias loops
+    mail::Notify notify{};
+    std::string orcpt{};
     RecipientState state;
     friend bool operator==(const Recipient&, const Recipient&) = default;
+};
+
+/// Until when it has to be delivered, and what then (RFC 2852): given back, or reported and tried further.
+struct DeliverBy {
+    base::Time deadline{};
+    enum class After : std::uint8_t { give_back, notify } after = After::give_back;
+    bool trace = false;
+    friend bool operator==(const DeliverBy&, const DeliverBy&) = default;
+};
+
+/// What the originator asked for besides; the default is nothing.
+///
+/// Shape    `envid` is decoded, at most 100 octets. `priority` is within -9 and 9.
+struct Wishes {
+    mail::ReturnContent ret = mail::ReturnContent::unspecified;
+    std::string envid{};            // RFC 3461 §4.4
+    bool smtputf8 = false;          // addresses or header are in UTF-8 (RFC 6531)
+    bool require_tls = false;       // RFC 8689 §2
+    bool tls_optional = false;      // `TLS-Required: no` (RFC 8689 §5)
+    std::optional<int> priority{};  // RFC 6710
+    std::optional<DeliverBy> deliver_by{};
+    friend bool operator==(const Wishes&, const Wishes&) = default;
 };
 
 /// Everything about a message but its content.
 struct Envelope {
     mail::ReversePath sender;
     std::vector<Recipient> recipients;
-    bool eight_bit = false;  // content holds octets over 127
-    std::string login;       // who submitted it; empty without AUTH
-    std::string client;      // address it came from; empty when made here
+    mail::BodyType body = mail::BodyType::seven_bit;  // what the content holds
+    Wishes wishes{};
+    std::string login;   // who submitted it; empty without AUTH
+    std::string client;  // address it came from; empty when made here
     friend bool operator==(const Envelope&, const Envelope&) = default;
 };
 

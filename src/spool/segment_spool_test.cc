@@ -28,7 +28,7 @@ Envelope envelope_to(std::vector<Recipient> recipients) {
     Envelope envelope;
     envelope.sender.mailbox = mailbox("sender");
     envelope.recipients = std::move(recipients);
-    envelope.eight_bit = true;
+    envelope.body = mail::BodyType::eight_bit;
     envelope.login = "sender@example.com";
     envelope.client = "192.0.2.1";
     return envelope;

@@ -83,7 +83,9 @@ Recipient full_recipient() {
     Recipient to;
     to.mailbox = {.local = "with \"quotes\" @ and spaces", .domain = mail::Domain::restored("[IPv6:2001:db8::1]")};
     to.original = "alias@example.com";
-    to.expansions = 3;
+    to.expansions = 127;
+    to.notify = {.given = true, .success = true, .failure = false, .delay = true};
+    to.orcpt = "rfc822;bob+tag@example.net";
     to.state = {
         .standing = Standing::held, .attempts = 7, .due = base::Time(base::Duration(-1)), .last_status = "451 a\tb", .site = "site"};
     return to;
@@ -93,10 +95,22 @@ TEST(SpoolFormat, EnvelopesComeBackAsTheyWere) {
     Envelope full;
     full.sender.mailbox = {.local = std::string("line\r\nend", 9), .domain = mail::Domain::restored("example.com")};
     full.recipients = {full_recipient(), Recipient{}};
-    full.eight_bit = true;
+    full.body = mail::BodyType::eight_bit;
     full.login = "user";
     full.client = "2001:db8::1";
-    for (const auto& envelope : {full, Envelope{}}) {
+    auto wishful = full;
+    wishful.body = mail::BodyType::binary;
+    wishful.wishes = {
+        .ret = mail::ReturnContent::headers,
+        .envid = "an id",
+        .smtputf8 = true,
+        .require_tls = true,
+        .tls_optional = true,
+        .priority = -9,
+        .deliver_by = DeliverBy{.deadline = base::Time(base::Duration(-5)), .after = DeliverBy::After::notify, .trace = true}};
+    auto hasty = full;
+    hasty.wishes.deliver_by = DeliverBy{.deadline = base::Time(base::Duration(1)), .after = DeliverBy::After::give_back, .trace = false};
+    for (const auto& envelope : {full, wishful, hasty, Envelope{}}) {
         std::string meta;
         append_message_meta(meta, Place::file, 123, envelope);
         const auto read = decode_message_meta(meta);
