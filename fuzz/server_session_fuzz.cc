@@ -31,7 +31,12 @@ ServerOptions options_from(unsigned bits) {
                               .dsn = true,
                               .require_tls = true,
                               .deliver_by = std::chrono::seconds(0),
-                              .mt_priority = ""};
+                              .mt_priority = "",
+                              .vrfy = true,
+                              .expn = true,
+                              .etrn = true,
+                              .xclient = true,
+                              .xforward = true};
     return options;
 }
 
@@ -127,6 +132,33 @@ private:
         require(options_.tls == TlsState::offered && !tls_, "TLS is wanted where it is offered, once");
         tls_wanted_ = true;
     }
+    void on(VerifyWanted& wanted) {
+        require(!wanted.text.empty(), "VRFY asks for something");
+        answer();
+    }
+    void on(ExpandWanted& wanted) {
+        require(!wanted.text.empty(), "EXPN asks for something");
+        answer();
+    }
+    void on(QueueRunWanted& wanted) {
+        require(hello_ && !sender_ && !wanted.name.empty(), "ETRN comes outside a transaction");
+        answer();
+    }
+    void on(XclientGiven& given) {
+        require(options_.extensions.xclient && !sender_ && !given.attributes.empty(), "XCLIENT comes outside a transaction");
+        const auto* login = find_attribute(given.attributes, ProxyAttribute::Name::login);
+        if (!answer()) return;
+        hello_ = false;
+        if (login) login_ = login->known == ProxyAttribute::Known::given;
+    }
+    void on(XforwardGiven& given) {
+        require(options_.extensions.xforward && !sender_ && !given.attributes.empty(), "XFORWARD comes outside a transaction");
+        answer();
+    }
+    void on(EarlyTalk&) { require(false, "the greeting came first"); }
+    void on(ImproperPipelining& told) {
+        require(!std::exchange(improper_, true) && !told.verb.empty(), "improper pipelining is told once");
+    }
     void on(CommandRefused& refused) { require(refused.reply.code >= 400, "refusals refuse"); }
     void end_transaction() {
         sender_ = receiving_ = false;
@@ -138,7 +170,7 @@ private:
     bool tls_;
     std::string_view answers_;
     int asked_ = 0;
-    bool hello_ = false, sender_ = false, receiving_ = false, binary_ = false, login_ = false, tls_wanted_ = false;
+    bool improper_ = false, hello_ = false, sender_ = false, receiving_ = false, binary_ = false, login_ = false, tls_wanted_ = false;
     std::size_t recipients_ = 0;
     std::string content_;
     std::string replies_;

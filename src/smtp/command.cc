@@ -19,6 +19,7 @@ constexpr FixedReply kNoUtf8Address{553, {5, 6, 7}, "Addresses with octets over 
 constexpr FixedReply kNeedsSmtpUtf8{553, {5, 6, 7}, "Addresses with octets over 127 need SMTPUTF8"};  // RFC 6531 §3.5
 constexpr FixedReply kNoArgument{501, {5, 5, 4}, "This command takes no argument"};
 constexpr FixedReply kNeedArgument{501, {5, 5, 4}, "An argument is needed"};
+constexpr FixedReply kEtrnSyntax{501, {5, 5, 4}, "Syntax: ETRN domain | @domain | #queue"};
 constexpr FixedReply kBdatSyntax{501, {5, 5, 4}, "Syntax: BDAT size [LAST]"};
 constexpr FixedReply kAuthSyntax{501, {5, 5, 4}, "Syntax: AUTH mechanism [initial-response]"};
 
@@ -98,13 +99,48 @@ Outcome bare(std::string_view argument, Command command) {
     return command;
 }
 
-Outcome with_argument(std::string_view argument, Command command) {
+/// VRFY and EXPN: `text [SMTPUTF8]`, RFC 6531 §3.7.4.2.
+template <class Lookup>
+Outcome parse_lookup(std::string_view argument, const ParameterRules& rules) {
+    Lookup command;
+    const auto cut = argument.find_last_of(" \t");
+    if (rules.extensions.smtputf8 && cut != std::string_view::npos && same_word(argument.substr(cut + 1), "SMTPUTF8")) {
+        command.utf8 = Utf8::allowed;
+        argument = trimmed(argument.substr(0, cut));
+    }
     if (argument.empty()) return refuse(kNeedArgument);
+    if (command.utf8 == Utf8::refused && beyond_ascii(argument)) return refuse(rules.extensions.smtputf8 ? kNeedsSmtpUtf8 : kNoUtf8Address);
+    command.text = argument;
     return command;
 }
 
-constexpr std::array<std::string_view, kVerbs> kVerbNames{"HELO", "EHLO", "MAIL", "RCPT", "DATA",     "BDAT", "RSET",   "NOOP",
-                                                          "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "AUTH", "unknown"};
+Outcome parse_etrn(std::string_view argument) {
+    using Scope = EtrnCommand::Scope;
+    EtrnCommand command;
+    if (argument.starts_with('@')) command.scope = Scope::domain;
+    if (argument.starts_with('#')) command.scope = Scope::queue;
+    if (command.scope != Scope::host) argument.remove_prefix(1);
+    if (command.scope == Scope::queue) {
+        command.name = argument;
+        const bool word = !argument.empty() && std::ranges::all_of(argument, [](char c) { return c > ' ' && c <= '~'; });
+        return word ? Outcome(std::move(command)) : refuse(kEtrnSyntax);
+    }
+    const auto domain = mail::parse_domain(argument);
+    if (!domain) return refuse(kEtrnSyntax);
+    command.name = domain->text();
+    return command;
+}
+
+template <class Proxy>
+Outcome parse_proxy(std::string_view argument, ProxyCommand which) {
+    auto attributes = parse_attributes(argument, which);
+    if (!attributes) return refuse(attributes.error());
+    return Proxy{*std::move(attributes)};
+}
+
+constexpr std::array<std::string_view, kVerbs> kVerbNames{"HELO",     "EHLO", "LHLO",    "MAIL",     "RCPT",   "DATA", "BDAT",
+                                                          "RSET",     "NOOP", "QUIT",    "VRFY",     "EXPN",   "HELP", "ETRN",
+                                                          "STARTTLS", "AUTH", "XCLIENT", "XFORWARD", "unknown"};
 
 }  // namespace
 
@@ -133,6 +169,8 @@ std::expected<Command, FixedReply> parse_command(const CommandLine& line, const 
             return parse_hello<HeloCommand>(line.argument);
         case Verb::ehlo:
             return parse_hello<EhloCommand>(line.argument);
+        case Verb::lhlo:
+            return parse_hello<LhloCommand>(line.argument);
         case Verb::mail:
             return parse_mail(line.argument, rules);
         case Verb::rcpt:
@@ -148,15 +186,21 @@ std::expected<Command, FixedReply> parse_command(const CommandLine& line, const 
         case Verb::quit:
             return bare(line.argument, QuitCommand{});
         case Verb::vrfy:
-            return with_argument(line.argument, VrfyCommand{});
+            return parse_lookup<VrfyCommand>(line.argument, rules);
         case Verb::expn:
-            return with_argument(line.argument, ExpnCommand{});
+            return parse_lookup<ExpnCommand>(line.argument, rules);
         case Verb::help:
-            return HelpCommand{};
+            return HelpCommand{line.argument};
+        case Verb::etrn:
+            return parse_etrn(line.argument);
         case Verb::starttls:
             return bare(line.argument, StartTlsCommand{});
         case Verb::auth:
             return parse_auth(line.argument);
+        case Verb::xclient:
+            return parse_proxy<XclientCommand>(line.argument, ProxyCommand::xclient);
+        case Verb::xforward:
+            return parse_proxy<XforwardCommand>(line.argument, ProxyCommand::xforward);
         case Verb::unknown:
             break;
     }

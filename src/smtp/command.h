@@ -3,16 +3,38 @@
 #include "mail/mailbox.h"
 #include "smtp/fixed_reply.h"
 #include "smtp/parameters.h"
+#include "smtp/proxy_attributes.h"
 
 #include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace thurn::smtp {
 
-enum class Verb { helo, ehlo, mail, rcpt, data, bdat, rset, noop, quit, vrfy, expn, help, starttls, auth, unknown };
+enum class Verb {
+    helo,
+    ehlo,
+    lhlo,
+    mail,
+    rcpt,
+    data,
+    bdat,
+    rset,
+    noop,
+    quit,
+    vrfy,
+    expn,
+    help,
+    etrn,
+    starttls,
+    auth,
+    xclient,
+    xforward,
+    unknown
+};
 inline constexpr std::size_t kVerbs = static_cast<std::size_t>(Verb::unknown) + 1;
 /// `MAIL`; `unknown` for what we do not know, whose own word may be a secret gone astray and is not repeated.
 [[nodiscard]] std::string_view verb_name(Verb verb);
@@ -34,6 +56,9 @@ struct HeloCommand {
 struct EhloCommand {
     std::string name;
 };
+struct LhloCommand {
+    std::string name;
+};
 struct MailCommand {
     mail::ReversePath path;
     MailParameters parameters;
@@ -51,9 +76,30 @@ struct BdatCommand {
 struct RsetCommand {};
 struct NoopCommand {};
 struct QuitCommand {};
-struct VrfyCommand {};
-struct ExpnCommand {};
-struct HelpCommand {};
+/// `utf8`: SMTPUTF8 was given, and the answer may hold UTF-8 (RFC 6531 §3.7.4.2).
+struct VrfyCommand {
+    std::string text;
+    Utf8 utf8 = Utf8::refused;
+};
+struct ExpnCommand {
+    std::string text;
+    Utf8 utf8 = Utf8::refused;
+};
+struct HelpCommand {
+    std::string_view topic;  // a view of the line
+};
+/// What waits for one host, for a domain and all below it (`@`), or in a queue that has a name of its own (`#`), RFC 1985 §5.
+struct EtrnCommand {
+    enum class Scope { host, domain, queue };
+    Scope scope = Scope::host;
+    std::string name;  // a domain in its normal form; of a queue, as it stands
+};
+struct XclientCommand {
+    std::vector<ProxyAttribute> attributes;
+};
+struct XforwardCommand {
+    std::vector<ProxyAttribute> attributes;
+};
 struct StartTlsCommand {};
 /// `initial`: still in base64 and a view of the line, so that there is one copy to wipe; `=` stands for an empty one (RFC 4954 §4).
 struct AuthCommand {
@@ -62,8 +108,9 @@ struct AuthCommand {
 };
 struct UnknownCommand {};
 
-using Command = std::variant<HeloCommand, EhloCommand, MailCommand, RcptCommand, DataCommand, BdatCommand, RsetCommand, NoopCommand,
-                             QuitCommand, VrfyCommand, ExpnCommand, HelpCommand, StartTlsCommand, AuthCommand, UnknownCommand>;
+using Command = std::variant<HeloCommand, EhloCommand, LhloCommand, MailCommand, RcptCommand, DataCommand, BdatCommand, RsetCommand,
+                             NoopCommand, QuitCommand, VrfyCommand, ExpnCommand, HelpCommand, EtrnCommand, StartTlsCommand, AuthCommand,
+                             XclientCommand, XforwardCommand, UnknownCommand>;
 
 /// Reads the arguments of one command.
 ///

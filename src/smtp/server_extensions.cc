@@ -1,6 +1,7 @@
 #include "smtp/server_extensions.h"
 
 #include "mail/date.h"
+#include "smtp/proxy_attributes.h"
 
 namespace thurn::smtp {
 
@@ -45,6 +46,11 @@ void append_extensions(const ServerExtensions& extensions, const AnnouncedLimits
     if (extensions.future_release) lines.push_back(render_future_release(*extensions.future_release));
     if (extensions.deliver_by) lines.push_back(render_deliver_by(*extensions.deliver_by));
     if (extensions.mt_priority) lines.push_back(with_value("MT-PRIORITY", *extensions.mt_priority));
+    if (extensions.vrfy) lines.emplace_back("VRFY");  // RFC 5321 §3.5.2
+    if (extensions.expn) lines.emplace_back("EXPN");
+    if (extensions.etrn) lines.emplace_back("ETRN");
+    if (extensions.xclient) lines.push_back("XCLIENT" + render_attribute_names(ProxyCommand::xclient));
+    if (extensions.xforward) lines.push_back("XFORWARD" + render_attribute_names(ProxyCommand::xforward));
 }
 
 }  // namespace thurn::smtp

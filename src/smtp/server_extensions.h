@@ -35,6 +35,11 @@ struct ServerExtensions {
     std::optional<FutureRelease> future_release = std::nullopt;     // RFC 4865
     std::optional<std::chrono::seconds> deliver_by = std::nullopt;  // RFC 2852: the least BY=…;R taken; 0: any
     std::optional<std::string> mt_priority = std::nullopt;          // RFC 6710: the name of the profile; empty: none is named
+    bool vrfy = false;                                              // VerifyWanted; off: 252 2.1.5 to every VRFY
+    bool expn = false;                                              // ExpandWanted; off: 502 5.5.1
+    bool etrn = false;                                              // RFC 1985: QueueRunWanted
+    bool xclient = false;                                           // for clients that may tell who their client is, and for no others
+    bool xforward = false;                                          // the same
 };
 
 /// RFC 3030 §3: binary content comes by BDAT only.

@@ -22,6 +22,10 @@ inline constexpr FixedReply kTooBig{552, {5, 3, 4}, "Message is larger than allo
 inline constexpr FixedReply kBareInContent{550, {5, 6, 0}, "Content holds a CR or LF that is not part of CRLF"};
 inline constexpr FixedReply kNulInContent{550, {5, 6, 0}, "Content holds a NUL octet"};
 inline constexpr FixedReply kContentLineTooLong{550, {5, 6, 0}, "Content holds a line that is too long"};
+inline constexpr FixedReply kUnknown{500, {5, 5, 2}, "Command not recognized"};
+inline constexpr FixedReply kNoExpn{502, {5, 5, 1}, "EXPN is not provided"};
+inline constexpr FixedReply kNoLmtpRecipients{503, {5, 5, 1}, "No valid recipients"};  // RFC 2033 §4.2
+inline constexpr FixedReply kNotAnswered{451, {4, 3, 0}, "Local trouble, try again later"};
 inline constexpr FixedReply kNoChunking{502, {5, 5, 1}, "BDAT is not provided"};
 inline constexpr FixedReply kBinaryByData{503, {5, 5, 1}, "Binary content comes by BDAT only"};  // RFC 3030 §3
 inline constexpr FixedReply kTlsNotAvailable{502, {5, 5, 1}, "TLS is not available"};
@@ -41,8 +45,8 @@ inline constexpr std::string_view kRecipientOk = "250 2.1.5 Recipient ok\r\n";
 inline constexpr std::string_view kContentWanted = "354 End the message with <CRLF>.<CRLF>\r\n";
 inline constexpr std::string_view kOk = "250 2.0.0 Ok\r\n";
 inline constexpr std::string_view kLoginOk = "235 2.7.0 Authentication successful\r\n";
-inline constexpr std::string_view kVerify = "252 2.0.0 Cannot verify, but mail will be tried\r\n";
-inline constexpr std::string_view kHelp = "214 2.0.0 See RFC 5321\r\n";
+inline constexpr std::string_view kVerify = "252 2.1.5 Cannot verify, but mail will be tried\r\n";
+inline constexpr std::string_view kQueueRun = "250 2.0.0 Queuing started\r\n";
 inline constexpr std::string_view kStartTls = "220 2.0.0 Ready to start TLS\r\n";
 
 }  // namespace thurn::smtp::replies

@@ -10,6 +10,7 @@
 #include "smtp/auth_exchange.h"
 #include "smtp/conversation.h"
 #include "smtp/dot_codec.h"
+#include "smtp/help.h"
 #include "smtp/input_buffer.h"
 #include "smtp/server_replies.h"
 #include "smtp/wipe.h"
@@ -26,6 +27,7 @@ namespace {
 
 /// How the next octets are read.
 enum class Mode {
+    greeting,  // not said yet; nothing is read
     command,
     auth,
     content,
@@ -35,7 +37,17 @@ enum class Mode {
 };
 
 /// The event that waits for its answer.
-enum class Open { none, hello, credentials, sender, recipient, content_begin, content_end };
+enum class Open {
+    none,
+    hello,
+    credentials,
+    sender,
+    recipient,
+    content_begin,
+    content_end,
+    question,
+    xclient
+};  // `question`: its answer changes nothing
 
 bool is_control(char octet) {
     const auto value = static_cast<unsigned char>(octet);
@@ -48,6 +60,25 @@ struct Chunk {
     bool last = false;
     bool refused = false;
 };
+
+/// Commands that a client must send as the last of a group (RFC 2920 §3.1; RFC 3207 §4; RFC 4954 §4).
+bool ends_group(Verb verb) {
+    switch (verb) {
+        case Verb::helo:
+        case Verb::ehlo:
+        case Verb::lhlo:
+        case Verb::data:
+        case Verb::noop:
+        case Verb::vrfy:
+        case Verb::expn:
+        case Verb::starttls:
+        case Verb::auth:
+        case Verb::xclient:
+            return true;
+        default:
+            return false;
+    }
+}
 
 bool is_bdat(std::string_view text) { return split_command(text.substr(0, 5)).verb == Verb::bdat; }
 bool is_auth(std::string_view text) { return split_command(text.substr(0, 5)).verb == Verb::auth; }
@@ -70,9 +101,13 @@ struct ServerSession::State {
     void on_line(std::string_view line);
     void on_command(const CommandLine& line);
     [[nodiscard]] const FixedReply* limit_reached() const;
+    [[nodiscard]] const FixedReply* not_provided(Verb verb) const;
+    [[nodiscard]] Provided provided() const;
+    [[nodiscard]] bool tell_improper_pipelining();
     [[nodiscard]] ParameterRules parameter_rules() const;
     void on(HeloCommand& command) { hello(std::move(command.name), false); }
     void on(EhloCommand& command) { hello(std::move(command.name), true); }
+    void on(LhloCommand& command) { hello(std::move(command.name), true); }
     void on(MailCommand& command);
     void on(RcptCommand& command);
     void on(DataCommand&);
@@ -80,9 +115,12 @@ struct ServerSession::State {
     void on(RsetCommand&);
     void on(NoopCommand&) { output += kOk; }
     void on(QuitCommand&);
-    void on(VrfyCommand&) { output += kVerify; }
-    void on(ExpnCommand&) {}
-    void on(HelpCommand&) { output += kHelp; }
+    void on(VrfyCommand& command);
+    void on(ExpnCommand& command) { ask(Open::question, ExpandWanted{.text = std::move(command.text), .utf8 = command.utf8}); }
+    void on(HelpCommand& command) { output += render_reply(help(command.topic, provided())); }
+    void on(EtrnCommand& command) { ask(Open::question, QueueRunWanted(std::move(command))); }
+    void on(XclientCommand& command);
+    void on(XforwardCommand& command) { ask(Open::question, XforwardGiven{std::move(command.attributes)}); }
     void on(StartTlsCommand&);
     void on(AuthCommand& command);
     void on(UnknownCommand&) {}
@@ -109,6 +147,9 @@ struct ServerSession::State {
     void say_and_close(const FixedReply& reply);
     void close();
     void settle(bool positive);
+    void say_for_all(std::string_view reply);
+    void become_proxied();
+    [[nodiscard]] std::string greeting() const;
     void settle_transaction(Open what, bool positive);
     void end_transaction();
     void reset_transaction();
@@ -127,7 +168,7 @@ struct ServerSession::State {
     std::vector<ServerEvent> events;
     std::size_t next = 0;  // first of `events` not yet yielded
 
-    Mode mode = Mode::command;
+    Mode mode = Mode::greeting;
     Stage stage = Stage::fresh;
     Open open = Open::none;
     bool stopping = false;
@@ -144,6 +185,9 @@ struct ServerSession::State {
     std::size_t errors = 0;
     std::size_t auth_failures = 0;
 
+    std::optional<bool> proxied_login;  // of the XclientGiven that is open
+    bool group_ended = false;           // by a command whose reply is not taken yet
+    bool improper_told = false;
     Verb current = Verb::unknown;  // of the command being answered
 
     std::unique_ptr<AuthExchange> auth;
@@ -160,7 +204,10 @@ struct ServerSession::State {
 // ---- Reading
 
 bool ServerSession::State::advance() {
+    if (group_ended && tell_improper_pipelining()) return true;
     switch (mode) {
+        case Mode::greeting:
+            return false;
         case Mode::command:
             return read_command();
         case Mode::auth:
@@ -174,6 +221,12 @@ bool ServerSession::State::advance() {
             input.clear();
     }
     return false;
+}
+
+bool ServerSession::State::tell_improper_pipelining() {
+    if (input.unread().empty() || std::exchange(improper_told, true)) return false;
+    events.emplace_back(ImproperPipelining{verb_name(current)});
+    return true;
 }
 
 /// An AUTH command may carry a long initial response (RFC 4954 §4).
@@ -226,14 +279,53 @@ void ServerSession::State::on_line(std::string_view line) {
     if (const auto* limit = limit_reached(); limit && command.verb != Verb::quit) return say_and_close(*limit);
     ++commands;
     current = command.verb;
+    if (!extended || ends_group(current)) group_ended = true;
     if (std::ranges::any_of(line, is_control)) return command.verb == Verb::bdat ? say_and_close(kControlOctet) : refuse(kControlOctet);
     if (command.verb == Verb::unknown && is_http_method(command.word)) return say_and_close(kHttp);
     on_command(command);
 }
 
+const FixedReply* ServerSession::State::not_provided(Verb verb) const {
+    const bool lmtp = options.protocol == Protocol::lmtp;
+    const auto unknown_unless = [](bool known) { return known ? nullptr : &kUnknown; };
+    switch (verb) {
+        case Verb::helo:
+        case Verb::ehlo:
+            return unknown_unless(!lmtp);  // RFC 2033 §4.1
+        case Verb::lhlo:
+            return unknown_unless(lmtp);
+        case Verb::data:
+            return lmtp && stage == Stage::sender ? &kNoLmtpRecipients : nullptr;
+        case Verb::bdat:
+            return options.extensions.chunking ? nullptr : &kNoChunking;
+        case Verb::expn:
+            return options.extensions.expn ? nullptr : &kNoExpn;
+        case Verb::etrn:
+            return unknown_unless(options.extensions.etrn);
+        case Verb::xclient:
+            return unknown_unless(options.extensions.xclient);
+        case Verb::xforward:
+            return unknown_unless(options.extensions.xforward);
+        default:
+            return nullptr;
+    }
+}
+
+Provided ServerSession::State::provided() const {
+    Provided result{};
+    for (std::size_t index = 0; index + 1 < kVerbs; ++index) {
+        const auto verb = static_cast<Verb>(index);
+        result[index] = verb == Verb::data || !not_provided(verb);
+    }
+    result[static_cast<std::size_t>(Verb::starttls)] = options.tls == TlsState::offered;
+    result[static_cast<std::size_t>(Verb::auth)] = auth_possible();
+    return result;
+}
+
 void ServerSession::State::on_command(const CommandLine& line) {
-    if (line.verb == Verb::bdat && !options.extensions.chunking) return skip_chunk(line, kNoChunking);
-    if (const auto* refusal = refused_now(stage, line.verb)) return line.verb == Verb::bdat ? skip_chunk(line, *refusal) : refuse(*refusal);
+    const auto* refusal = not_provided(line.verb);
+    if (!refusal) refusal = refused_now(stage, line.verb);
+    if (refusal) return line.verb == Verb::bdat ? skip_chunk(line, *refusal) : refuse(*refusal);
     auto command = parse_command(line, parameter_rules());
     if (!command) return line.verb == Verb::bdat ? say_and_close(command.error()) : refuse(command.error());
     std::visit([this](auto& parsed) { on(parsed); }, *command);
@@ -282,6 +374,20 @@ void ServerSession::State::on(RsetCommand&) {
 void ServerSession::State::on(DataCommand&) {
     if (body == mail::BodyType::binary) return refuse(kBinaryByData);
     ask(Open::content_begin, ContentBegins{});
+}
+
+void ServerSession::State::on(VrfyCommand& command) {
+    if (!options.extensions.vrfy) {
+        output += kVerify;  // RFC 5321 §7.3
+        return;
+    }
+    ask(Open::question, VerifyWanted{.text = std::move(command.text), .utf8 = command.utf8});
+}
+
+void ServerSession::State::on(XclientCommand& command) {
+    const auto* login = find_attribute(command.attributes, ProxyAttribute::Name::login);
+    proxied_login = login ? std::optional(login->known == ProxyAttribute::Known::given) : std::nullopt;
+    ask(Open::xclient, XclientGiven{std::move(command.attributes)});
 }
 
 void ServerSession::State::on(QuitCommand&) {
@@ -380,8 +486,12 @@ void ServerSession::State::on_content_end() {
 
 /// The envelope goes with the content, RFC 5321 §4.1.1.4.
 void ServerSession::State::refuse_content() {
+    const bool for_each = options.protocol == Protocol::lmtp && (current == Verb::data || chunk.last);  // RFC 2033 §4.3
+    const auto others = for_each ? recipients - 1 : 0;
     end_transaction();
-    refuse(*std::exchange(content_refusal, nullptr));
+    const auto& reply = *std::exchange(content_refusal, nullptr);
+    refuse(reply);
+    for (std::size_t count = 0; count < others; ++count) output += render_reply(to_reply(reply));
     if (stopping) say_and_close(kShuttingDown);
 }
 
@@ -507,12 +617,35 @@ void ServerSession::State::settle(bool positive) {
             authenticated = positive;
             if (!positive) ++auth_failures;
             break;
+        case Open::xclient:
+            if (positive) become_proxied();
+            break;
         case Open::none:
+        case Open::question:
             break;
         default:
             settle_transaction(what, positive);
     }
     if (stopping && mode == Mode::command && !in_content()) say_and_close(kShuttingDown);
+}
+
+/// As if another had just connected (XCLIENT_README).
+void ServerSession::State::become_proxied() {
+    stage = Stage::fresh;
+    extended = false;
+    helo_name.clear();
+    messages = 0;
+    if (proxied_login) authenticated = *proxied_login;
+}
+
+/// To content: once, or for each recipient (RFC 2033 §4.2).
+void ServerSession::State::say_for_all(std::string_view reply) {
+    const bool each = open == Open::content_end && options.protocol == Protocol::lmtp;
+    for (std::size_t count = each ? recipients : 1; count > 0; --count) output += reply;
+}
+
+std::string ServerSession::State::greeting() const {
+    return render_reply({.code = 220, .status = std::nullopt, .lines = {options.hostname + ' ' + options.greeting}});
 }
 
 void ServerSession::State::settle_transaction(Open what, bool positive) {
@@ -583,6 +716,10 @@ std::string ServerSession::State::usual_reply() const {
             return std::string(mode == Mode::chunk ? "" : kContentWanted);
         case Open::content_end:
             return std::string(kOk);
+        case Open::question:
+            return std::string(current == Verb::etrn ? kQueueRun : current == Verb::xforward ? kOk : kVerify);
+        case Open::xclient:
+            return greeting();
         case Open::none:
             break;
     }
@@ -609,6 +746,10 @@ std::string ServerSession::State::usual_reply(std::string text) const {
             reply.code = 354;
             reply.status.reset();
             break;
+        case Open::xclient:
+            reply.code = 220;
+            reply.status.reset();
+            break;
         default:
             break;
     }
@@ -625,8 +766,9 @@ ServerSession::ServerSession(ServerSession&&) noexcept = default;
 ServerSession& ServerSession::operator=(ServerSession&&) noexcept = default;
 
 void ServerSession::greet() {
-    state_->output +=
-        render_reply({.code = 220, .status = std::nullopt, .lines = {state_->options.hostname + ' ' + state_->options.greeting}});
+    if (state_->mode != Mode::greeting) return;
+    state_->output += state_->greeting();
+    state_->mode = Mode::command;
 }
 
 void ServerSession::greet_with_refusal(const Reply& reply) {
@@ -636,6 +778,7 @@ void ServerSession::greet_with_refusal(const Reply& reply) {
 
 void ServerSession::receive(std::string_view octets) {
     if (state_->mode == Mode::closed || state_->mode == Mode::handshake || octets.empty()) return;
+    if (state_->mode == Mode::greeting && state_->input.unread().empty()) state_->events.emplace_back(EarlyTalk{});
     state_->input.append(octets);
 }
 
@@ -651,25 +794,38 @@ std::optional<ServerEvent> ServerSession::next_event() {
 
 void ServerSession::accept() {
     if (state_->open == Open::none) return;
-    state_->output += state_->usual_reply();
+    state_->say_for_all(state_->usual_reply());
     state_->settle(true);
 }
 
 void ServerSession::accept(std::string text) {
     if (state_->open == Open::none) return;
-    state_->output += state_->usual_reply(std::move(text));
+    state_->say_for_all(state_->usual_reply(std::move(text)));
     state_->settle(true);
 }
 
 void ServerSession::answer(const Reply& reply) {
     if (state_->open == Open::none) return;  // timed out or shut down meanwhile
     const bool go_on = state_->open == Open::content_begin && reply.intermediate() && state_->mode == Mode::chunk;
-    if (!go_on) state_->output += render_reply(reply);
+    if (!go_on) state_->say_for_all(render_reply(reply));
     if (reply.permanent()) ++state_->errors;
     if (reply.code == 421)
         state_->close();
     else
         state_->settle(reply.positive() || reply.intermediate());
+}
+
+void ServerSession::answer_each(const std::vector<Reply>& replies) {
+    State& state = *state_;
+    if (state.open != Open::content_end) return;  // timed out or shut down meanwhile
+    bool any_positive = false;
+    for (std::size_t index = 0; index < state.recipients; ++index) {
+        const auto reply = index < replies.size() ? replies[index] : to_reply(kNotAnswered);
+        state.output += render_reply(reply);
+        if (reply.permanent()) ++state.errors;
+        any_positive = any_positive || reply.positive();
+    }
+    state.settle(any_positive);
 }
 
 void ServerSession::tls_started() {
@@ -697,7 +853,10 @@ void ServerSession::shut_down() {
 }
 
 bool ServerSession::has_output() const { return !state_->output.empty(); }
-std::string ServerSession::take_output() { return std::exchange(state_->output, {}); }
+std::string ServerSession::take_output() {
+    if (state_->open == Open::none) state_->group_ended = false;
+    return std::exchange(state_->output, {});
+}
 
 std::chrono::seconds ServerSession::time_limit() const {
     return in_content() ? state_->options.content_timeout : state_->options.command_timeout;

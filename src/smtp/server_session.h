@@ -2,7 +2,9 @@
 
 #include "base/octets.h"
 #include "mail/mailbox.h"
+#include "smtp/command.h"
 #include "smtp/parameters.h"
+#include "smtp/proxy_attributes.h"
 #include "smtp/reply.h"
 #include "smtp/server_extensions.h"
 
@@ -13,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace thurn::smtp {
 
@@ -53,6 +56,33 @@ struct ContentDropped {
 struct TransactionReset {};
 /// Take the output, send it, shake hands, then tls_started(). No answer.
 struct TlsWanted {};
+/// VRFY and EXPN (RFC 5321 §3.5): answer() with 250 and what is known, or a refusal; accept() says 252. Answers hold UTF-8 only where
+/// `utf8` allows it.
+struct VerifyWanted {
+    std::string text;
+    Utf8 utf8;
+};
+struct ExpandWanted {
+    std::string text;
+    Utf8 utf8;
+};
+/// ETRN: accept() says 250; answer() 251, 252, 253, 458 or 459 (RFC 1985 §5.3).
+using QueueRunWanted = EtrnCommand;
+/// XCLIENT: accept() says 220 and forgets all the client said so far; with a LOGIN it is authenticated. Refuse with 550 5.7.0.
+struct XclientGiven {
+    std::vector<ProxyAttribute> attributes;
+};
+/// XFORWARD, to be kept until the end of the next transaction.
+struct XforwardGiven {
+    std::vector<ProxyAttribute> attributes;
+};
+/// The client talked before it was greeted, as no honest one does: greet(), or greet_with_refusal() with 554 5.5.1. No answer.
+struct EarlyTalk {};
+/// The client did not wait for the reply to `verb`, which must be the last of its group, or was not told of PIPELINING at all (RFC 2920 §3.1).
+/// Told once, and the command is handled as any. Depends on what came in one piece. No answer.
+struct ImproperPipelining {
+    std::string_view verb;  // constant
+};
 /// The session itself refused a command or hit a limit; for log and trace. No answer.
 struct CommandRefused {
     std::string verb;
@@ -60,14 +90,17 @@ struct CommandRefused {
 };
 
 using ServerEvent = std::variant<HelloGiven, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins, ContentChunk, ContentEnded,
-                                 ContentDropped, TransactionReset, TlsWanted, CommandRefused>;
+                                 ContentDropped, TransactionReset, TlsWanted, VerifyWanted, ExpandWanted, QueueRunWanted, XclientGiven,
+                                 XforwardGiven, EarlyTalk, ImproperPipelining, CommandRefused>;
 
+enum class Protocol { smtp, lmtp };
 enum class TlsState { unavailable, offered, active };
 enum class AuthRule { off, offered, required };
 
 struct ServerOptions {
     std::string hostname;
     std::string greeting = "ESMTP thurn";  // text after the host name in the 220
+    Protocol protocol = Protocol::smtp;    // LMTP: LHLO, and a reply for each recipient (RFC 2033)
     TlsState tls = TlsState::unavailable;  // `active` for implicit TLS
     AuthRule auth = AuthRule::off;         // AUTH is offered only while TLS is active; `required` refuses MAIL before it (530 5.7.0)
     ServerExtensions extensions = {};      // beside STARTTLS and AUTH
@@ -87,10 +120,13 @@ struct ServerOptions {
 /// Server side of one SMTP connection, without I/O (RFC 5321 §3, RFC 2920, RFC 3030, RFC 3207, RFC 4954).
 ///
 /// Loop     receive() → next_event() until empty → take_output() → send → read again.
-/// Waits    HelloGiven, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins and ContentEnded stay open until accept() or answer();
+/// Waits    HelloGiven, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins, ContentEnded, VerifyWanted,
+///          ExpandWanted, QueueRunWanted, XclientGiven and XforwardGiven stay open until accept() or answer();
 ///          until then next_event() yields nothing and input is kept in order. A positive answer() to ContentBegins must be 354. Refusals
 ///          Legal order is one table (conversation.h). Only CRLF ends a line: a command with a bare LF is refused and all up to the next
 ///          CRLF dropped. A fault or excess in content is told by ContentDropped at once and answered at the content's true end.
+/// Before   Until greet() nothing is read; what comes is kept, and told by EarlyTalk. The driver then reads no more before it decides.
+/// LMTP     accept() and answer() to ContentEnded speak for every accepted recipient, answer_each() for each of them.
 /// Chunks   What BDAT has counted is content and nothing else, refused or not; where its size cannot be read, the session closes. A fault or
 ///          excess is answered at the end of its chunk, and the transaction is over. Text that does not end with CRLF is given one.
 /// Closing  After closed() a last ContentDropped or CommandRefused may still come; answers to events that were open are ignored.
@@ -104,14 +140,16 @@ public:
     ServerSession(ServerSession&&) noexcept;
     ServerSession& operator=(ServerSession&&) noexcept;
 
-    /// Puts the 220 into the output; call once, before receive(). With a reply, refuses the connection (421 or 554) and closes.
+    /// Puts the 220 into the output; call once. With a reply, refuses the connection (421 or 554) and closes.
     void greet();
     void greet_with_refusal(const Reply& reply);
 
     void receive(std::string_view octets);  // any split, any size
     [[nodiscard]] std::optional<ServerEvent> next_event();
-    void accept();                    // the usual positive reply. Precondition: an event is open
-    void accept(std::string text);    // the same with other words: `2.0.0 queued as …`
+    void accept();                  // the usual positive reply. Precondition: an event is open
+    void accept(std::string text);  // the same with other words: `2.0.0 queued as …`
+    /// LMTP: one reply for each recipient accepted, in their order. Precondition: ContentEnded is open
+    void answer_each(const std::vector<Reply>& replies);
     void answer(const Reply& reply);  // Precondition: an event is open
     void tls_started();               // forgets EHLO, envelope and unread plaintext, RFC 3207 §4.2
     void timed_out();                 // time_limit() has passed: says 421 4.4.2, closes

@@ -52,13 +52,29 @@ ServerOptions plain() { return options_with(TlsState::unavailable, AuthRule::off
 bool waits_for_answer(const ServerEvent& event) {
     return std::holds_alternative<HelloGiven>(event) || std::holds_alternative<CredentialsGiven>(event) ||
            std::holds_alternative<SenderGiven>(event) || std::holds_alternative<RecipientGiven>(event) ||
-           std::holds_alternative<ContentBegins>(event) || std::holds_alternative<ContentEnded>(event);
+           std::holds_alternative<VerifyWanted>(event) || std::holds_alternative<ExpandWanted>(event) ||
+           std::holds_alternative<QueueRunWanted>(event) || std::holds_alternative<XclientGiven>(event) ||
+           std::holds_alternative<XforwardGiven>(event) || std::holds_alternative<ContentBegins>(event) ||
+           std::holds_alternative<ContentEnded>(event);
+}
+
+ServerSession greeted(ServerOptions options) {
+    ServerSession session(std::move(options));
+    session.greet();
+    static_cast<void>(session.take_output());
+    return session;
+}
+
+/// The next event that is not about how it was sent.
+std::optional<ServerEvent> next_of(ServerSession& session) {
+    auto event = session.next_event();
+    return event && std::holds_alternative<ImproperPipelining>(*event) ? session.next_event() : std::move(event);
 }
 
 /// Feeds a session, accepts everything unless told otherwise, and keeps the names of the events.
 class Driver {
 public:
-    explicit Driver(ServerOptions options) : session(std::move(options)) {}
+    explicit Driver(ServerOptions options) : session(greeted(std::move(options))) {}
 
     std::string say(std::string_view octets) {
         session.receive(octets);
@@ -93,6 +109,7 @@ public:
 
 constexpr std::array<std::string_view, kVerbs> kLines{"HELO a\r\n",
                                                       "EHLO a\r\n",
+                                                      "LHLO a\r\n",
                                                       "MAIL FROM:<a@b.example>\r\n",
                                                       "RCPT TO:<c@d.example>\r\n",
                                                       "DATA\r\n",
@@ -103,9 +120,17 @@ constexpr std::array<std::string_view, kVerbs> kLines{"HELO a\r\n",
                                                       "VRFY a\r\n",
                                                       "EXPN a\r\n",
                                                       "HELP\r\n",
+                                                      "ETRN a.example\r\n",
                                                       "STARTTLS\r\n",
                                                       "AUTH PLAIN AGEAYg==\r\n",
+                                                      "XCLIENT NAME=a\r\n",
+                                                      "XFORWARD NAME=a\r\n",
                                                       "BOGUS\r\n"};
+
+ServerExtensions with_all_commands() {
+    return {.chunking = true, .vrfy = true, .expn = true, .etrn = true, .xclient = true, .xforward = true};
+}
+bool is_smtp(Verb verb) { return verb != Verb::lhlo; }
 
 /// What a legal and accepted command makes of a stage; the reference against which the session is held.
 Stage next_stage(Stage stage, Verb verb) {
@@ -120,6 +145,8 @@ Stage next_stage(Stage stage, Verb verb) {
         case Verb::data:
         case Verb::bdat:
             return Stage::ready;  // with its content
+        case Verb::xclient:
+            return Stage::fresh;
         case Verb::rset:
             return stage == Stage::fresh ? Stage::fresh : Stage::ready;
         default:
@@ -132,7 +159,7 @@ TEST(ServerSession, FollowsItsTableWhereverItGoes) {
     std::mt19937 random(1);
     for (int round = 0; round < 1000; ++round) {
         auto options = options_with(TlsState::active, AuthRule::offered);
-        options.extensions.chunking = true;
+        options.extensions = with_all_commands();
         options.errors = options.commands = options.auth_failures = 1000;
         Driver driver(options);
         bool refuse = false;
@@ -140,7 +167,7 @@ TEST(ServerSession, FollowsItsTableWhereverItGoes) {
         Stage stage = Stage::fresh;
         for (int step = 0; step < 30; ++step) {
             const auto verb = static_cast<Verb>(random() % kVerbs);
-            if (verb == Verb::quit || verb == Verb::starttls) continue;
+            if (verb == Verb::quit || verb == Verb::starttls || !is_smtp(verb)) continue;
             refuse = random() % 4 == 0;
             const auto line = kLines[static_cast<std::size_t>(verb)];
             const auto reply = driver.say(line);
@@ -153,7 +180,7 @@ TEST(ServerSession, FollowsItsTableWhereverItGoes) {
             const bool asked = refuse && reply.starts_with("450");
             if (!asked)
                 stage = next_stage(stage, verb);
-            else if (transaction_was_open && verb != Verb::rcpt)
+            else if (transaction_was_open && verb != Verb::rcpt && verb != Verb::vrfy && verb != Verb::expn)
                 stage = Stage::ready;  // EHLO resets first; a refused DATA ends the envelope
             if (verb == Verb::data && !asked) {
                 EXPECT_THAT(reply, StartsWith("354"));
@@ -169,8 +196,9 @@ TEST(ServerSession, AnswersEachCommandInEachStageAsTheTableSays) {
                                                      "HELO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT 0\r\n"};
     for (std::size_t stage = 0; stage < kStages; ++stage) {
         for (std::size_t verb = 0; verb < kVerbs; ++verb) {
+            if (!is_smtp(static_cast<Verb>(verb))) continue;
             auto options = options_with(TlsState::offered, AuthRule::off);
-            options.extensions.chunking = true;
+            options.extensions = with_all_commands();
             Driver driver(options);
             driver.say(ways[stage]);
             const auto reply = driver.say(kLines[verb]);
@@ -188,18 +216,18 @@ TEST(ServerSession, AnswersEachCommandInEachStageAsTheTableSays) {
 // ---- Waiting
 
 TEST(ServerSession, YieldsNothingWhileAnEventIsOpen) {
-    ServerSession session(plain());
+    ServerSession session = greeted(plain());
     session.receive("HELO a\r\nMAIL FROM:<a@b.example>\r\nNOOP\r\n");
-    ASSERT_TRUE(std::holds_alternative<HelloGiven>(*session.next_event()));
-    EXPECT_FALSE(session.next_event());
+    ASSERT_TRUE(std::holds_alternative<HelloGiven>(*next_of(session)));
+    EXPECT_FALSE(next_of(session));
     EXPECT_FALSE(session.has_output());
     session.accept();
-    ASSERT_TRUE(std::holds_alternative<SenderGiven>(*session.next_event()));
-    EXPECT_FALSE(session.next_event());
+    ASSERT_TRUE(std::holds_alternative<SenderGiven>(*next_of(session)));
+    EXPECT_FALSE(next_of(session));
     session.receive("QUIT\r\n");
-    EXPECT_FALSE(session.next_event());
+    EXPECT_FALSE(next_of(session));
     session.accept("2.1.0 welcome");
-    EXPECT_FALSE(session.next_event());
+    EXPECT_FALSE(next_of(session));
     EXPECT_EQ(session.take_output(),
               "250 mx.example.com\r\n250 2.1.0 welcome\r\n250 2.0.0 Ok\r\n221 2.0.0 mx.example.com closing connection\r\n");
     EXPECT_TRUE(session.closed());
@@ -215,15 +243,15 @@ TEST(ServerSession, SaysOtherWordsWithTheUsualStatus) {
 }
 
 TEST(ServerSession, GivesWhatTheClientSaid) {
-    ServerSession session(plain());
+    ServerSession session = greeted(plain());
     session.receive("EHLO client.example\r\nMAIL FROM:<> SIZE=7 BODY=8BITMIME\r\n");
-    const auto hello = std::get<HelloGiven>(*session.next_event());
+    const auto hello = std::get<HelloGiven>(*next_of(session));
     EXPECT_EQ(hello.name, "client.example");
     EXPECT_TRUE(hello.extended);
     session.accept();
     EXPECT_EQ(session.helo_name(), "client.example");
     EXPECT_TRUE(session.extended());
-    const auto sender = std::get<SenderGiven>(*session.next_event());
+    const auto sender = std::get<SenderGiven>(*next_of(session));
     EXPECT_TRUE(sender.path.is_null());
     EXPECT_EQ(sender.parameters.size, base::Octets{7});
     EXPECT_EQ(sender.parameters.body, mail::BodyType::eight_bit);
@@ -256,17 +284,102 @@ TEST(ServerSession, RefusesAConnectionAtOnce) {
 }
 
 TEST(ServerSession, GivesCredentialsOnce) {
-    ServerSession session(options_with(TlsState::active, AuthRule::required));
+    ServerSession session = greeted(options_with(TlsState::active, AuthRule::required));
     session.receive("EHLO a\r\nAUTH PLAIN YWRtaW4Aam9lAHNlY3JldA==\r\n");
-    ASSERT_TRUE(session.next_event());
+    ASSERT_TRUE(next_of(session));
     session.accept();
-    const auto given = std::get<CredentialsGiven>(*session.next_event());
+    const auto given = std::get<CredentialsGiven>(*next_of(session));
     EXPECT_EQ(given.mechanism, "PLAIN");
     EXPECT_EQ(given.authorization, "admin");
     EXPECT_EQ(given.login, "joe");
     EXPECT_EQ(given.password, "secret");
     session.accept();
     EXPECT_THAT(session.take_output(), HasSubstr("235 2.7.0 "));
+}
+
+// ---- Clients that do not wait
+
+TEST(ServerSession, TellsOfTalkBeforeItsGreeting) {
+    ServerSession session(plain());
+    session.receive("HELO");
+    EXPECT_TRUE(std::holds_alternative<EarlyTalk>(*session.next_event()));
+    session.receive(" a\r\n");
+    EXPECT_FALSE(session.next_event()) << "once";
+    EXPECT_FALSE(session.has_output());
+    session.greet();
+    EXPECT_EQ(std::get<HelloGiven>(*session.next_event()).name, "a");
+}
+
+TEST(ServerSession, LetsTheDriverRefuseAnEarlyTalker) {
+    ServerSession session(plain());
+    session.receive("HELO a\r\n");
+    EXPECT_TRUE(session.next_event());
+    session.greet_with_refusal(make_reply(554, {5, 5, 1}, "You talk before the greeting"));
+    EXPECT_FALSE(session.next_event());
+    EXPECT_EQ(session.take_output(), "554 5.5.1 You talk before the greeting\r\n");
+    EXPECT_TRUE(session.closed());
+}
+
+/// The verbs told of as improperly pipelined when each piece is sent at once, after EHLO.
+std::vector<std::string> improper_in(std::string_view hello, std::string_view piece) {
+    auto options = options_with(TlsState::offered, AuthRule::off);
+    options.extensions = with_all_commands();
+    ServerSession session = greeted(options);
+    std::vector<std::string> verbs;
+    for (const auto octets : {hello, piece}) {
+        if (octets.empty()) continue;
+        session.receive(octets);
+        while (auto event = session.next_event()) {
+            if (const auto* told = std::get_if<ImproperPipelining>(&*event)) verbs.emplace_back(told->verb);
+            if (waits_for_answer(*event)) session.accept();
+        }
+        static_cast<void>(session.take_output());
+    }
+    return verbs;
+}
+
+TEST(ServerSession, TellsOfCommandsBehindOneThatEndsItsGroup) {
+    using Verbs = std::vector<std::string>;
+    constexpr std::string_view kHello = "EHLO a\r\n";
+    const std::string group = "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n";
+    EXPECT_EQ(improper_in(kHello, group + "DATA\r\n"), Verbs{});
+    EXPECT_EQ(improper_in(kHello, group + "RSET\r\n" + group + "BDAT 2\r\nabBDAT 0 LAST\r\nQUIT\r\n"), Verbs{});
+    EXPECT_EQ(improper_in(kHello, group + "DATA\r\nx\r\n.\r\n"), Verbs{"DATA"});
+    EXPECT_EQ(improper_in(kHello, "NOOP\r\nNOOP\r\nNOOP\r\n"), Verbs{"NOOP"}) << "told once";
+    EXPECT_EQ(improper_in(kHello, "VRFY a\r\nN"), Verbs{"VRFY"});
+    EXPECT_EQ(improper_in(kHello, "EXPN a\r\nRSET\r\n"), Verbs{"EXPN"});
+    EXPECT_EQ(improper_in(kHello, "STARTTLS\r\nEHLO a\r\n"), Verbs{"STARTTLS"});
+    EXPECT_EQ(improper_in("", "EHLO a\r\n" + group), Verbs{"EHLO"});
+    EXPECT_EQ(improper_in("HELO a\r\n", group), Verbs{"MAIL"}) << "PIPELINING was not offered";
+    EXPECT_EQ(improper_in("HELO a\r\n", "MAIL FROM:<a@b.example>\r\n"), Verbs{});
+}
+
+TEST(ServerSession, TellsOfAnswersThatCameBeforeTheQuestion) {
+    ServerSession session = greeted(plain());
+    session.receive(std::string("EHLO a\r\n"));
+    EXPECT_TRUE(std::holds_alternative<HelloGiven>(*session.next_event()));
+    session.receive("RSET\r\n");  // while EHLO is not answered yet
+    EXPECT_FALSE(session.next_event());
+    session.accept();
+    EXPECT_TRUE(std::holds_alternative<ImproperPipelining>(*session.next_event()));
+}
+
+// ---- LMTP
+
+TEST(ServerSession, FillsUpTheRepliesOfEachRecipient) {
+    auto options = plain();
+    options.protocol = Protocol::lmtp;
+    ServerSession session = greeted(options);
+    session.receive("LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nRCPT TO:<c@b.example>\r\nDATA\r\nx\r\n.\r\n");
+    while (auto event = session.next_event()) {
+        if (std::holds_alternative<ContentEnded>(*event)) {
+            static_cast<void>(session.take_output());
+            session.answer_each({make_reply(250, {2, 1, 5}, "a has it")});
+        } else if (waits_for_answer(*event)) {
+            session.accept();
+        }
+    }
+    EXPECT_EQ(session.take_output(), "250 2.1.5 a has it\r\n451 4.3.0 Local trouble, try again later\r\n");
 }
 
 // ---- Content
@@ -306,7 +419,7 @@ TEST(ServerSession, ResetsATransactionByRsetAndHello) {
 }
 
 TEST(ServerSession, GivesContentAsViewsOfWhatCameIn) {
-    ServerSession session(plain());
+    ServerSession session = greeted(plain());
     session.receive("HELO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n");
     while (auto event = session.next_event()) session.accept();
     std::string wire;
@@ -327,7 +440,7 @@ ServerOptions with_chunks() {
 constexpr std::string_view kEnvelope = "HELO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n";
 
 TEST(ServerSession, GivesAChunkAsAViewOfWhatCameIn) {
-    ServerSession session(with_chunks());
+    ServerSession session = greeted(with_chunks());
     session.receive(kEnvelope);
     while (auto event = session.next_event()) session.accept();
     const std::string content(10000, 'x');
@@ -447,7 +560,7 @@ TEST(ServerSession, LetsRefusedContentEndBeforeItShutsDown) {
 }
 
 TEST(ServerSession, LetsAnOpenEventBeAnsweredBeforeItShutsDown) {
-    ServerSession session(plain());
+    ServerSession session = greeted(plain());
     session.receive("HELO a\r\n");
     ASSERT_TRUE(session.next_event());
     session.shut_down();
@@ -472,7 +585,6 @@ TEST(ServerSession, HoldsUnderAKibibyteWhenIdle) {
     const auto before = heap_octets;
     Driver driver(options_with(TlsState::offered, AuthRule::offered));
     const auto driver_itself = heap_octets;
-    driver.session.greet();
     driver.begin_content();
     driver.say(std::string(100000, 'x') + "\r\n.\r\nNOOP\r\n");
     std::string().swap(driver.content);

@@ -67,7 +67,8 @@ private:
     void on(ContentDropped& dropped) { ADD_FAILURE() << dropped.reason; }
     void on(TransactionReset&) {}
     void on(TlsWanted&) { tls_wanted = true; }
-    void on(CommandRefused&) {}
+    template <class Other>
+    void on(Other&) {}
 
     unsigned how_;
     Message current_;

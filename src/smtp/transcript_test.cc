@@ -4,7 +4,11 @@
 //   RCPT    unknown* 550 5.1.1, later* 450 4.2.0, else accepted
 //   AUTH    the password `secret` is right
 //   DATA    sender nodata* 451 4.3.0, else 354
-//   content holding `X-Refuse` 550 5.7.1, `X-Later` 451 4.3.0, else 250
+//   VRFY    unknown* 550 5.1.1, else 250 with the text
+//   EXPN    `list` 250 with two members, else accepted, which is 252
+//   ETRN    unknown* 459 4.7.0, else accepted
+//   XCLIENT NAME=evil 550 5.7.0, else accepted
+//   content holding `X-Each` 250 and 452 4.2.2 in turn, `X-Refuse` 550 5.7.1, `X-Later` 451 4.3.0, else 250
 #include "support/transcript.h"
 
 #include "mail/date.h"
@@ -42,6 +46,11 @@ ServerExtensions extensions_of(std::string_view names) {
         {"futurerelease",
          [&] { extensions.future_release = {std::chrono::seconds(604800), *mail::parse_timestamp("2027-01-01T00:00:00Z")}; }},
         {"deliverby", [&] { extensions.deliver_by = std::chrono::seconds(60); }},
+        {"vrfy", [&] { extensions.vrfy = true; }},
+        {"expn", [&] { extensions.expn = true; }},
+        {"etrn", [&] { extensions.etrn = true; }},
+        {"xclient", [&] { extensions.xclient = true; }},
+        {"xforward", [&] { extensions.xforward = true; }},
         {"mtpriority", [&] { extensions.mt_priority = "MIXER"; }}};
     while (!names.empty()) {
         const auto name = names.substr(0, names.find(','));
@@ -70,6 +79,7 @@ ServerOptions options_of(const Transcript& transcript) {
     const std::map<std::string, TlsState> tls{
         {"unavailable", TlsState::unavailable}, {"offered", TlsState::offered}, {"active", TlsState::active}};
     const std::map<std::string, AuthRule> auth{{"off", AuthRule::off}, {"offered", AuthRule::offered}, {"required", AuthRule::required}};
+    if (transcript.options.contains("lmtp")) options.protocol = Protocol::lmtp;
     if (const auto found = transcript.options.find("tls"); found != transcript.options.end()) options.tls = tls.at(found->second);
     if (const auto found = transcript.options.find("auth"); found != transcript.options.end()) options.auth = auth.at(found->second);
     if (const auto found = transcript.options.find("extensions"); found != transcript.options.end())
@@ -98,6 +108,7 @@ private:
             session_.answer(make_reply(535, {5, 7, 8}, "Login or password is wrong"));
     }
     void on(SenderGiven& given) {
+        recipients_ = 0;
         binary_ = given.parameters.body == mail::BodyType::binary;
         sender_ = given.path.mailbox ? given.path.mailbox->local : "";
         if (sender_.starts_with("blocked"))
@@ -113,8 +124,47 @@ private:
         else if (given.mailbox.local.starts_with("later"))
             session_.answer(make_reply(450, {4, 2, 0}, "Later"));
         else
+            accept_recipient();
+    }
+    void accept_recipient() {
+        ++recipients_;
+        session_.accept();
+    }
+    /// LMTP: every second recipient is over quota.
+    void answer_each() {
+        std::vector<Reply> replies;
+        for (int index = 0; index < recipients_; ++index)
+            replies.push_back(index % 2 == 0 ? make_reply(250, {2, 0, 0}, "Delivered") : make_reply(452, {4, 2, 2}, "Mailbox full"));
+        ++accepted_;
+        session_.answer_each(replies);
+    }
+    void on(VerifyWanted& wanted) {
+        if (wanted.text.starts_with("unknown"))
+            session_.answer(make_reply(550, {5, 1, 1}, "No such user"));
+        else
+            session_.answer(make_reply(250, {2, 1, 5}, "<" + wanted.text + ">"));
+    }
+    void on(ExpandWanted& wanted) {
+        if (wanted.text == "list")
+            session_.answer({.code = 250, .status = mail::EnhancedStatus{2, 1, 5}, .lines = {"<a@b.example>", "<c@d.example>"}});
+        else
             session_.accept();
     }
+    void on(QueueRunWanted& wanted) {
+        if (wanted.name.starts_with("unknown"))
+            session_.answer(make_reply(459, {4, 7, 0}, "Not for you"));
+        else
+            session_.accept();
+    }
+    void on(XclientGiven& given) {
+        if (find_attribute(given.attributes, ProxyAttribute::Name::name)->value == "evil")
+            session_.answer(make_reply(550, {5, 7, 0}, "Not from you"));
+        else
+            session_.accept();
+    }
+    void on(XforwardGiven&) { session_.accept(); }
+    void on(EarlyTalk&) { ADD_FAILURE() << "greeted before anything was said"; }
+    void on(ImproperPipelining& told) { EXPECT_FALSE(told.verb.empty()); }
     void on(ContentBegins&) {
         content_.clear();
         if (sender_.starts_with("nodata"))
@@ -125,6 +175,7 @@ private:
     void on(ContentChunk& chunk) { content_ += chunk.octets; }
     void on(ContentEnded&) {
         check_line_ends();
+        if (content_.contains("X-Each")) return answer_each();
         if (content_.contains("X-Refuse")) return session_.answer(make_reply(550, {5, 7, 1}, "Refused"));
         if (content_.contains("X-Later")) return session_.answer(make_reply(451, {4, 3, 0}, "Later"));
         ++accepted_;
@@ -147,6 +198,7 @@ private:
     ServerSession& session_;
     std::string sender_;
     bool binary_ = false;
+    int recipients_ = 0;
     std::string content_;
     long accepted_ = 0;
     bool tls_wanted_ = false;

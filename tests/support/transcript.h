@@ -16,7 +16,7 @@
 ///   # text      which rule is shown
 ///   L: k=v …    options of the server, before all else: tls=unavailable|offered|active auth=off|offered|required recipients= message_size=
 ///               command_line= auth_line= content_line= commands= errors= auth_failures= messages=
-///               extensions=chunking,dsn,… (see transcript_test.cc)
+///               extensions=chunking,dsn,… (see transcript_test.cc) lmtp=on
 ///   C: text     the client says a line; CRLF is added
 ///   D: text     the client sends these octets and nothing more; escapes \r \n \t \0 \\ \xHH, and {n*text} for a repetition
 ///   S: text     the server must answer this line; `*` at its end stands for any rest; `(closed)`: the server has closed
