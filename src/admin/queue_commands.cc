@@ -30,12 +30,14 @@ bool address_matches(std::string_view wanted, const std::string& address) {
     return wanted.starts_with('@') ? have.ends_with(lower(wanted)) : have == lower(wanted);
 }
 
-/// The site's whole name, or one of the hosts in it: `mx:a.example,b.example`, `host:a.example:587 tls=verify`.
+/// The site's whole name, or one of the hosts in it: `MX a.example, b.example`, `a.example port 587 with tls=verify`.
 bool site_matches(std::string_view wanted, std::string_view site) {
     if (wanted.empty() || wanted == site) return true;
-    constexpr std::string_view kBetweenHosts = ":, ";
+    constexpr std::string_view kMx = "MX ";
+    if (!site.starts_with(kMx)) return site.substr(0, site.find(' ')) == lower(wanted);
+    site = site.substr(kMx.size(), site.find(" with ") - kMx.size());
     while (!site.empty()) {
-        const auto end = std::min(site.find_first_of(kBetweenHosts), site.size());
+        const auto end = std::min(site.find_first_of(", "), site.size());
         if (site.substr(0, end) == lower(wanted)) return true;
         site.remove_prefix(std::min(end + 1, site.size()));
     }

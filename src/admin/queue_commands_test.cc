@@ -69,14 +69,14 @@ TEST_F(QueueCommandsTest, ListsWhatWaitsWithItsReason) {
 }
 
 TEST_F(QueueCommandsTest, FiltersBySenderRecipientAndSite) {
-    const auto first = put("anna@here.example", {"bob@there.example"}, "mx:a").text();
-    const auto second = put("", {"carl@other.example", "dora@there.example"}, "mx:b").text();
+    const auto first = put("anna@here.example", {"bob@there.example"}, "MX a").text();
+    const auto second = put("", {"carl@other.example", "dora@there.example"}, "MX b").text();
     using testing::ElementsAre;
     EXPECT_THAT(listed({}), ElementsAre(first, second));
     EXPECT_THAT(listed({.from = "", .to = "BOB@there.example", .site = ""}), ElementsAre(first));
     EXPECT_THAT(listed({.from = "", .to = "@THERE.example", .site = ""}), ElementsAre(first, second));
     EXPECT_THAT(listed({.from = "", .to = "@ere.example", .site = ""}), ElementsAre());
-    EXPECT_THAT(listed({.from = "", .to = "", .site = "mx:b"}), ElementsAre(second));
+    EXPECT_THAT(listed({.from = "", .to = "", .site = "MX b"}), ElementsAre(second));
     EXPECT_THAT(listed({.from = "anna@here.example", .to = "", .site = ""}), ElementsAre(first));
     EXPECT_THAT(listed({.from = "@here.example", .to = "", .site = ""}), ElementsAre(first));
     EXPECT_THAT(listed({.from = "<>", .to = "", .site = ""}), ElementsAre(second));
@@ -85,13 +85,17 @@ TEST_F(QueueCommandsTest, FiltersBySenderRecipientAndSite) {
 }
 
 TEST_F(QueueCommandsTest, FindsASiteByOneOfItsHosts) {
-    const auto both = put("anna@here.example", {"bob@there.example"}, "mx:a.example,b.example").text();
-    const auto host = put("anna@here.example", {"bob@there.example"}, "host:relay.example:587 tls=verify").text();
+    const auto both = put("anna@here.example", {"bob@there.example"}, "MX a.example, b.example").text();
+    const auto tls = put("anna@here.example", {"bob@there.example"}, "MX c.example with tls=verify").text();
+    const auto host = put("anna@here.example", {"bob@there.example"}, "relay.example port 587 with tls=verify").text();
     put("anna@here.example", {"bob@there.example"});
     using testing::ElementsAre;
-    for (const auto* name : {"mx:a.example,b.example", "a.example", "B.example"})
+    for (const auto* name : {"MX a.example, b.example", "a.example", "B.example"})
         EXPECT_THAT(listed({.from = "", .to = "", .site = name}), ElementsAre(both)) << name;
     EXPECT_THAT(listed({.from = "", .to = "", .site = "relay.example"}), ElementsAre(host));
+    EXPECT_THAT(listed({.from = "", .to = "", .site = "c.example"}), ElementsAre(tls));
+    for (const auto* word : {"mx", "port", "587", "with", "tls=verify", "there.example"})
+        EXPECT_THAT(listed({.from = "", .to = "", .site = word}), ElementsAre()) << word;
     EXPECT_THAT(listed({.from = "", .to = "", .site = "example"}), ElementsAre());
 }
 

@@ -17,25 +17,56 @@ namespace thurn::app {
 
 namespace {
 
+/// A whole number from 1 on; what CLI11 itself would say is its range in full.
+CLI::Validator count() {
+    CLI::Validator validator(
+        [](const std::string& text) {
+            const bool digits = !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
+            if (digits && text.find_first_not_of('0') != std::string::npos) return std::string();
+            return fmt::format("\"{}\" is no count; write a number from 1 on", text);
+        },
+        "");
+    return validator;
+}
+
+constexpr const char* kFooter = R"(A server from nothing:
+  thurn check                           what is missing or wrong, before the first start
+  thurn domain add example.com          a domain to take mail for
+  thurn account add anna@example.com    somebody with a mailbox; asks for a password
+  thurn serve                           runs until it gets SIGTERM
+
+`thurn COMMAND --help` tells more. Linked or called as `sendmail` (or `thurn sendmail …`) it takes what other programs give to sendmail.
+Ends with 0 when all is well, 1 when the answer is no, 2 when the command line or the configuration is wrong, 3 when no server runs.)";
+
 /// Collects the commands; the one that was given is run after parsing.
 class CommandLine {
 public:
-    CommandLine() : app_("thurn, a mail server", "thurn") {
-        app_.set_version_flag("--version", version_text());
+    CommandLine() : app_("thurn, a mail server: takes mail in, keeps it safe, delivers it or passes it on", "thurn") {
+        app_.set_help_flag("-h,--help", "Print this and end");
+        app_.set_version_flag("--version", version_text(), "Print the version and end");
         app_.require_subcommand(1);
         app_.option_defaults()->always_capture_default();
+        app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
+        app_.get_formatter()->label("Positionals", "What it is about");
+        app_.get_formatter()->column_width(34);
         add_server_commands();
         add_directory_commands();
         add_queue_commands();
         add_trace_command();
         add_tools();
+        take_config_everywhere(app_, "Configuration (default: /etc/thurn/thurn.toml, then ./thurn.toml)");
+        app_.footer(kFooter);  // last: what is added later would inherit it
     }
 
     int run(int argc, char** argv) {
+        const auto words = read_words(argc, argv);
+        app_.failure_message([&words](const CLI::App*, const CLI::Error& error) {
+            return fmt::format("{}: {}\n`{} --help` tells what it takes.\n", words.name, error.what(), words.name);
+        });
         try {
             app_.parse(argc, argv);
         } catch (const CLI::RequiredError& error) {
-            return complain_of_command(argc, argv, error);
+            return complain_of_command(words, error);
         } catch (const CLI::ParseError& error) {
             return app_.exit(error) == 0 ? exit_ok : exit_usage;
         }
@@ -43,47 +74,81 @@ public:
     }
 
 private:
-    /// What CLI11 calls "a subcommand is required": names the word that is none, or the words there are.
-    int complain_of_command(int argc, char** argv, const CLI::RequiredError& error) {
-        const auto below = [](const CLI::App& app) { return app.get_subcommands([](const CLI::App*) { return true; }); };
-        const CLI::App* at = &app_;
-        int word = 1;
-        for (; word < argc; ++word) {
-            const auto known = below(*at);
-            const auto next = std::ranges::find(known, std::string_view(argv[word]), [](const CLI::App* app) { return app->get_name(); });
-            if (next == known.end()) break;
-            at = *next;
+    /// How far the words on the command line name a command.
+    struct Words {
+        const CLI::App* at;
+        std::string name = "thurn";  // with the words so far
+        std::string next;            // the first that is none; empty for an option or the end
+    };
+    static std::vector<const CLI::App*> below(const CLI::App& app) {
+        return app.get_subcommands([](const CLI::App*) { return true; });
+    }
+    Words read_words(int argc, char** argv) const {
+        Words words{.at = &app_, .next = {}};
+        for (int i = 1; i < argc; ++i) {
+            const std::string_view word = argv[i];
+            if (word == "--config" || word == "-c") ++i;
+            if (word.starts_with("--config") || word.starts_with("-c")) continue;
+            const auto known = below(*words.at);
+            const auto next = std::ranges::find(known, word, [](const CLI::App* app) { return app->get_name(); });
+            if (next == known.end()) {
+                if (!word.starts_with('-')) words.next = word;
+                break;
+            }
+            words.at = *next;
+            words.name += fmt::format(" {}", word);
         }
+        return words;
+    }
+
+    /// What CLI11 calls "a subcommand is required": names the word that is none, or the words there are.
+    int complain_of_command(const Words& words, const CLI::RequiredError& error) {
         std::vector<std::string> commands;
-        for (const auto* command : below(*at)) commands.push_back(command->get_name());
-        if (commands.empty()) return app_.exit(error) == 0 ? exit_ok : exit_usage;
-        std::string name = "thurn";
-        for (int i = 1; i < word; ++i) name += fmt::format(" {}", argv[i]);
-        if (word == argc || argv[word][0] == '-')
-            fmt::print(stderr, "{}: name a command: {}\n", name, fmt::join(commands, ", "));
+        for (const auto* command : below(*words.at)) commands.push_back(command->get_name());
+        if (commands.empty())
+            app_.exit(error);
+        else if (!words.next.empty())
+            fmt::print(stderr, "{}: there is no command \"{}\"; there are {}\n", words.name, words.next, fmt::join(commands, ", "));
+        else if (words.at == &app_)
+            fmt::print(stderr, "{}", app_.help());
         else
-            fmt::print(stderr, "{}: there is no command \"{}\"; there are {}\n", name, argv[word], fmt::join(commands, ", "));
+            fmt::print(stderr, "{}: name a command: {}\n`{} --help` tells what they do.\n", words.name, fmt::join(commands, ", "),
+                       words.name);
         return exit_usage;
+    }
+
+    /// DESIGN §8.3: on every command, wherever it stands among its words.
+    void take_config_everywhere(CLI::App& app, const char* help) {
+        app.add_option("-c,--config", context_.config_file, help)->option_text("FILE");
+        for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+            const bool reads = command->get_group() != kEngineersGroup && command->get_name() != "version";
+            take_config_everywhere(*command, reads ? help : "Taken as by every command, but nothing is read from it");
+            if (&app != &app_) command->group("Commands");  // else they inherit their parent's
+        }
     }
 
     CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help, std::function<int()> action) {
         auto* command = parent.add_subcommand(name, help);
-        command->add_option("-c,--config", context_.config_file, "Configuration file (default: /etc/thurn/thurn.toml, then ./thurn.toml)");
         command->callback([this, action = std::move(action)] { action_ = action; });
         return command;
     }
     void add_json(CLI::App* command) { command->add_flag("--json", context_.json, "Print JSON"); }
 
     void add_server_commands() {
-        add(app_, "serve", "Run the server in the foreground", [this] { return serve(context_); });
-        add_json(add(app_, "check", "Look for mistakes in configuration, certificates and data", [this] { return check(context_); }));
-        auto* config = app_.add_subcommand("config", "Show or test the configuration")->require_subcommand(1);
-        auto* show = add(*config, "show", "Print the configuration in force", [this] { return config_show(context_, changed_only_); });
+        constexpr const char* kGroup = "The server";
+        add(app_, "serve", "Run the server, in the foreground", [this] { return serve(context_); })->group(kGroup);
+        auto* checking =
+            add(app_, "check", "Look for mistakes in configuration, certificates, DNS and data", [this] { return check(context_); });
+        add_json(checking->group(kGroup));
+        auto* config = app_.add_subcommand("config", "Show or test the configuration")->require_subcommand(1)->group(kGroup);
+        auto* show = add(*config, "show", "Print every setting, with the line of the file it comes from",
+                         [this] { return config_show(context_, changed_only_); });
         show->add_flag("--changed", changed_only_, "Only what differs from the defaults");
         add_json(show);
-        auto* test = add(*config, "test", "Check a file without using it", [this] { return config_test(context_, file_); });
-        test->add_option("file", file_, "The file")->required();
-        app_.add_subcommand("version", "Print the version")->callback([this] { action_ = print_version; });
+        auto* test =
+            add(*config, "test", "Look for mistakes in a file that is not in use yet", [this] { return config_test(context_, file_); });
+        test->add_option("file", file_, "The file")->required()->option_text(" ");
+        app_.add_subcommand("version", "Print the version")->group(kGroup)->callback([this] { action_ = print_version; });
     }
 
     CLI::App* add_verb(CLI::App& parent, const std::string& verb, const std::string& help,
@@ -94,45 +159,65 @@ private:
             return action(context_, directory_);
         });
     }
-    void add_address(CLI::App* command) { command->add_option("address", directory_.address, "Such as anna@example.com")->required(); }
-    void add_domain(CLI::App* command) { command->add_option("domain", directory_.address, "Such as example.com")->required(); }
+    void add_address(CLI::App* command) {
+        command->add_option("address", directory_.address, "Such as anna@example.com")->required()->option_text(" ");
+    }
+    void add_domain(CLI::App* command) {
+        command->add_option("domain", directory_.address, "Such as example.com")->required()->option_text(" ");
+    }
     void add_password(CLI::App* command) {
         command->add_flag("--password-stdin", password_stdin_, "Read the password from standard input instead of asking");
     }
 
-    void add_directory_commands() {
-        auto& domain = *app_.add_subcommand("domain", "Domains that are ours")->require_subcommand(1);
-        add_json(add_verb(domain, "list", "List them", domain_command));
-        add_domain(add_verb(domain, "add", "Take mail for a domain", domain_command));
-        add_domain(add_verb(domain, "remove", "Forget a domain", domain_command));
-        auto* catch_all = add_verb(domain, "catch-all", "Where mail for unknown addresses goes", domain_command);
-        add_domain(catch_all);
-        catch_all->add_option("address", directory_.targets, "Address; none to refuse such mail")->expected(0, 1);
+    void add_force(CLI::App* command, const char* help) {
+        command->add_flag_callback("--force", [this] { directory_.overlap = Overlap::allow; }, help);
+    }
 
-        auto& account = *app_.add_subcommand("account", "People and programs with a mailbox")->require_subcommand(1);
-        add_json(add_verb(account, "list", "List them", account_command));
-        auto* show = add_verb(account, "show", "Show one", account_command);
+    void add_directory_commands() {
+        add_domain_commands();
+        add_account_commands();
+        add_alias_commands();
+    }
+    void add_domain_commands() {
+        auto& domain = *app_.add_subcommand("domain", "Domains to take mail for")->require_subcommand(1)->group(kDirectoryGroup);
+        add_json(add_verb(domain, "list", "List all domains", domain_command));
+        add_domain(add_verb(domain, "add", "Take mail for a domain", domain_command));
+        add_domain(add_verb(domain, "remove", "Take no more mail for a domain; its accounts and aliases must be gone", domain_command));
+        auto* catch_all = add_verb(domain, "catch-all", "Say where mail for addresses nobody has goes", domain_command);
+        add_domain(catch_all);
+        catch_all->add_option("address", directory_.targets, "Where it goes; without one such mail is refused")
+            ->expected(0, 1)
+            ->option_text(" ");
+    }
+    void add_account_commands() {
+        auto& account =
+            *app_.add_subcommand("account", "People and programs with a mailbox")->require_subcommand(1)->group(kDirectoryGroup);
+        add_json(add_verb(account, "list", "List all accounts", account_command));
+        auto* show = add_verb(account, "show", "Show one account", account_command);
         add_address(show);
         add_json(show);
-        auto* create = add_verb(account, "add", "Make one", account_command);
+        auto* create = add_verb(account, "add", "Make an account", account_command);
         add_address(create);
         add_password(create);
-        auto* password = add_verb(account, "password", "Change the password", account_command);
+        add_force(create, "Even where an alias takes the address's mail elsewhere");
+        auto* password = add_verb(account, "password", "Change an account's password", account_command);
         add_address(password);
         add_password(password);
         add_address(add_verb(account, "enable", "Let it log in again", account_command));
-        add_address(add_verb(account, "disable", "No logins; mail is still taken", account_command));
-        add_address(add_verb(account, "remove", "Remove it; its mail is kept", account_command));
-
-        auto& alias = *app_.add_subcommand("alias", "Addresses that lead to others")->require_subcommand(1);
-        add_json(add_verb(alias, "list", "List them", alias_command));
-        auto* create_alias = add_verb(alias, "add", "Lead an address to one or more others", alias_command);
-        add_address(create_alias);
-        create_alias->add_option("targets", directory_.targets, "Addresses it leads to")->required();
-        add_address(add_verb(alias, "remove", "Remove it with all its targets", alias_command));
-        auto* show_alias = add_verb(alias, "show", "Show one", alias_command);
-        add_address(show_alias);
-        add_json(show_alias);
+        add_address(add_verb(account, "disable", "No more logins; mail for it is still taken", account_command));
+        add_address(add_verb(account, "remove", "Remove an account; the mail in its mailbox stays on the disk", account_command));
+    }
+    void add_alias_commands() {
+        auto& alias = *app_.add_subcommand("alias", "Addresses that lead to others")->require_subcommand(1)->group(kDirectoryGroup);
+        add_json(add_verb(alias, "list", "List all aliases", alias_command));
+        auto* create = add_verb(alias, "add", "Lead an address to one or more others; adds to those it leads to already", alias_command);
+        add_address(create);
+        create->add_option("targets", directory_.targets, "Addresses it leads to")->required()->option_text(" ");
+        add_force(create, "Even where an account has the address: its mailbox gets no more mail then");
+        add_address(add_verb(alias, "remove", "Remove an alias, with all it leads to", alias_command));
+        auto* show = add_verb(alias, "show", "Show one alias", alias_command);
+        add_address(show);
+        add_json(show);
     }
 
     CLI::App* add_queue_verb(CLI::App& parent, const std::string& verb, const std::string& help) {
@@ -144,48 +229,61 @@ private:
         return command;
     }
     void add_filter(CLI::App* command) {
-        command->add_option("--from", queue_.from, "Only from this sender, or @domain");
-        command->add_option("--to", queue_.to, "Only with this recipient, or @domain");
-        command->add_option("--site", queue_.site, "Only bound for this site: its name as `queue list` shows it, or a host of it");
-        command->add_option("--limit", queue_.limit, "At most so many messages")->check(CLI::PositiveNumber);
+        command->add_option("--from", queue_.from, "Only from this sender, such as anna@example.com, @example.com or <>")
+            ->option_text("ADDRESS");
+        command->add_option("--to", queue_.to, "Only with a recipient like that")->option_text("ADDRESS");
+        command->add_option("--site", queue_.site, "Only bound for this site: its name as `queue list` shows it, or a host of it")
+            ->option_text("SITE");
+        command->add_option("--limit", queue_.limit, "At most so many messages")->check(count())->option_text("COUNT");
     }
     void add_queue_commands() {
-        auto& queue = *app_.add_subcommand("queue", "Mail that waits, and why")->require_subcommand(1);
-        add_filter(add_queue_verb(queue, "list", "List what waits, with the reason and until when"));
-        add_queue_verb(queue, "show", "One message with all its recipients")
-            ->add_option("id", queue_.ids, "Message id")
+        auto& queue = *app_.add_subcommand("queue", "Mail that waits, and why")->require_subcommand(1)->group(kMailGroup);
+        add_filter(add_queue_verb(queue, "list", "List what waits, why and until when"));
+        add_queue_verb(queue, "show", "Show one message with all its recipients")
+            ->add_option("id", queue_.ids, "The message's id")
+            ->option_text(" ")
             ->required()
             ->expected(1);
         for (const auto& [verb, help] : {std::pair{"retry", "Try again now"},
-                                         {"hold", "Do not try until released"},
-                                         {"release", "Let held mail go"},
-                                         {"delete", "Remove, without a bounce"}}) {
+                                         {"hold", "Keep from being tried, until released"},
+                                         {"release", "Let what was held go"},
+                                         {"delete", "Throw away; nobody is told"}}) {
             auto* command = add_queue_verb(queue, verb, help);
-            command->add_option("id", queue_.ids, "Message ids; or choose by --from, --to, --site, --all");
+            command->add_option("id", queue_.ids, "Message ids, done at once; or choose by --from, --to, --site or --all")
+                ->option_text(" ");
             add_filter(command);
-            command->add_flag("--all", queue_.all, "All messages");
-            command->add_flag("--yes", queue_.yes, "Do it, instead of telling how many it would be");
+            command->add_flag("--all", queue_.all, "Every message in the queue");
+            command->add_flag("--yes", queue_.yes,
+                              "With --from, --to, --site, --all: do it; without this it only tells how many messages that would be");
         }
-        add_queue_verb(queue, "stats", "Counts, and the sites mail is bound for");
+        add_queue_verb(queue, "stats", "Count messages, and name the sites they are bound for");
     }
 
     void add_trace_command() {
-        auto* command = add(app_, "trace", "The story of a message", [this] { return trace_command(context_, trace_); });
-        command->add_option("id", trace_.id, "Message id; or search with the options below");
-        command->add_option("--from", trace_.from, "Messages from this sender");
-        command->add_option("--to", trace_.to, "Messages to this recipient");
-        command->add_option("--since", trace_.since, "Accepted since, such as 2h or 2026-11-22T10:00:00Z");
-        command->add_option("--until", trace_.until, "Accepted until");
-        command->add_option("--limit", trace_.limit, "At most so many messages")->check(CLI::PositiveNumber);
+        auto* command = add(app_, "trace", "What happened to a message, step by step", [this] { return trace_command(context_, trace_); });
+        command->group(kMailGroup);
+        command
+            ->add_option("id", trace_.id,
+                         "The message's id, as the server's last reply, the log and Received: name it; or search by options")
+            ->option_text(" ");
+        command->add_option("--from", trace_.from, "Messages from this sender")->option_text("ADDRESS");
+        command->add_option("--to", trace_.to, "Messages to this recipient")->option_text("ADDRESS");
+        command->add_option("--since", trace_.since, "Taken in since then: 2h (ago), 2026-11-22 or 2026-11-22T10:00:00Z")
+            ->option_text("TIME");
+        command->add_option("--until", trace_.until, "Taken in until then")->option_text("TIME");
+        command->add_option("--limit", trace_.limit, "At most so many messages")->check(count())->option_text("COUNT=100");
         add_json(command);
     }
 
     void add_tools() {
-        auto* tool = app_.add_subcommand("tool", "Engines alone, for checking and debugging")->require_subcommand(1);
-        tool->add_subcommand("address", "JSON lines {id,address,smtputf8} in; {id,valid,local,domain,reason} out")->callback([this] {
-            action_ = tool_address;
-        });
-        auto* load = app_.add_subcommand("bench", "Make load, or take it away, for measuring")->require_subcommand(1);
+        auto* tool = app_.add_subcommand("tool", "Parts of the server alone: questions in, answers out; reads no configuration")
+                         ->require_subcommand(1);
+        tool->group(kEngineersGroup);
+        tool->add_subcommand("address", "Is it an address? JSON lines {id,address,smtputf8} in, {id,valid,local,domain,reason} out")
+            ->callback([this] { action_ = tool_address; });
+        auto* load =
+            app_.add_subcommand("bench", "Make load for measuring, or take it away; reads no configuration")->require_subcommand(1);
+        load->group(kEngineersGroup);
         add_source(*load->add_subcommand("source", "Send mail as fast as the server takes it"));
         add_sink(*load->add_subcommand("sink", "Take mail and throw it away"));
     }
@@ -204,7 +302,8 @@ private:
         command.add_option("--spread", source_.spread, "How many recipients % stands for");
         command.add_option("--tls", source_.tls, "none, starttls or implicit")
             ->transform(CLI::CheckedTransformer(std::map<std::string, bench::SourceTls>{
-                {"none", bench::SourceTls::none}, {"starttls", bench::SourceTls::starttls}, {"implicit", bench::SourceTls::implicit}}));
+                {"none", bench::SourceTls::none}, {"starttls", bench::SourceTls::starttls}, {"implicit", bench::SourceTls::implicit}}))
+            ->option_text("HOW=none");
         command.add_option("--login", source_.login, "Log in with AUTH PLAIN; the password is read from standard input");
         command.add_option("--rate", source_.rate, "Messages per second in all; 0: no limit");
         command.add_flag_callback("--json", [this] { source_.format = bench::Format::json; }, "Print JSON");
@@ -232,6 +331,10 @@ private:
         command.add_flag_callback("--json", [this] { sink_.format = bench::Format::json; }, "Print JSON");
         command.callback([this] { action_ = [this] { return bench::run_sink(sink_); }; });
     }
+
+    static constexpr const char* kDirectoryGroup = "Whose mail it takes";
+    static constexpr const char* kMailGroup = "The mail in it";
+    static constexpr const char* kEngineersGroup = "For engineers";
 
     CLI::App app_;
     CommandContext context_;

@@ -51,11 +51,14 @@ int check(const CommandContext& context);
 int config_show(const CommandContext& context, bool changed_only);
 int config_test(const CommandContext& context, const std::string& file);
 
+/// Whether an alias and an account may have the same address; the alias gets the mail then.
+enum class Overlap { refuse, allow };
 struct DirectoryCommand {
     std::string verb;     // add, list, show, remove, password, enable, disable, catch-all
     std::string address;  // or domain name
     std::vector<std::string> targets;
     PasswordFrom password_from = PasswordFrom::prompt;
+    Overlap overlap = Overlap::refuse;
 };
 int domain_command(const CommandContext& context, const DirectoryCommand& command);
 int account_command(const CommandContext& context, const DirectoryCommand& command);

@@ -1,6 +1,7 @@
 #include "app/command.h"
 #include "app/privileges.h"
 #include "app/stores.h"
+#include "directory/resolve.h"
 #include "mail/mailbox.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ namespace json = boost::json;
 
 namespace {
 
-using Admin = directory::DirectoryAdmin;
+using Admin = storage::SqliteDirectory;
 
 /// Root at the command line acts as the owner of the data folder: files it makes there must be the server's.
 base::Result<void> act_as_owner(const config::Config& config) {
@@ -48,7 +49,7 @@ int with_directory(const CommandContext& context, Command command) {
     if (auto made = prepare_folder(loaded->config.data_dir, nullptr); !made) return complain(made.error());
     const auto directory = open_directory(loaded->config);
     if (!directory) return complain(directory.error());
-    return command(static_cast<Admin&>(**directory), loaded->config);
+    return command(**directory, loaded->config);
 }
 
 int list_domains(const CommandContext& context, Admin& directory, const config::Config& config) {
@@ -69,6 +70,12 @@ int list_domains(const CommandContext& context, Admin& directory, const config::
     else
         print_table({"DOMAIN", "CATCH-ALL"}, rows);
     return exit_ok;
+}
+
+/// As the directory writes it: local parts in lower case.
+std::string folded(const std::string& address) {
+    const auto mailbox = mail::parse_mailbox(address, mail::Charset::utf8);
+    return mailbox ? mail::render_mailbox(directory::fold_mailbox(*mailbox)) : address;
 }
 
 int list_accounts(const CommandContext& context, Admin& directory, const std::string& only) {
@@ -124,6 +131,38 @@ base::Result<void> check_domain(const std::string& text) {
     return base::fail(base::ErrorKind::syntax, fmt::format("\"{}\" is no domain, such as example.com: {}", text, domain.error().detail));
 }
 
+base::Result<void> refuse_overlap(const std::string& what) {
+    return base::fail(base::ErrorKind::exists, what + "; nothing was changed, --force does it all the same");
+}
+
+/// An alias comes before an account of its name, whose owner would wonder where the mail goes.
+base::Result<void> expect_no_account(Admin& directory, const DirectoryCommand& command) {
+    const auto account = directory.find_account(command.address);
+    if (!account) return std::unexpected(account.error());
+    if (!*account || command.overlap == Overlap::allow) return {};
+    return refuse_overlap(
+        fmt::format("{} is an account: an alias would take its mail, and its mailbox would get none", folded(command.address)));
+}
+
+base::Result<void> expect_no_alias(Admin& directory, const DirectoryCommand& command) {
+    const auto aliases = directory.aliases();
+    if (!aliases) return std::unexpected(aliases.error());
+    const auto found = std::ranges::find(*aliases, folded(command.address), &directory::Alias::address);
+    if (found == aliases->end() || command.overlap == Overlap::allow) return {};
+    return refuse_overlap(fmt::format("{} is an alias: its mail goes to {}, and the mailbox of such an account would get none",
+                                      found->address, fmt::join(found->targets, ", ")));
+}
+
+/// What an address that gets a meaning of its own had until now.
+std::string farewell_to_catch_all(Admin& directory, const std::string& address) {
+    const auto mailbox = mail::parse_mailbox(address, mail::Charset::utf8);
+    if (!mailbox) return {};
+    const auto before = directory.resolve(*mailbox);
+    const auto* alias = before ? std::get_if<directory::AliasFor>(&*before) : nullptr;
+    if (!alias || !alias->name.starts_with('@')) return {};
+    return fmt::format("; until now it fell to the catch-all {}", mail::render_mailbox(alias->targets.front()));
+}
+
 /// Asks for the password before anything is touched.
 int with_password(const DirectoryCommand& command, auto action) {
     const auto password = read_password(command.password_from);
@@ -153,7 +192,9 @@ int account_command(const CommandContext& context, const DirectoryCommand& comma
         if (const auto good = check_addresses({command.address}); !good) return complain(good.error());
     return with_directory(context, [&](Admin& directory, const config::Config&) {
         const auto& address = command.address;
-        if (command.verb == "list" || command.verb == "show") return list_accounts(context, directory, address);
+        if (command.verb == "list" || command.verb == "show") return list_accounts(context, directory, folded(address));
+        if (command.verb == "add")
+            if (const auto free = expect_no_alias(directory, command); !free) return complain(free.error());
         if (command.verb == "remove")
             return finish(directory.remove_account(address), fmt::format("removed account {}; its mail is kept", address));
         if (command.verb == "enable") return finish(directory.set_enabled(address, true), fmt::format("enabled account {}", address));
@@ -161,7 +202,8 @@ int account_command(const CommandContext& context, const DirectoryCommand& comma
         return with_password(command, [&](const std::string& password) {
             if (command.verb == "password")
                 return finish(directory.set_password(address, password), fmt::format("changed the password of {}", address));
-            return finish(directory.add_account(address, password), fmt::format("added account {}", address));
+            const auto before = farewell_to_catch_all(directory, address);
+            return finish(directory.add_account(address, password), fmt::format("added account {}{}", address, before));
         });
     });
 }
@@ -171,11 +213,13 @@ int alias_command(const CommandContext& context, const DirectoryCommand& command
     if (command.verb != "list") addresses.push_back(command.address);
     if (const auto good = check_addresses(addresses); !good) return complain(good.error());
     return with_directory(context, [&](Admin& directory, const config::Config&) {
-        if (command.verb == "list" || command.verb == "show") return list_aliases(context, directory, command.address);
+        if (command.verb == "list" || command.verb == "show") return list_aliases(context, directory, folded(command.address));
         if (command.verb == "remove")
             return finish(directory.remove_alias(command.address), fmt::format("removed alias {}", command.address));
+        if (const auto free = expect_no_account(directory, command); !free) return complain(free.error());
+        const auto before = farewell_to_catch_all(directory, command.address);
         return finish(directory.add_alias(command.address, command.targets),
-                      fmt::format("{} leads to {}", command.address, fmt::join(command.targets, ", ")));
+                      fmt::format("{} leads to {}{}", command.address, fmt::join(command.targets, ", "), before));
     });
 }
 

@@ -69,6 +69,7 @@ bool is_plain(std::string_view text) {
 
 void append_field(fmt::memory_buffer& line, LogFormat format, const base::LogField& field) {
     const auto* text = std::get_if<std::string_view>(&field.value);
+    if (text && text->empty()) return;
     if (format == LogFormat::json)
         fmt::format_to(std::back_inserter(line), ",\"{}\":", field.key);
     else

@@ -29,7 +29,14 @@ TEST(LogLine, IsLogfmt) {
     EXPECT_THAT(line(LogFormat::logfmt, "plain"),
                 AllOf(testing::StartsWith("time=2026-"), HasSubstr(" level=info event=tested id=1 value=plain count=-5")));
     EXPECT_THAT(line(LogFormat::logfmt, "two words"), HasSubstr(" value=\"two words\" "));
-    EXPECT_THAT(line(LogFormat::logfmt, ""), HasSubstr(" value=\"\" "));
+}
+
+TEST(LogLine, LeavesOutWhatHasNoValue) {
+    EXPECT_THAT(line(LogFormat::logfmt, ""), HasSubstr(" id=1 count=-5"));
+    EXPECT_EQ(boost::json::parse(line(LogFormat::json, "")).as_object().count("value"), 0);
+    const base::LogField numbers[] = {{"code", std::optional<int>(250)}, {"none", std::optional<int>()}};
+    EXPECT_THAT(render_log_line(LogFormat::logfmt, kTime, base::LogLevel::info, "tested", numbers),
+                testing::EndsWith(" event=tested code=250"));
 }
 
 // Whatever a peer says, a line stays one line, with the fields we gave it, and steers no terminal.

@@ -134,12 +134,16 @@ private:
     bool literal_ = false;
 };
 
+/// `From anna@example.com Sun Nov 22 08:00:00 2026`: what stands before each message of an mbox file is no part of it.
+bool is_mbox_separator(const std::string& line) { return line.starts_with("From ") || line.starts_with(">From "); }
+
 /// Standard input with CRLF line ends, up to its end or, unless told otherwise, a line with a single dot.
 base::Result<std::string> read_message(const SendmailOptions& options) {
     std::string message;
     std::string line;
     while (std::getline(std::cin, line)) {
         if (!line.empty() && line.back() == '\r') line.pop_back();
+        if (message.empty() && is_mbox_separator(line)) continue;
         if (options.dot_ends_input && line == ".") break;
         message += line;
         message += "\r\n";
@@ -271,7 +275,7 @@ base::Result<asio::ip::tcp::socket> connect_to_server(asio::io_context& loop, co
             boost::system::error_code error;
             socket.connect(*endpoint, error);
             if (!error) return socket;
-            tried += fmt::format(" {}: {};", net::render_endpoint(*endpoint), error.message());
+            tried += fmt::format("{}{}: {}", tried.empty() ? " " : ", ", net::render_endpoint(*endpoint), error.message());
         }
     }
     return base::fail(base::ErrorKind::peer_gone, "the server cannot be reached:" + (tried.empty() ? " it has no mx listener" : tried));
@@ -350,6 +354,22 @@ int deliver(const SendmailOptions& options, const config::Config& config) {
     return EX_TEMPFAIL;
 }
 
+/// Local programs write lines as files have them. The server takes CRLF alone for a line end, as from everybody.
+class LineEnds {
+public:
+    std::string to_wire(std::string_view octets) {
+        std::string wire;
+        for (const char c : octets) {
+            if (c == '\n' && last_ != '\r') wire += '\r';
+            wire += last_ = c;
+        }
+        return wire;
+    }
+
+private:
+    char last_ = '\0';
+};
+
 /// `-bs`: the caller speaks SMTP on standard input and output; the server answers.
 int relay_session(const config::Config& config) {
     asio::io_context loop;
@@ -359,6 +379,7 @@ int relay_session(const config::Config& config) {
         return EX_TEMPFAIL;
     }
     std::vector<char> buffer(65536);
+    LineEnds line_ends;
     pollfd ends[] = {{STDIN_FILENO, POLLIN, 0}, {socket->native_handle(), POLLIN, 0}};
     while (::poll(ends, 2, -1) >= 0) {
         boost::system::error_code error;
@@ -374,7 +395,7 @@ int relay_session(const config::Config& config) {
         if (ends[0].revents != 0) {
             const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
             if (count > 0)
-                asio::write(*socket, asio::buffer(buffer.data(), static_cast<std::size_t>(count)), error);
+                asio::write(*socket, asio::buffer(line_ends.to_wire({buffer.data(), static_cast<std::size_t>(count)})), error);
             else {
                 socket->shutdown(asio::ip::tcp::socket::shutdown_send, error);
                 ends[0].fd = -1;

@@ -13,19 +13,27 @@ namespace json = boost::json;
 
 namespace {
 
+/// Why it is none; of one that SMTPUTF8 (RFC 6531) would make one, that.
+std::string reason_of(std::string_view address, mail::Charset charset, const base::Error& error) {
+    if (charset == mail::Charset::ascii && mail::parse_mailbox(address, mail::Charset::utf8))
+        return "letters beyond US-ASCII, which only SMTPUTF8 allows";
+    return error.detail;
+}
+
 json::object judge(const json::object& question) {
     json::object answer;
     if (const auto* id = question.if_contains("id")) answer["id"] = *id;
     const auto* utf8 = question.if_contains("smtputf8");
     const auto charset = utf8 && utf8->is_bool() && utf8->as_bool() ? mail::Charset::utf8 : mail::Charset::ascii;
     const auto* address = question.if_contains("address");
-    const auto mailbox = address && address->is_string()
-                             ? mail::parse_mailbox(std::string_view(address->as_string()), charset)
-                             : base::Result<mail::Mailbox>(base::fail(base::ErrorKind::syntax, "no \"address\" in the question"));
+    const bool asked = address && address->is_string();
+    const std::string_view text = asked ? std::string_view(address->as_string()) : std::string_view();
+    const auto mailbox = asked ? mail::parse_mailbox(text, charset)
+                               : base::Result<mail::Mailbox>(base::fail(base::ErrorKind::syntax, "no \"address\" in the question"));
     answer["valid"] = mailbox.has_value();
     answer["local"] = mailbox ? json::value(mailbox->local) : json::value(nullptr);
     answer["domain"] = mailbox ? json::value(mailbox->domain.text()) : json::value(nullptr);
-    answer["reason"] = mailbox ? "" : mailbox.error().detail;
+    answer["reason"] = mailbox ? "" : reason_of(text, charset, mailbox.error());
     return answer;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <variant>
@@ -10,7 +11,7 @@ namespace thurn::base {
 
 enum class LogLevel { debug, info, warning, error };
 
-/// One `key=value` of a log line. Text values may hold anything; the sink escapes them.
+/// One `key=value` of a log line. Text values may hold anything; the sink escapes them. An empty text or number leaves the field out.
 struct LogField {
     std::string_view key;
     std::variant<std::string_view, std::int64_t> value;
@@ -20,6 +21,11 @@ struct LogField {
     template <class Number>
         requires std::is_integral_v<Number>
     LogField(std::string_view name, Number number) : key(name), value(static_cast<std::int64_t>(number)) {}
+    template <class Number>
+        requires std::is_integral_v<Number>
+    LogField(std::string_view name, std::optional<Number> number) : key(name) {
+        if (number) value = static_cast<std::int64_t>(*number);
+    }
 };
 
 /// Where structured lines go: an event name and its fields (DESIGN §8.4). No password or content, ever.

@@ -259,7 +259,7 @@ void CourierRound::take_failure(Load& load, const Failure& failure, std::chrono:
     worked_ = worked_ || is_ours(failure);
     const std::string result = load.open.empty() ? summarize(load.outcomes) : "connection failed";
     parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), result, {outcome.status}, took});
-    means_.log.info("connection_lost", {{"host", connection_->name()}, {"reason", outcome.status}});
+    means_.log.debug("connection_lost", {{"host", connection_->name()}, {"reason", outcome.status}});
     connection_.reset();
     const bool stale = was_kept && failure.stage == Stage::envelope;
     if (stale || is_ours(failure)) return;
@@ -279,7 +279,7 @@ void CourierRound::note_failed_host(const Parcel& parcel, std::size_t host, cons
     standings_[host].failed = true;
     // The trace wants what the host really said, even where that is not our status.
     std::vector<std::string> replies{failure.reply ? smtp::describe_reply(*failure.reply) : last_failure_.status};
-    means_.log.info("connection_failed", {{"host", name}, {"reason", replies.front()}});
+    means_.log.debug("connection_failed", {{"host", name}, {"reason", replies.front()}});
     parcels_->attempted(parcel, {name, {}, "connection failed", std::move(replies), took});
 }
 

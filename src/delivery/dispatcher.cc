@@ -44,8 +44,9 @@ asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Mail
         });
         for (std::size_t i = 0; i < outcomes.size(); ++i) {
             const bool delivered = outcomes[i].kind == RecipientOutcome::Kind::delivered;
+            outcomes[i].mailbox = maildir->folder(parcel->accounts[i]).string();
             parcels->attempted({.message = parcel->message, .recipients = {parcel->recipients[i]}, .accounts = {}},
-                               {.host = maildir->folder(parcel->accounts[i]).string(),
+                               {.host = outcomes[i].mailbox,
                                 .tls = {},
                                 .result = delivered                                              ? "delivered"
                                           : outcomes[i].kind == RecipientOutcome::Kind::deferred ? "deferred"

@@ -192,6 +192,8 @@ private:
                          spool::RecipientState state, Verdicts& verdicts);
     void give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome, spool::RecipientState state,
                  const char* word, Verdicts& verdicts);
+    void log_outcome(std::string_view event, const spool::StoredMessage& message, const std::string& address,
+                     const RecipientOutcome& outcome, const spool::RecipientState& state) const;
     void record(std::vector<spool::RecipientUpdate> updates);
     void recorded(std::vector<spool::RecipientUpdate> updates, const base::Result<void>& result);
     Awaitable<> async_record_again(std::vector<spool::RecipientUpdate> updates);

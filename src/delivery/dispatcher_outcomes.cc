@@ -2,7 +2,9 @@
 // failed, so a crash in between sends the bounce twice rather than never; and a recipient leaves memory only when the spool has its
 // outcome.
 #include "delivery/dispatcher.h"
+#include "delivery/failure.h"
 #include "delivery/site_feed.h"
+#include "mail/date.h"
 #include "mail/header.h"
 #include "mail/status.h"
 
@@ -120,7 +122,7 @@ void Dispatcher::settle_one(const Settlement& settlement, std::size_t position, 
     } else {
         state.standing = spool::Standing::delivered;
         const auto address = mail::render_mailbox(recipient.mailbox);
-        with_.log.info("delivered", {{"id", message.id.text()}, {"to", address}, {"host", outcome.remote_host}, {"reply", outcome.status}});
+        log_outcome("delivered", message, address, outcome, state);
         trace(message.id, trace::Settled{address, "delivered", outcome.status, {}});
         verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
     }
@@ -138,11 +140,7 @@ void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint3
     state.standing = spool::Standing::waiting;
     state.due = due_after(outcome, *next);
     const auto address = mail::render_mailbox(recipient.mailbox);
-    with_.log.info("deferred", {{"id", message.id.text()},
-                                {"to", address},
-                                {"host", outcome.remote_host},
-                                {"reply", outcome.status},
-                                {"attempts", state.attempts}});
+    log_outcome("deferred", message, address, outcome, state);
     trace(message.id, trace::Settled{address, "deferred", outcome.status, state.due});
     const auto due = state.due;
     verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
@@ -167,11 +165,7 @@ void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t inde
     const auto& recipient = message.envelope.recipients[index];
     const auto address = mail::render_mailbox(recipient.mailbox);
     state.standing = spool::Standing::failed;
-    with_.log.info(word, {{"id", message.id.text()},
-                          {"to", address},
-                          {"host", outcome.remote_host},
-                          {"reply", outcome.status},
-                          {"attempts", state.attempts}});
+    log_outcome(word, message, address, outcome, state);
     trace(message.id, trace::Settled{address, word, outcome.status, {}});
     spool::RecipientUpdate update{.id = message.id, .index = index, .state = std::move(state), .expansion = {}};
     if (message.envelope.sender.is_null()) {  // mail from the null path never bounces (RFC 5321 §4.5.5)
@@ -192,6 +186,24 @@ void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t inde
                                             .last_attempt = with_.clock.now(),
                                             .retry_until = {}});
     verdicts.failures.updates.push_back(std::move(update));
+}
+
+/// Of a recipient that waits again, `until` is when it is due.
+void Dispatcher::log_outcome(std::string_view event, const spool::StoredMessage& message, const std::string& address,
+                             const RecipientOutcome& outcome, const spool::RecipientState& state) const {
+    const auto [code, enhanced] = split_status(outcome.status);
+    const bool waits = state.standing == spool::Standing::waiting;
+    with_.log.info(event, {{"id", message.id.text()},
+                           {"to", address},
+                           {"login", message.envelope.login},
+                           {"mailbox", outcome.mailbox},
+                           {"host", outcome.remote_host},
+                           {"reply", outcome.status},
+                           {"code", code},
+                           {"status", enhanced},
+                           {"attempts", state.attempts},
+                           {"until", waits ? mail::render_timestamp(state.due) : std::string()},
+                           {"age_ms", (with_.clock.now() - message.id.time()) / std::chrono::milliseconds(1)}});
 }
 
 void Dispatcher::record(std::vector<spool::RecipientUpdate> updates) {
@@ -235,7 +247,9 @@ asio::awaitable<void> Dispatcher::async_bounce(std::shared_ptr<const spool::Stor
     const auto sent = co_await async_try_report(message, std::move(report.recipients));
     --unrecorded_;
     if (sent) {
-        trace(message->id, trace::Noted{"bounce sent", fmt::format("{} to {}", sent->text(), mail::render_path(message->envelope.sender))});
+        const auto to = mail::render_path(message->envelope.sender);
+        with_.log.info("bounce_sent", {{"id", message->id.text()}, {"bounce", sent->text()}, {"to", to}});
+        trace(message->id, trace::Noted{"bounce sent", fmt::format("{} to {}", sent->text(), to)});
     } else {
         with_.log.error("bounce_failed", {{"id", message->id.text()}, {"reason", sent.error().detail}});
         for (auto& update : report.updates) {
@@ -375,6 +389,7 @@ asio::awaitable<base::Result<std::size_t>> Dispatcher::async_change(base::Messag
         updates.push_back({.id = id, .index = index, .state = std::move(state), .expansion = {}});
     }
     const auto count = updates.size();
+    if (count > 0) with_.log.info("operator", {{"id", id.text()}, {"change", rule.word}, {"recipients", count}});
     auto result = co_await async_update(updates, spool::Sync::yes);
     for (const auto& update : updates) taken.insert(update.index);
     for (const auto index : taken) leave(id, index);

@@ -212,6 +212,7 @@ asio::awaitable<void> Dispatcher::async_expand(Routing& routing, std::uint32_t i
              .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = with_.clock.now(), .last_status = {}, .site = {}}});
     }
     trace(id, trace::Routed{address, fmt::format("{} recipients", expansion.targets.size()), "alias " + expansion.alias});
+    with_.log.info("expanded", {{"id", id.text()}, {"to", address}, {"alias", expansion.alias}, {"targets", expansion.targets.size()}});
     trace(id, trace::Settled{address, "expanded", update.state.last_status, {}});
     std::vector updates{std::move(update)};
     const auto written = co_await async_update(std::move(updates), spool::Sync::no);

@@ -1,5 +1,7 @@
 #include "delivery/failure.h"
 
+#include "mail/status.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -88,6 +90,15 @@ RecipientOutcome outcome_of_reply(const smtp::Reply& reply, const std::string& r
 bool is_recipient_limit(const smtp::Reply& reply) {
     if (reply.code != 452 && reply.code != 552) return false;
     return !reply.status || (reply.status->subject == 5 && reply.status->detail == 3);
+}
+
+StatusParts split_status(std::string_view status) {
+    const auto code = status.substr(0, status.find(' '));
+    if (code.size() != 3 || !std::ranges::all_of(code, [](char c) { return c >= '0' && c <= '9'; })) return {};
+    StatusParts parts{.code = (code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0'), .enhanced = {}};
+    const auto text = status.substr(std::min(code.size() + 1, status.size()));
+    if (mail::leading_status(text)) parts.enhanced = text.substr(0, text.find(' '));
+    return parts;
 }
 
 std::string summarize(const std::vector<RecipientOutcome>& outcomes) {

@@ -42,6 +42,13 @@ struct Failure {
 /// `delivered`, `deferred`, `failed`, or several of them: the result of an Attempt.
 [[nodiscard]] std::string summarize(const std::vector<RecipientOutcome>& outcomes);
 
+/// A RecipientOutcome's status in parts: the code and `5.1.1` of `550 5.1.1 no such user`, each empty when it is not there.
+struct StatusParts {
+    std::optional<int> code;
+    std::string_view enhanced;
+};
+[[nodiscard]] StatusParts split_status(std::string_view status);
+
 inline constexpr std::size_t kStatusLimit = 512;  // octets; spool::RecipientState
 
 }  // namespace thurn::delivery

@@ -1,5 +1,7 @@
 #include "delivery/site_feed.h"
 
+#include "delivery/failure.h"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -59,7 +61,24 @@ boost::asio::awaitable<void> SiteFeed::async_mark_in_doubt(const Parcel& parcel)
     std::ignore = co_await dispatcher_.async_update(std::move(updates), spool::Sync::no);
 }
 
+/// What went into a mailbox of ours, the outcome's line tells.
+void SiteFeed::log_attempt(const Parcel& parcel, const Attempt& attempt) {
+    if (site_ == kLocalSite) return;
+    const std::string_view reply = attempt.replies.empty() ? std::string_view() : attempt.replies.front();
+    const auto [code, enhanced] = split_status(reply);
+    dispatcher_.with_.log.info("attempt", {{"id", parcel.message->id.text()},
+                                           {"host", attempt.host},
+                                           {"recipients", parcel.recipients.size()},
+                                           {"tls", attempt.tls},
+                                           {"result", attempt.result},
+                                           {"reply", reply},
+                                           {"code", code},
+                                           {"status", enhanced},
+                                           {"ms", attempt.took.count()}});
+}
+
 void SiteFeed::attempted(const Parcel& parcel, Attempt attempt) {
+    log_attempt(parcel, attempt);
     trace::Attempted event{.recipients = {},
                            .host = std::move(attempt.host),
                            .tls = std::move(attempt.tls),

@@ -33,6 +33,7 @@ public:
 
 private:
     boost::asio::awaitable<std::deque<Parcel>> async_fetch(std::chrono::milliseconds idle);
+    void log_attempt(const Parcel& parcel, const Attempt& attempt);
 
     Dispatcher& dispatcher_;
     std::string site_;

@@ -28,6 +28,14 @@ std::string_view demand_name(route::TlsDemand demand) {
     return "";
 }
 
+/// What sets a way to a host apart from others to the same one, in words; nothing for the usual.
+std::string way_of(const route::ToHost& hop) {
+    std::string way = hop.implicit_tls ? " by smtps" : "";
+    if (hop.tls != route::TlsDemand::may) way += fmt::format(" with tls={}", demand_name(hop.tls));
+    if (!hop.credentials_reference.empty()) way += fmt::format(" with auth={}", hop.credentials_reference);
+    return way;
+}
+
 }  // namespace
 
 SiteFinder::SiteFinder(net::Resolver& resolver, base::Random& random, Options options, CredentialReader read_credentials)
@@ -51,7 +59,7 @@ boost::asio::awaitable<std::shared_ptr<const Destination>> SiteFinder::async_fin
 boost::asio::awaitable<Destination> SiteFinder::async_find_mx(route::ByMx hop) {
     auto hosts = co_await async_drive(route::HostFinder(hop, options_.ourselves, random_, options_.hosts));
     for (auto& address : hosts.addresses) address.port = options_.port;
-    if (hop.tls != route::TlsDemand::may) hosts.site += fmt::format(" tls={}", demand_name(hop.tls));
+    if (hop.tls != route::TlsDemand::may) hosts.site += fmt::format(" with tls={}", demand_name(hop.tls));
     co_return Destination{.hosts = std::move(hosts), .tls = hop.tls, .implicit_tls = false, .credentials = {}};
 }
 
@@ -67,7 +75,7 @@ boost::asio::awaitable<Destination> SiteFinder::async_find_host(route::ToHost ho
         else
             destination.hosts.problem = route::Unroutable{.permanent = false, .status = "451 4.3.5 " + credentials.error().detail};
     }
-    destination.hosts.site = key(hop);
+    if (!destination.hosts.site.empty()) destination.hosts.site += way_of(hop);
     co_return destination;
 }
 

@@ -4,6 +4,7 @@
 
 #include "mail/date.h"
 #include "mail/header.h"
+#include "mail/status.h"
 
 #include <algorithm>
 #include <cstring>
@@ -37,7 +38,7 @@ smtp::ServerOptions session_options(const Options& options, const ListenerProfil
 
 /// What a failure of our own is worth to the client: always another try.
 smtp::Reply try_again(const base::Error& error) {
-    if (error.kind == base::ErrorKind::full) return smtp::make_reply(452, {4, 3, 1}, "out of disk space, try again later");
+    if (error.kind == base::ErrorKind::full) return smtp::make_reply(452, {4, 3, 1}, "no room for new mail now, try again later");
     if (error.kind == base::ErrorKind::stopping) return smtp::make_reply(421, {4, 3, 2}, "shutting down, try again later");
     return smtp::make_reply(451, {4, 3, 0}, "local trouble, try again later");
 }
@@ -46,6 +47,12 @@ void wipe(std::string& secret) {
     explicit_bzero(secret.data(), secret.size());
     secret.clear();
 }
+
+std::int64_t milliseconds_since(std::chrono::steady_clock::time_point begin) {
+    return (std::chrono::steady_clock::now() - begin) / std::chrono::milliseconds(1);
+}
+
+std::string status_text(const smtp::Reply& reply) { return reply.status ? mail::render_status(*reply.status) : std::string(); }
 
 std::string address_text(const net::asio::ip::address& address) {
     if (address.is_v6() && address.to_v6().is_v4_mapped())
@@ -73,7 +80,12 @@ awaitable<void> Conversation::async_run() {
     if (co_await async_begin()) co_await async_converse();
     stream_.close();
     leave_limits();  // not only in the destructor: a look-up of the client's name may outlive the connection
-    with_.log.debug("disconnected", {{"session", session_id_}, {"client", client_address_}});
+    with_.log.info("disconnected", {{"session", session_id_},
+                                    {"client", client_address_},
+                                    {"login", login_},
+                                    {"tls", tls_},
+                                    {"messages", messages_},
+                                    {"ms", milliseconds_since(begun_)}});
 }
 
 /// A reply on its way is let through: the client must learn that its message was taken.
@@ -92,7 +104,8 @@ void Conversation::abort() { stream_.close(); }
 awaitable<bool> Conversation::async_begin() {
     const auto verdict = service_.limits_.enter(client_address_);
     counted_ = verdict == ConnectionLimits::Verdict::welcome;
-    with_.log.debug("connected", {{"session", session_id_}, {"client", client_address_}, {"listener", profile_.name}});
+    with_.log.info("connected",
+                   {{"session", session_id_}, {"client", client_address_}, {"port", stream_.peer().port()}, {"listener", profile_.name}});
     if (!counted_) {
         const bool by_all = verdict == ConnectionLimits::Verdict::too_many;
         with_.log.warning("connection_refused", {{"session", session_id_},
@@ -170,7 +183,7 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
     } else if (std::holds_alternative<smtp::TransactionReset>(event)) {
         transaction_ = {};
     } else if (auto* refused = std::get_if<smtp::CommandRefused>(&event)) {
-        log_reply("command_refused", refused->verb, refused->reply);
+        log_refusal("command_refused", transaction_.id.value == 0 ? "" : transaction_.id.text(), refused->verb, refused->reply);
     }
     co_return true;
 }
@@ -202,26 +215,33 @@ awaitable<bool> Conversation::async_start_tls() {
 }
 
 awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven given) {
+    const auto begun = std::chrono::steady_clock::now();
     const bool impersonation = !given.authorization.empty() && given.authorization != given.login;
     auto checked =
         co_await with_.pool.async_run([&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
     wipe(given.password);
     const bool right = checked && *checked && !impersonation;
+    const auto reply = right      ? smtp::make_reply(235, {2, 7, 0}, "logged in")
+                       : !checked ? smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later")
+                                  : smtp::make_reply(535, {5, 7, 8}, "login or password is wrong");
     with_.log.info("auth", {{"session", session_id_},
                             {"client", client_address_},
+                            {"listener", profile_.name},
                             {"mechanism", given.mechanism},
                             {"login", given.login},
                             {"result", right      ? "ok"
                                        : !checked ? "unavailable"
                                                   : "refused"},
-                            {"tls", tls_}});
+                            {"reason", checked ? std::string() : checked.error().detail},
+                            {"code", reply.code},
+                            {"status", status_text(reply)},
+                            {"tls", tls_},
+                            {"ms", milliseconds_since(begun)}});
     if (right) {
         login_ = given.login;
         session_.accept();
-    } else if (!checked) {
-        session_.answer(smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later"));
     } else {
-        session_.answer(smtp::make_reply(535, {5, 7, 8}, "login or password is wrong"));
+        session_.answer(reply);
     }
 }
 
@@ -230,14 +250,14 @@ policy::Facts Conversation::facts() const { return {.role = profile_.role, .clie
 awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
     transaction_ = {};
     if (!with_.spool.has_room()) {
-        session_.answer(try_again({base::ErrorKind::full, {}}));
+        put_off("mail", mail::render_path(given.path), {base::ErrorKind::full, "the spool has no room for new mail"});
         co_return;
     }
     bool owns = true;
     if (!login_.empty() && given.path.mailbox && !options_->any_sender) {
         auto owned = co_await with_.pool.async_run([this, &given] { return with_.directory.owns(login_, *given.path.mailbox); });
         if (!owned) {
-            session_.answer(try_again(owned.error()));
+            put_off("mail", mail::render_path(given.path), owned.error());
             co_return;
         }
         owns = *owned;
@@ -249,6 +269,7 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
     }
     transaction_.id = with_.ids.next();
     transaction_.sender = std::move(given.path);
+    transaction_.begun = std::chrono::steady_clock::now();
     session_.accept();
 }
 
@@ -256,8 +277,7 @@ awaitable<void> Conversation::async_take_recipient(mail::Mailbox mailbox) {
     auto resolution = with_.directory.peek(mailbox);
     if (!resolution) resolution = co_await with_.pool.async_run([this, &mailbox] { return with_.directory.resolve(mailbox); });
     if (!*resolution) {
-        with_.log.warning("directory_failed", {{"session", session_id_}, {"reason", resolution->error().detail}});
-        session_.answer(try_again(resolution->error()));
+        put_off("rcpt", mail::render_mailbox(mailbox), resolution->error());
         co_return;
     }
     const bool relayed = std::ranges::find(options_->relay_domains, mailbox.domain.text()) != options_->relay_domains.end();
@@ -277,24 +297,60 @@ awaitable<void> Conversation::async_take_recipient(mail::Mailbox mailbox) {
 void Conversation::refuse(std::string_view what, const std::string& subject, const policy::Decision& decision) {
     auto reply = smtp::make_reply(decision.code, decision.status, decision.text);
     with_.log.info("refused", {{"session", session_id_},
+                               {"id", transaction_.id.value == 0 ? "" : transaction_.id.text()},
                                {"client", client_address_},
+                               {"listener", profile_.name},
                                {"login", login_},
                                {"stage", what},
                                {"subject", subject},
                                {"rule", decision.rule},
-                               {"reply", smtp::describe_reply(reply)}});
+                               {"reply", smtp::describe_reply(reply)},
+                               {"code", reply.code},
+                               {"status", status_text(reply)}});
     if (transaction_.id.value != 0)
         transaction_.decisions.push_back({std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject",
                                           decision.rule, decision.reason});
     session_.answer(reply);
 }
 
-void Conversation::log_reply(std::string_view event, std::string_view subject, const smtp::Reply& reply) {
+/// A failure of our own: refused for now, and why is for the log alone.
+void Conversation::put_off(std::string_view what, const std::string& subject, const base::Error& error) {
+    const auto reply = try_again(error);
+    with_.log.warning("put_off", {{"session", session_id_},
+                                  {"id", transaction_.id.value == 0 ? "" : transaction_.id.text()},
+                                  {"client", client_address_},
+                                  {"listener", profile_.name},
+                                  {"login", login_},
+                                  {"stage", what},
+                                  {"subject", subject},
+                                  {"reason", error.detail},
+                                  {"reply", smtp::describe_reply(reply)},
+                                  {"code", reply.code},
+                                  {"status", status_text(reply)}});
+    session_.answer(reply);
+}
+
+void Conversation::log_refusal(std::string_view event, std::string_view id, std::string_view subject, const smtp::Reply& reply) {
     with_.log.info(event, {{"session", session_id_},
+                           {"id", id},
                            {"client", client_address_},
                            {"listener", profile_.name},
+                           {"login", login_},
                            {"subject", subject},
-                           {"reply", smtp::describe_reply(reply)}});
+                           {"reply", smtp::describe_reply(reply)},
+                           {"code", reply.code},
+                           {"status", status_text(reply)}});
+}
+
+void Conversation::log_spool_failure(base::MessageId id, const base::Error& error) {
+    const auto reply = try_again(error);
+    with_.log.error("spool_failed", {{"session", session_id_},
+                                     {"id", id.text()},
+                                     {"client", client_address_},
+                                     {"login", login_},
+                                     {"reason", error.detail},
+                                     {"code", reply.code},
+                                     {"status", status_text(reply)}});
 }
 
 void Conversation::begin_content() {
@@ -345,7 +401,7 @@ awaitable<void> Conversation::async_store(std::string_view octets) {
     else
         appended = draft.append(octets);
     if (appended) co_return;
-    with_.log.error("spool_failed", {{"session", session_id_}, {"id", transaction_.id.text()}, {"reason", appended.error().detail}});
+    log_spool_failure(transaction_.id, appended.error());
     transaction_.storage_error = appended.error();
     transaction_.draft.reset();
 }
@@ -364,7 +420,7 @@ awaitable<void> Conversation::async_finish_message() {
     if (transaction.gate.received_fields() > options_->received_fields) {
         const auto reply =
             smtp::make_reply(554, {5, 4, 6}, fmt::format("mail loop: more than {} Received fields", options_->received_fields));
-        log_reply("message_refused", transaction.id.text(), reply);
+        log_refusal("message_refused", transaction.id.text(), "content", reply);
         session_.answer(reply);
         co_return;
     }
@@ -386,7 +442,7 @@ awaitable<void> Conversation::async_finish_message() {
     const auto committed = co_await async_commit(std::move(transaction.draft), std::move(envelope));
     const auto id = transaction.id.text();
     if (!committed) {
-        with_.log.error("spool_failed", {{"session", session_id_}, {"id", id}, {"reason", committed.error().detail}});
+        log_spool_failure(transaction.id, committed.error());
         with_.journal.append({transaction.id, with_.clock.now(), trace::Noted{"not accepted after all", committed.error().detail}});
         session_.answer(try_again(committed.error()));
         co_return;
@@ -399,7 +455,11 @@ awaitable<void> Conversation::async_finish_message() {
                                 {"from", mail::render_path(transaction.sender)},
                                 {"recipients", transaction.recipients.size()},
                                 {"size", size.count},
-                                {"tls", tls_}});
+                                {"tls", tls_},
+                                {"code", 250},
+                                {"status", "2.0.0"},
+                                {"ms", milliseconds_since(transaction.begun)}});
+    ++messages_;
     session_.accept("queued as " + id);
 }
 

@@ -4,6 +4,8 @@
 #include "inbound/service.h"
 #include "net/stream.h"
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,7 +21,8 @@ struct Transaction {
     std::vector<trace::Decided> decisions;
     std::unique_ptr<spool::Draft> draft;
     ContentGate gate;
-    std::optional<base::Error> storage_error;  // the first one; the rest of the content is thrown away then
+    std::chrono::steady_clock::time_point begun;  // with MAIL
+    std::optional<base::Error> storage_error;     // the first one; the rest of the content is thrown away then
 };
 
 /// Drives one ServerSession over one connection: answers its events with what directory, policy and spool say.
@@ -60,7 +63,9 @@ private:
     void begin_content();
     void trace_accepted(const Transaction& transaction, base::Octets size, base::Time at);
     void refuse(std::string_view what, const std::string& subject, const policy::Decision& decision);
-    void log_reply(std::string_view event, std::string_view subject, const smtp::Reply& reply);
+    void put_off(std::string_view what, const std::string& subject, const base::Error& error);
+    void log_spool_failure(base::MessageId id, const base::Error& error);
+    void log_refusal(std::string_view event, std::string_view id, std::string_view subject, const smtp::Reply& reply);
     [[nodiscard]] policy::Facts facts() const;
     [[nodiscard]] std::string trace_header(const Transaction& transaction) const;
     [[nodiscard]] std::string protocol_name() const;
@@ -78,6 +83,8 @@ private:
     std::string tls_;          // `TLSv1.3 with TLS_AES_256_GCM_SHA384`
     std::string login_;
     Transaction transaction_;
+    std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+    std::uint64_t messages_ = 0;  // accepted
     bool counted_ = false;
     bool reading_ = false;  // waits for the client
 };

@@ -74,7 +74,7 @@ struct HostFinder::State {
 
     void ask_host(const ToHost& hop) {
         port = hop.port;
-        site = "host:" + lower(hop.host) + ":" + std::to_string(hop.port);
+        site = lower(hop.host) + " port " + std::to_string(hop.port);
         result.reason = "host " + hop.host;
         if (const auto address = parse_address(hop.host)) {
             result.addresses.push_back({hop.host, *address, port});
@@ -217,7 +217,7 @@ struct HostFinder::State {
     void name_site() {
         std::set<std::string> names;
         for (const Exchange& exchange : exchanges) names.insert(exchange.name);
-        for (const std::string& name : names) site += (site.empty() ? "mx:" : ",") + name;
+        for (const std::string& name : names) site += (site.empty() ? "MX " : ", ") + name;
     }
 
     /// RFC 5321 §5.1: a host of our own preference or a worse one would send the mail back to us.

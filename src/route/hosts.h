@@ -22,8 +22,8 @@ struct HostAddress {
 };
 
 /// Where to try, in order; or why there is nowhere.
-/// Shape  `site` names the set of hosts, the same for all domains that share them, whatever order answers came in: `mx:a.example,b.example`
-///        sorted, or `host:name:port`. Empty when `problem` is set.
+/// Shape  `site` names the set of hosts, the same for all domains that share them, whatever order answers came in, and in words that people
+///        are shown: `MX a.example, b.example` sorted, or `a.example port 587`. Empty when `problem` is set.
 struct Hosts {
     std::string site;
     std::vector<HostAddress> addresses;  // never empty when `problem` is empty

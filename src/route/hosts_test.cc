@@ -124,38 +124,38 @@ TEST_P(ByMxTest, GivesTheSameForEveryOrderOfAnswers) {
 INSTANTIATE_TEST_SUITE_P(
     Rfc5321Section51, ByMxTest,
     testing::Values(
-        Case{"OneMx", {"d.example MX 10 a.example", "a.example A 192.0.2.1"}, "mx:a.example | a.example=192.0.2.1"},
+        Case{"OneMx", {"d.example MX 10 a.example", "a.example A 192.0.2.1"}, "MX a.example | a.example=192.0.2.1"},
         Case{"LowestPreferenceFirst",
              {"d.example MX 20 a.example", "d.example MX 10 b.example", "a.example A 192.0.2.1", "b.example A 192.0.2.2"},
-             "mx:a.example,b.example | b.example=192.0.2.2 a.example=192.0.2.1"},
+             "MX a.example, b.example | b.example=192.0.2.2 a.example=192.0.2.1"},
         Case{"Ipv6First",
              {"d.example MX 10 a.example", "a.example A 192.0.2.1", "a.example AAAA 2001:db8::1"},
-             "mx:a.example | a.example=2001:db8::1 a.example=192.0.2.1"},
+             "MX a.example | a.example=2001:db8::1 a.example=192.0.2.1"},
         Case{"Ipv4FirstIfWished",
              {"d.example MX 10 a.example", "a.example A 192.0.2.1", "a.example AAAA 2001:db8::1"},
-             "mx:a.example | a.example=192.0.2.1 a.example=2001:db8::1",
+             "MX a.example | a.example=192.0.2.1 a.example=2001:db8::1",
              {.prefer_ipv4 = true}},
         Case{"Ipv4Only",
              {"d.example MX 10 a.example", "a.example A 192.0.2.1", "a.example AAAA 2001:db8::1"},
-             "mx:a.example | a.example=192.0.2.1",
+             "MX a.example | a.example=192.0.2.1",
              {.ipv6 = false}},
         Case{"Ipv6Only",
              {"d.example MX 10 a.example", "a.example A 192.0.2.1", "a.example AAAA 2001:db8::1"},
-             "mx:a.example | a.example=2001:db8::1",
+             "MX a.example | a.example=2001:db8::1",
              {.ipv4 = false}},
         Case{"NoAddressOfTheFamilyWeHave",
              {"d.example MX 10 a.example", "a.example AAAA 2001:db8::1"},
              " | | defer 451 4.4.4 no host of d.example has an IPv4 address",
              {.ipv6 = false}},
-        Case{"NoMxButAddress", {"d.example A 192.0.2.1"}, "mx:d.example | d.example=192.0.2.1"},
-        Case{"NoMxButIpv6Address", {"d.example AAAA 2001:db8::1"}, "mx:d.example | d.example=2001:db8::1"},
+        Case{"NoMxButAddress", {"d.example A 192.0.2.1"}, "MX d.example | d.example=192.0.2.1"},
+        Case{"NoMxButIpv6Address", {"d.example AAAA 2001:db8::1"}, "MX d.example | d.example=2001:db8::1"},
         Case{"NoMxNoAddress", {"d.example"}, " | | bounce 550 5.1.2 d.example has neither MX nor address"},
         Case{"NoSuchDomain", {}, " | | bounce 550 5.1.2 there is no domain d.example"},
         Case{"NullMx", {"d.example MX 0 ", "d.example A 192.0.2.1"}, " | | bounce 556 5.1.10 d.example accepts no mail (null MX)"},
         Case{"NullMxWrittenAsADot", {"d.example MX 0 ."}, " | | bounce 556 5.1.10 d.example accepts no mail (null MX)"},
         Case{"NullMxAmongOthersIsIgnored",
              {"d.example MX 0 .", "d.example MX 10 a.example", "a.example A 192.0.2.1"},
-             "mx:a.example | a.example=192.0.2.1"},
+             "MX a.example | a.example=192.0.2.1"},
         Case{"MxLookupFails",
              {"d.example MX !failed", "d.example A 192.0.2.1"},
              " | | defer 451 4.4.3 the MX of d.example cannot be looked up: server said SERVFAIL"},
@@ -164,37 +164,37 @@ INSTANTIATE_TEST_SUITE_P(
              " | | defer 451 4.4.3 the MX of d.example cannot be looked up (DNSSEC: the answer is forged): signature expired"},
         Case{"AMissingHostIsSkipped",
              {"d.example MX 10 gone.example", "d.example MX 20 a.example", "a.example A 192.0.2.1"},
-             "mx:a.example,gone.example | a.example=192.0.2.1"},
+             "MX a.example, gone.example | a.example=192.0.2.1"},
         Case{"AllHostsMissing",
              {"d.example MX 10 gone.example", "d.example MX 20 gone2.example"},
              " | | bounce 550 5.4.4 no MX host of d.example has an address"},
         Case{"AFailingHostIsPassedOver",
              {"d.example MX 10 sick.example", "d.example MX 20 a.example", "sick.example A !failed", "a.example A 192.0.2.1"},
-             "mx:a.example,sick.example | a.example=192.0.2.1"},
+             "MX a.example, sick.example | a.example=192.0.2.1"},
         Case{"OneFailingOneMissingIsForNow",
              {"d.example MX 10 sick.example", "d.example MX 20 gone.example", "sick.example A !failed"},
              " | | defer 451 4.4.3 addresses of sick.example cannot be looked up: server said SERVFAIL"},
         Case{"OneFamilyFailing",
              {"d.example MX 10 a.example", "a.example AAAA !failed", "a.example A 192.0.2.1"},
-             "mx:a.example | a.example=192.0.2.1"},
+             "MX a.example | a.example=192.0.2.1"},
         Case{"ImplicitAddressFailing",
              {"d.example A !failed"},
              " | | defer 451 4.4.3 addresses of d.example cannot be looked up: server said SERVFAIL"},
         Case{"AddressAsMx",
              {"d.example MX 10 192.0.2.7", "d.example MX 20 a.example", "a.example A 192.0.2.1"},
-             "mx:a.example | a.example=192.0.2.1"},
+             "MX a.example | a.example=192.0.2.1"},
         Case{"OnlyAnAddressAsMx", {"d.example MX 10 192.0.2.7"}, " | | bounce 550 5.4.4 no MX host of d.example has an address"},
         Case{"NoHostNameAsMx",
              {R"(d.example MX 10 a\032b.example)", "d.example MX 10 [192.0.2.1]", "d.example MX 20 a.example", "a.example A 192.0.2.1"},
-             "mx:a.example | a.example=192.0.2.1"},
-        Case{"CaseAndFinalDot", {"d.example MX 10 A.Example.", "a.example A 192.0.2.1"}, "mx:a.example | a.example=192.0.2.1"},
+             "MX a.example | a.example=192.0.2.1"},
+        Case{"CaseAndFinalDot", {"d.example MX 10 A.Example.", "a.example A 192.0.2.1"}, "MX a.example | a.example=192.0.2.1"},
         Case{"TheSameHostTwice",
              {"d.example MX 20 a.example", "d.example MX 10 a.example", "a.example A 192.0.2.1"},
-             "mx:a.example | a.example=192.0.2.1"},
+             "MX a.example | a.example=192.0.2.1"},
         Case{"WeAreSecond",
              {"d.example MX 10 a.example", "d.example MX 20 mx.us.example", "d.example MX 30 c.example", "a.example A 192.0.2.1",
               "c.example A 192.0.2.3"},
-             "mx:a.example,c.example,mx.us.example | a.example=192.0.2.1"},
+             "MX a.example, c.example, mx.us.example | a.example=192.0.2.1"},
         Case{"WeAreBest",
              {"d.example MX 10 mx.us.example", "d.example MX 20 c.example", "c.example A 192.0.2.3"},
              " | | bounce 554 5.4.6 mail for d.example loops back to myself"},
@@ -207,7 +207,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"WeAreSecondByIpv6Address",
              {"d.example MX 10 a.example", "d.example MX 20 other-name.example", "a.example A 192.0.2.1",
               "other-name.example AAAA 2001:db8::99"},
-             "mx:a.example,other-name.example | a.example=192.0.2.1"},
+             "MX a.example, other-name.example | a.example=192.0.2.1"},
         Case{"WeAreTheImplicitHost", {"d.example A 192.0.2.99"}, " | | bounce 554 5.4.6 mail for d.example loops back to myself"},
         Case{"BetterHostSickAndWeAreNext",
              {"d.example MX 10 sick.example", "d.example MX 20 mx.us.example", "sick.example A !failed"},
@@ -229,7 +229,7 @@ INSTANTIATE_TEST_SUITE_P(
              " | | bounce 554 5.4.6 mail for d.example loops back to myself"},
         Case{"LoopbackAmongOthersIsLeftOut",
              {"d.example MX 10 a.example", "a.example A 127.0.0.1", "a.example A 192.0.2.1"},
-             "mx:a.example | a.example=192.0.2.1"}),
+             "MX a.example | a.example=192.0.2.1"}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(ByMx, EqualsAreShuffledAndTheSiteStaysTheSame) {
@@ -241,7 +241,7 @@ TEST(ByMx, EqualsAreShuffledAndTheSiteStaysTheSame) {
         const auto hosts = drive(HostFinder(ByMx{"d.example"}, ourselves(), random, {}), zone);
         ASSERT_EQ(hosts.addresses.size(), 4u);
         EXPECT_EQ(hosts.addresses.back().host, "last.example");
-        EXPECT_EQ(hosts.site, "mx:a.example,b.example,c.example,last.example");
+        EXPECT_EQ(hosts.site, "MX a.example, b.example, c.example, last.example");
         ++firsts[hosts.addresses.front().host];
     }
     EXPECT_EQ(firsts.size(), 3u);
@@ -288,7 +288,7 @@ TEST(ByMx, FamiliesAlternate) {
                      "a.example AAAA 2001:db8::1"});
     support::FakeRandom random;
     EXPECT_EQ(told(drive(HostFinder(ByMx{"d.example"}, ourselves(), random, {}), zone)),
-              "mx:a.example | a.example=2001:db8::1 a.example=192.0.2.1 a.example=192.0.2.2 a.example=192.0.2.3");
+              "MX a.example | a.example=2001:db8::1 a.example=192.0.2.1 a.example=192.0.2.2 a.example=192.0.2.3");
 }
 
 TEST(ByMx, IgnoresAnswersNobodyAskedFor) {
@@ -301,7 +301,7 @@ TEST(ByMx, IgnoresAnswersNobodyAskedFor) {
     EXPECT_EQ(finder.questions(), (std::vector<dns::Question>{{"d.example", Type::mx}}));
     finder.answer({"d.example", Type::mx}, zone.answer({"d.example", Type::mx}));
     finder.answer({"d.example", Type::mx}, zone.answer({"nothing.example", Type::mx}));
-    EXPECT_EQ(told(drive(std::move(finder), zone)), "mx:a.example | a.example=192.0.2.1");
+    EXPECT_EQ(told(drive(std::move(finder), zone)), "MX a.example | a.example=192.0.2.1");
 }
 
 TEST(ByMx, OfNoDomainGoesNowhere) {
@@ -330,10 +330,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         HostCase{"ByName",
                  {.host = "Relay.example", .port = 587, .credentials_reference = {}},
-                 "host:relay.example:587 | relay.example=2001:db8::1 relay.example=192.0.2.1"},
-        HostCase{"ByIpv4", {.host = "192.0.2.9", .port = 2525, .credentials_reference = {}}, "host:192.0.2.9:2525 | 192.0.2.9=192.0.2.9"},
-        HostCase{"ByIpv6", {.host = "2001:db8::9", .credentials_reference = {}}, "host:2001:db8::9:25 | 2001:db8::9=2001:db8::9"},
-        HostCase{"OnLoopback", {.host = "local.example", .credentials_reference = {}}, "host:local.example:25 | local.example=127.0.0.1"},
+                 "relay.example port 587 | relay.example=2001:db8::1 relay.example=192.0.2.1"},
+        HostCase{"ByIpv4", {.host = "192.0.2.9", .port = 2525, .credentials_reference = {}}, "192.0.2.9 port 2525 | 192.0.2.9=192.0.2.9"},
+        HostCase{"ByIpv6", {.host = "2001:db8::9", .credentials_reference = {}}, "2001:db8::9 port 25 | 2001:db8::9=2001:db8::9"},
+        HostCase{"OnLoopback", {.host = "local.example", .credentials_reference = {}}, "local.example port 25 | local.example=127.0.0.1"},
         HostCase{"Failing",
                  {.host = "sick.example", .credentials_reference = {}},
                  " | | defer 451 4.4.3 addresses of sick.example cannot be looked up: server said SERVFAIL"},

@@ -52,13 +52,20 @@ void Committer::stop() {
 void Committer::refresh_room() {
     room_seen_at_ = log_.octets_written();
     const auto free = filesystem_.free_space();
-    const bool room = free && *free >= options_.reserve;
-    if (room_.exchange(room && !broken_) == (room && !broken_)) return;
-    if (room_) {
-        events_.info("spool.has_room");
-    } else {
-        events_.warning("spool.no_room", {{"free", free ? free->count : 0}, {"reserve", options_.reserve.count}});
-    }
+    const auto broken = broken_.with([](const auto& error) { return error; });
+    const auto why = why_no_room(free, broken);
+    why_no_room_.with([&why](auto& known) { known = why; });
+    if (room_.exchange(why.empty()) == why.empty()) return;
+    if (why.empty()) return events_.info("spool.has_room");
+    const auto octets = free ? std::optional(free->count) : std::nullopt;
+    events_.warning("spool.no_room", {{"reason", why}, {"free", octets}, {"reserve", options_.reserve.count}});
+}
+
+/// Empty when there is room. A disk that is full is one reason among others, such as no file descriptors left, and must not be blamed for them.
+std::string Committer::why_no_room(const base::Result<base::Octets>& free, const std::optional<base::Error>& broken) const {
+    if (broken) return "the spool cannot begin a segment: " + broken->detail;
+    if (!free) return "the spool cannot learn how much of its disk is free: " + free.error().detail;
+    return *free < options_.reserve ? "the disk of the spool is nearly full" : "";
 }
 
 bool Committer::take(Batch& batch) {
@@ -103,7 +110,7 @@ std::size_t Committer::gather(Batch& batch, std::size_t from) {
         if (at > from && pending.order == Pending::Order::behind_all && batch[at - 1]->order == Pending::Order::any) break;
         if (pending.room == Pending::Room::needed && !room_) {
             if (at > from) break;
-            pending.settled(base::fail(base::ErrorKind::full, "the disk of the spool has no room"));
+            pending.settled(base::fail(base::ErrorKind::full, why_no_room_.with([](const auto& why) { return why; })));
             return from;
         }
         pending.prepare();
@@ -122,7 +129,7 @@ std::size_t Committer::gather(Batch& batch, std::size_t from) {
 
 base::Result<void> Committer::make_fit(std::uint64_t record_octets) {
     auto begun = log_.roll(record_octets, catalogue_.newest());
-    broken_ = !begun;
+    broken_.with([&begun](auto& broken) { broken = begun ? std::nullopt : std::optional(begun.error()); });
     if (!begun) events_.error("spool.no_segment", {{"error", begun.error().detail}});
     refresh_room();
     return begun;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/guarded.h"
 #include "base/log.h"
 #include "spool/catalogue.h"
 #include "spool/segment_log.h"
@@ -8,6 +9,8 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 
 namespace thurn::spool {
@@ -68,6 +71,7 @@ private:
     [[nodiscard]] std::size_t write_group(Batch& batch, std::size_t from);
     [[nodiscard]] std::size_t gather(Batch& batch, std::size_t from);
     [[nodiscard]] base::Result<void> make_fit(std::uint64_t record_octets);
+    [[nodiscard]] std::string why_no_room(const base::Result<base::Octets>& free, const std::optional<base::Error>& broken) const;
     void settle(Batch& batch, std::size_t from, std::size_t to, const base::Result<void>& outcome);
 
     SegmentLog& log_;
@@ -76,7 +80,8 @@ private:
     base::Log& events_;
     Options options_;
     std::atomic<bool> room_ = true;
-    std::atomic<bool> broken_ = false;             // no segment can be begun
+    base::Guarded<std::optional<base::Error>> broken_;  // no segment can be begun
+    base::Guarded<std::string> why_no_room_;
     std::atomic<std::uint64_t> room_seen_at_ = 0;  // octets written by then
 
     std::mutex mutex_;

@@ -60,7 +60,7 @@ std::string SegmentDraft::take_octets() {
 }
 
 base::Result<void> SegmentDraft::begin_file() {
-    if (!has_room_()) return base::fail(base::ErrorKind::full, "the disk of the spool has no room");
+    if (!has_room_()) return base::fail(base::ErrorKind::full, "the spool has no room for new mail");
     auto file = filesystem_.open(content_draft_path(id_), Access::create);
     if (!file) return base::pass_on(file);
     file_ = *std::move(file);
@@ -70,7 +70,7 @@ base::Result<void> SegmentDraft::begin_file() {
 }
 
 base::Result<void> SegmentDraft::write_buffer() {
-    if (!has_room_()) return base::fail(base::ErrorKind::full, "the disk of the spool has no room");
+    if (!has_room_()) return base::fail(base::ErrorKind::full, "the spool has no room for new mail");
     const std::string_view slice = buffer_;
     if (auto written = file_->write(written_, {&slice, 1}); !written) return written;
     checksum_->add(slice);

@@ -12,8 +12,12 @@ using base::ErrorKind;
 using support::FakeClock;
 using support::MemoryFilesystem;
 using support::SpoolOnMemoryDisk;
+using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 mail::Mailbox mailbox(std::string local) { return {.local = std::move(local), .domain = mail::Domain::restored("example.com")}; }
 
@@ -267,6 +271,27 @@ TEST_F(SegmentSpoolTest, WithoutRoomNewMailIsRefusedAndOutcomesAreNot) {
     EXPECT_TRUE(on.commit({3}, "c", envelope_to({recipient("a")})));
     EXPECT_TRUE(on.spool->has_room());
     EXPECT_EQ(on.spool->load({2}).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(SegmentSpoolTest, WhyThereIsNoRoomIsTold) {
+    on.disk.set_free_space(base::kibibytes(1));
+    ASSERT_TRUE(on.spool->upkeep());
+    EXPECT_THAT(on.commit({2}, "c", envelope_to({recipient("a")})).error().detail, HasSubstr("disk of the spool is nearly full"));
+    EXPECT_THAT(on.log.lines(), Contains("spool.no_room reason=the disk of the spool is nearly full free=1024 reserve=65536"));
+}
+
+/// As without file descriptors: the disk has room, and nobody is to look for what fills it.
+TEST_F(SegmentSpoolTest, ASegmentThatCannotBeBegunIsNotCalledAFullDisk) {
+    on.disk.fail(1, MemoryFilesystem::Failing::from_then_on);
+    for (std::uint64_t id = 1; id < 20 && on.spool->has_room(); ++id)
+        EXPECT_FALSE(on.commit({id}, std::string(3000, 'x'), envelope_to({recipient("a")})));
+    const auto refused = on.commit({30}, "c", envelope_to({recipient("a")})).error();
+    EXPECT_EQ(refused.kind, ErrorKind::full);
+    EXPECT_THAT(refused.detail, HasSubstr("cannot begin a segment: "));
+    EXPECT_THAT(on.log.lines(),
+                Contains(AllOf(HasSubstr("spool.no_room reason=the spool cannot begin a segment: "), Not(HasSubstr("full")))));
+    on.disk.fail_no_more();
+    ASSERT_TRUE(on.spool->upkeep());
 }
 
 TEST_F(SegmentSpoolTest, TwoServersCanNotUseOneSpool) {

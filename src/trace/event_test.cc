@@ -43,7 +43,7 @@ std::vector<LineCase> lines() {
         {"MadeHere", here, "accepted   made here by dsn, 1,234,567 octets, from <> to <a@b>, <c@d>, <e@f> and 2 more"},
         {"Decided", Decided{"rcpt", "c@d", "accept", "local-recipient", "d is ours and has c"},
          "decided    rcpt c@d: accept by local-recipient: d is ours and has c"},
-        {"Routed", Routed{"c@d", "mx:mx1.d", "MX 10 mx1.d"}, "routed     c@d to mx:mx1.d: MX 10 mx1.d"},
+        {"Routed", Routed{"c@d", "MX mx1.d", "MX 10 mx1.d"}, "routed     c@d to MX mx1.d: MX 10 mx1.d"},
         {"Attempted", Attempted{{"c@d"}, "mx1.d [198.51.100.7]:25", "TLSv1.3", "deferred", {"451 4.7.1 greylisted"}, 12},
          "attempted  mx1.d [198.51.100.7]:25 TLSv1.3 for <c@d>: deferred in 12 ms; said: 451 4.7.1 greylisted"},
         {"Deferred", Settled{"c@d", "deferred", "451 4.7.1 greylisted", kNoon + 5min},

@@ -5,6 +5,7 @@
 #include "support/fake_random.h"
 #include "support/memory_filesystem.h"
 #include "support/memory_index.h"
+#include "support/memory_log.h"
 
 #include <future>
 
@@ -78,7 +79,7 @@ public:
     MemoryIndex index;
     FakeClock clock;
     FakeRandom random;
-    base::NullLog log;
+    MemoryLog log;
     spool::SegmentSpool::Options options;
     std::unique_ptr<spool::SegmentSpool> spool;
 

@@ -244,9 +244,9 @@ def test_list_by_site(lab, server, faulty):
     faulty(RCPT="451 4.7.1 later")
     identifier = message_id(submit(lab["client"], server.host, "by site", "someone@slow.example"))
     server.wait_for_trace(identifier, "451 4.7.1 later")
-    for site in ("mx:mx.slow.example", "mx.slow.example"):
+    for site in ("MX mx.slow.example", "mx.slow.example"):
         listed = server.cli("queue", "list", "--site", site).stdout
-        assert identifier in listed and "site mx:mx.slow.example" in listed and "1 message" in listed
+        assert identifier in listed and "site MX mx.slow.example" in listed and "1 message" in listed
     nothing = server.cli("queue", "list", "--site", "mx.typo.example")
     assert identifier not in nothing.stdout
     assert "0 messages bound for site mx.typo.example" in nothing.stdout and "queue stats" in nothing.stdout

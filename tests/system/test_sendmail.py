@@ -104,6 +104,32 @@ def test_bs_speaks_smtp(server, sendmail):
     server.wait_for_mail("bob@a.example", "by bs")
 
 
+def test_bs_takes_the_line_ends_of_local_programs(server, sendmail):
+    text = "EHLO localhost\nMAIL FROM:<alice@a.example>\nRCPT TO:<bob@a.example>\nDATA\nSubject: bare line feeds\n\nHello.\n..dot\n.\nQUIT\n"
+    done = sendmail("-bs", input=text)
+    codes = [line[:3] for line in done.stdout.splitlines() if line[3:4] == " "]
+    assert codes == ["220", "250", "250", "250", "354", "250", "221"]
+    assert server.wait_for_mail("bob@a.example", "bare line feeds").get_content() == "Hello.\n.dot\n"
+
+
+@pytest.mark.parametrize("separator", ["From alice@a.example Sun Nov 22 08:00:00 2026\n", "From x\r\n", ">From x\n"])
+def test_the_line_before_a_message_of_an_mbox_is_no_part_of_it(server, sendmail, separator):
+    subject = f"from mbox {len(separator)}"
+    sendmail("-t", "-i", "-f", "alice@a.example", input=f"{separator}To: bob@a.example\nSubject: {subject}\n\nFrom here on: body.\n")
+    message = server.wait_for_mail("bob@a.example", subject)
+    assert message["To"] == "bob@a.example" and message.get_content() == "From here on: body.\n"
+
+
+def test_a_server_that_is_not_there_is_told_in_whole_words(server, sendmail):
+    config = server.folder / "elsewhere.toml"
+    config.write_text(f'hostname = "mx.a.example"\ndata_dir = "{server.folder}/never"\n[[listener]]\nbind = ["127.0.0.1:9", "[::1]:9"]\n')
+    done = sendmail("-C", config, "bob@a.example", input="Subject: nowhere\n\nHello.\n", check=False)
+    assert done.returncode == 75  # EX_TEMPFAIL
+    assert done.stderr == "sendmail: the server cannot be reached: 127.0.0.1:9: Connection refused, [::1]:9: Connection refused\n"
+    done = sendmail("-bs", "-C", config, input="QUIT\n", check=False)
+    assert done.returncode == 75 and done.stdout.startswith("421 4.3.2 the server cannot be reached: 127.0.0.1:9: ") and ";" not in done.stdout
+
+
 def test_without_recipients_it_is_a_usage_error(sendmail):
     assert sendmail("-t", input="From: alice@a.example\nSubject: nobody\n\nHello.\n", check=False).returncode in (64, 65)  # EX_USAGE, EX_DATAERR
 

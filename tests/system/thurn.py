@@ -77,7 +77,7 @@ class Thurn:
             raise LabError(f"{BINARY} is not there; build it (./dev build release) or name another by THURN=")
         logged = len(self.log_text())
         self.process = self.host.start(BINARY, "serve", "--config", self.config, log=self.log)
-        wait_until(lambda: not self.alive() or "event=started" in self.log_text()[logged:], 20, lambda: f"the server has started; log:\n{self.log_text()[logged:]}")
+        wait_until(lambda: not self.alive() or re.search(r'event(=|":")started\b', self.log_text()[logged:]), 20, lambda: f"the server has started; log:\n{self.log_text()[logged:]}")
         for listener in self.settings["listener"]:
             self.host.wait_for_port(int(listener["bind"][0].rsplit(":", 1)[1]), process=self.process)
         return self
