@@ -12,8 +12,16 @@ using fuzz::require;
 
 namespace {
 
+/// The same in each run of an input, so that its runs can be compared.
+class NoRandom final : public base::Random {
+public:
+    std::uint64_t next() override { return 0; }
+};
+
 ServerOptions options_from(unsigned bits) {
+    static NoRandom random;
     ServerOptions options;
+    options.random = &random;
     options.hostname = "mx.example";
     options.tls = bits & 1 ? TlsState::active : bits & 2 ? TlsState::offered : TlsState::unavailable;
     options.auth = bits & 4 ? AuthRule::required : bits & 8 ? AuthRule::offered : AuthRule::off;
@@ -80,6 +88,11 @@ private:
     void on(HelloGiven& given) {
         require(!given.name.empty() && !sender_, "hello comes outside a transaction");
         if (answer()) hello_ = true;
+    }
+    void on(SecretWanted& wanted) {
+        require(tls_ && options_.auth != AuthRule::off && !login_ && !sender_ && !wanted.login.empty(),
+                "secrets are for a login under TLS");
+        session_.give_secret(sasl::make_decoy_secret(wanted.login, "key", wanted.hash));
     }
     void on(CredentialsGiven& given) {
         require(tls_ && options_.auth != AuthRule::off && !login_ && !sender_, "credentials come under TLS, once");

@@ -103,6 +103,11 @@ std::unique_ptr<ServerMechanism> make_server_mechanism(std::string_view name, co
     return nullptr;
 }
 
+bool is_possible(std::string_view client_mechanism, const ClientContext& context) {
+    const auto* scram = find_scram(client_mechanism);
+    return !scram || is_possible(*scram, context.random, context.bindings);
+}
+
 std::unique_ptr<ClientMechanism> make_client_mechanism(std::string_view name, const ClientContext& context) {
     if (base::equal_ignoring_case(name, "EXTERNAL")) return std::make_unique<ExternalClient>(context.login);
     if (!is_carriable(context.login, kMaxLogin)) return nullptr;

@@ -143,10 +143,12 @@ struct ClientContext {
     ChannelBindings bindings = {};   // without any there is no -PLUS
 };
 
-/// What we speak to others, the one to prefer first. All -PLUS stand before all others: where one is passed over although there are
-/// bindings, the server does not have any, and SCRAM tells it so (RFC 5802 §6).
+/// What we speak to others by password, the one to prefer first. All -PLUS stand before all others: where one is passed over although there
+/// are bindings, the server does not have any, and SCRAM tells it so (RFC 5802 §6).
 inline constexpr std::array<std::string_view, 7> kClientMechanisms{
     "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN"};
+/// Whether the context has the random numbers and bindings that one of them needs.
+[[nodiscard]] bool is_possible(std::string_view client_mechanism, const ClientContext& context);
 /// `name` in any case; nullptr: unknown, or what the context has is not enough for it or cannot be carried (empty, with NUL, over limits).
 [[nodiscard]] std::unique_ptr<ClientMechanism> make_client_mechanism(std::string_view name, const ClientContext& context);
 

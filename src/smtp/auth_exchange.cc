@@ -11,7 +11,7 @@ constexpr FixedReply kCancelled{501, {5, 7, 0}, "Authentication cancelled"};
 constexpr FixedReply kBadBase64{501, {5, 5, 2}, "Cannot decode the response"};
 constexpr FixedReply kBadResponse{501, {5, 5, 2}, "The response breaks the mechanism's grammar"};
 constexpr FixedReply kTooLong{500, {5, 5, 6}, "Authentication exchange is too long"};
-constexpr FixedReply kFailed{535, {5, 7, 8}, "Authentication failed"};
+constexpr FixedReply kFailed{kAuthFailedCode, {5, 7, 8}, "Authentication failed"};
 
 FixedReply reply_for(const base::Error& error) {
     switch (error.kind) {
@@ -27,10 +27,9 @@ FixedReply reply_for(const base::Error& error) {
 AuthExchange::Outcome outcome_of(base::Result<sasl::ServerStep> step) {
     if (!step) return reply_for(step.error());
     if (auto* challenge = std::get_if<sasl::Challenge>(&*step)) return "334 " + base::encode_base64(challenge->octets) + "\r\n";
-    auto* claim = std::get_if<sasl::Claim>(&*step);
-    auto* password = claim ? std::get_if<sasl::PasswordClaim>(claim) : nullptr;
-    if (!password) return kFailed;
-    return std::move(*password);
+    if (auto* wanted = std::get_if<sasl::ScramSecretWanted>(&*step)) return std::move(*wanted);
+    if (auto* claim = std::get_if<sasl::Claim>(&*step)) return std::move(*claim);
+    return kFailed;  // CRAM-MD5's question: it is not among the mechanisms that are offered
 }
 
 }  // namespace
@@ -44,6 +43,8 @@ AuthExchange::Outcome AuthExchange::answer(std::string_view line) {
     if (line == "*") return kCancelled;
     return step(line);
 }
+
+AuthExchange::Outcome AuthExchange::give(sasl::ScramSecret secret) { return outcome_of(mechanism_->give(std::move(secret))); }
 
 AuthExchange::Outcome AuthExchange::step(std::string_view base64) {
     auto decoded = base::decode_base64(base64);

@@ -9,7 +9,6 @@
 #include "smtp/client_session.h"
 
 #include "base/base64.h"
-#include "sasl/mechanism.h"
 #include "smtp/dot_codec.h"
 #include "smtp/wipe.h"
 
@@ -107,6 +106,8 @@ struct ClientSession::State {
     std::vector<ClientEvent> events;
     std::optional<base::Error> ended;  // the peer is gone or silent; replies that came before are still read
     std::unique_ptr<sasl::ClientMechanism> mechanism;
+    std::optional<base::Error> auth_problem;  // why the exchange was cancelled
+    sasl::ChannelBindings bindings;
 
     Transaction transaction;
     std::vector<std::optional<Reply>> refusals;  // per recipient answered: empty when accepted
@@ -175,23 +176,30 @@ void ClientSession::State::on_starttls(Reply reply) {
 
 void ClientSession::State::log_in(const ClientCredentials& credentials) {
     if (!under_tls) return fail(ErrorKind::refused, "a password is sent under TLS only");
-    for (const auto name : sasl::kClientMechanisms) {
-        if (std::ranges::find(extensions.auth, name) == extensions.auth.end()) continue;
-        mechanism = sasl::make_client_mechanism(name, {.login = credentials.login, .password = credentials.password});
-        if (!mechanism && name.starts_with("SCRAM")) continue;
-        if (!mechanism) return fail(ErrorKind::invalid, "these credentials cannot be sent");
-        output.append("AUTH ").append(name);
-        if (const auto initial = mechanism->initial()) output.append(" ").append(initial->empty() ? "=" : base::encode_base64(*initial));
-        output += "\r\n";
-        awaiting = Awaiting::auth;
-        return;
+    sasl::ClientContext context{
+        .login = credentials.login, .password = credentials.password, .random = options.random, .bindings = bindings};
+    const auto chosen = std::ranges::find_if(sasl::kClientMechanisms, [&](std::string_view name) {
+        return std::ranges::find(extensions.auth, name) != extensions.auth.end() && sasl::is_possible(name, context);
+    });
+    if (chosen == sasl::kClientMechanisms.end()) return fail(ErrorKind::refused, "the server offers no AUTH mechanism that we have");
+    mechanism = sasl::make_client_mechanism(*chosen, context);
+    wipe(context.password);
+    if (!mechanism) return fail(ErrorKind::invalid, "these credentials cannot be sent");
+    output.append("AUTH ").append(*chosen);
+    if (auto initial = mechanism->initial()) {
+        output.append(" ").append(initial->empty() ? "=" : base::encode_base64(*initial));
+        wipe(*initial);
     }
-    fail(ErrorKind::refused, "the server offers no AUTH mechanism that we have");
+    output += "\r\n";
+    awaiting = Awaiting::auth;
 }
 
 void ClientSession::State::on_auth(Reply reply) {
     if (reply.code == 334) return answer_challenge(reply);
-    mechanism.reset();
+    const auto spoken = std::exchange(mechanism, nullptr);
+    if (auth_problem) return fail(auth_problem->kind, auth_problem->detail, std::move(reply));
+    if (reply.positive() && !spoken->complete())
+        return fail(ErrorKind::refused, "the server has not proved that it knows the password", std::move(reply));
     if (reply.positive()) return become_ready();
     if (reply.transient() || reply.permanent()) return fail_refused("the server refused the login", std::move(reply));
     fail_unexpected(std::move(reply));
@@ -199,15 +207,15 @@ void ClientSession::State::on_auth(Reply reply) {
 
 /// A challenge that nobody can answer is cancelled; its refusal ends the session (RFC 4954 §4).
 void ClientSession::State::answer_challenge(const Reply& reply) {
+    if (auth_problem) return fail_unexpected(reply);  // cancelled already, and it goes on
     auto challenge = base::decode_base64(reply.lines.front());
-    auto response = challenge && mechanism ? mechanism->respond(*challenge) : base::fail(ErrorKind::invalid, "no answer to this challenge");
+    auto response = challenge ? mechanism->respond(*challenge) : base::fail(ErrorKind::syntax, "a challenge is not base64");
     if (response) {
         output += base::encode_base64(*response);
         wipe(*response);
     } else {
-        if (!mechanism) return fail_unexpected(reply);  // cancelled already, and it goes on
         output += '*';
-        mechanism.reset();
+        auth_problem = std::move(response).error();
     }
     output += "\r\n";
 }
@@ -449,6 +457,8 @@ void ClientSession::tls_started() {
     state_->reader = ReplyReader();
     state_->say_hello("EHLO", Awaiting::ehlo);
 }
+
+void ClientSession::bind_channel(sasl::ChannelBindings bindings) { state_->bindings = std::move(bindings); }
 
 void ClientSession::begin(Transaction transaction) { state_->begin(std::move(transaction)); }
 

@@ -3,6 +3,7 @@
 #include "base/octets.h"
 #include "mail/mailbox.h"
 #include "mail/parameters.h"
+#include "sasl/mechanism.h"
 #include "smtp/extensions.h"
 #include "smtp/reply.h"
 
@@ -58,9 +59,11 @@ struct ClientCredentials {
 struct ClientOptions {
     std::string hello_name;
     StartTls starttls = StartTls::may;
-    bool tls_active = false;                                      // implicit TLS
-    std::optional<ClientCredentials> credentials = std::nullopt;  // AUTH PLAIN or LOGIN, only under TLS; `refused` when not offered
-    std::chrono::seconds greeting_timeout{300};                   // RFC 5321 §4.5.3.2 and below
+    bool tls_active = false;  // implicit TLS
+    std::optional<ClientCredentials> credentials =
+        std::nullopt;                            // AUTH by the best mechanism offered, only under TLS; `refused` when none is
+    base::Random* random = nullptr;              // for SCRAM, which is not used without it
+    std::chrono::seconds greeting_timeout{300};  // RFC 5321 §4.5.3.2 and below
     std::chrono::seconds command_timeout{300};
     std::chrono::seconds data_timeout{120};  // for the 354
     std::chrono::seconds content_timeout{180};
@@ -90,6 +93,9 @@ public:
     void timed_out();    // yields ClientFailed with timed_out
     [[nodiscard]] std::optional<ClientEvent> next_event();
     void tls_started();
+    /// What the TLS connection can be known by; after the handshake, before tls_started() or the first receive(). Without it SCRAM does
+    /// not bind the channel.
+    void bind_channel(sasl::ChannelBindings bindings);
     void begin(Transaction transaction);    // Precondition: ready()
     void content(std::string_view octets);  // Precondition: ContentWanted was yielded, the end not given
     void content_end();

@@ -7,6 +7,7 @@
 //   answer() ─▶ settle(): output and the next stage
 #include "smtp/server_session.h"
 
+#include "base/ascii.h"
 #include "smtp/auth_exchange.h"
 #include "smtp/conversation.h"
 #include "smtp/dot_codec.h"
@@ -40,6 +41,7 @@ enum class Mode {
 enum class Open {
     none,
     hello,
+    secret,
     credentials,
     sender,
     recipient,
@@ -128,6 +130,7 @@ struct ServerSession::State {
     [[nodiscard]] const FixedReply* mail_refused(const MailCommand& command) const;
     [[nodiscard]] const FixedReply* auth_refused() const;
     void on_auth_outcome(AuthExchange::Outcome outcome);
+    void on_claim(sasl::Claim& claim);
 
     // Content
     void begin_content();
@@ -158,6 +161,9 @@ struct ServerSession::State {
     [[nodiscard]] std::string usual_reply() const;
     [[nodiscard]] std::string usual_reply(std::string text) const;
 
+    [[nodiscard]] sasl::ServerContext auth_context() const {
+        return {.random = options.random, .bindings = bindings, .hostname = options.hostname};
+    }
     [[nodiscard]] bool auth_possible() const { return options.auth != AuthRule::off && options.tls == TlsState::active && !authenticated; }
     [[nodiscard]] bool in_transaction() const { return stage == Stage::sender || stage == Stage::recipients || stage == Stage::chunks; }
     [[nodiscard]] bool in_content() const { return mode == Mode::content || mode == Mode::chunk || stage == Stage::chunks; }
@@ -192,6 +198,7 @@ struct ServerSession::State {
 
     std::unique_ptr<AuthExchange> auth;
     std::string auth_mechanism;
+    sasl::ChannelBindings bindings;
 
     mail::BodyType body = mail::BodyType::seven_bit;  // of the transaction
     Chunk chunk;
@@ -411,9 +418,10 @@ const FixedReply* ServerSession::State::auth_refused() const {
 
 void ServerSession::State::on(AuthCommand& command) {
     if (const auto* refusal = auth_refused()) return refuse(*refusal);
-    auto mechanism = sasl::make_server_mechanism(command.mechanism);
-    if (!mechanism) return refuse(kAuthMechanism);
-    auth = std::make_unique<AuthExchange>(std::move(mechanism));
+    const auto context = auth_context();
+    const auto is_meant = [&](std::string_view name) { return base::equal_ignoring_case(name, command.mechanism); };
+    if (std::ranges::none_of(sasl::offered_mechanisms(context), is_meant)) return refuse(kAuthMechanism);
+    auth = std::make_unique<AuthExchange>(sasl::make_server_mechanism(command.mechanism, context));
     auth_mechanism = std::move(command.mechanism);
     on_auth_outcome(auth->begin(command.initial));
 }
@@ -424,17 +432,30 @@ void ServerSession::State::on_auth_outcome(AuthExchange::Outcome outcome) {
         mode = Mode::auth;
         return;
     }
-    auth.reset();
     mode = Mode::command;
-    if (auto* claimed = std::get_if<sasl::PasswordClaim>(&outcome)) {
-        ask(Open::credentials, CredentialsGiven{.mechanism = std::move(auth_mechanism),
-                                                .authorization = std::move(claimed->authorization),
-                                                .login = std::move(claimed->login),
-                                                .password = std::move(claimed->password)});
+    if (auto* wanted = std::get_if<sasl::ScramSecretWanted>(&outcome))
+        return ask(Open::secret, SecretWanted{.mechanism = auth_mechanism, .login = std::move(wanted->login), .hash = wanted->hash});
+    auth.reset();
+    if (auto* claim = std::get_if<sasl::Claim>(&outcome)) return on_claim(*claim);
+    const auto& reply = std::get<FixedReply>(outcome);
+    if (reply.code == kAuthFailedCode) ++auth_failures;
+    refuse("AUTH", reply);
+}
+
+/// Of the mechanisms that are offered.
+void ServerSession::State::on_claim(sasl::Claim& claim) {
+    CredentialsGiven given{.mechanism = std::move(auth_mechanism), .authorization = {}, .login = {}, .password = {}};
+    if (auto* claimed = std::get_if<sasl::PasswordClaim>(&claim)) {
+        given.authorization = std::move(claimed->authorization);
+        given.login = std::move(claimed->login);
+        given.password = std::move(claimed->password);
         wipe(claimed->password);
-    } else {
-        refuse("AUTH", std::get<FixedReply>(outcome));
+    } else if (auto* proven = std::get_if<sasl::IdentityProven>(&claim)) {
+        given.authorization = std::move(proven->authorization);
+        given.login = std::move(proven->login);
+        given.proof = CredentialsGiven::Proof::proven;
     }
+    ask(Open::credentials, std::move(given));
 }
 
 // ---- Content
@@ -613,6 +634,9 @@ void ServerSession::State::settle(bool positive) {
             extended = pending_extended;
             stage = Stage::ready;
             break;
+        case Open::secret:
+            auth.reset();
+            break;
         case Open::credentials:
             authenticated = positive;
             if (!positive) ++auth_failures;
@@ -695,7 +719,7 @@ std::string ServerSession::State::hello_reply(std::string_view words) const {
         if (options.tls == TlsState::offered) reply.lines.emplace_back("STARTTLS");
         if (auth_possible()) {
             auto& line = reply.lines.emplace_back("AUTH");
-            for (const auto mechanism : sasl::offered_mechanisms({})) line.append(" ").append(mechanism);
+            for (const auto mechanism : sasl::offered_mechanisms(auth_context())) line.append(" ").append(mechanism);
         }
         reply.lines.emplace_back("ENHANCEDSTATUSCODES");
     }
@@ -720,6 +744,7 @@ std::string ServerSession::State::usual_reply() const {
             return std::string(current == Verb::etrn ? kQueueRun : current == Verb::xforward ? kOk : kVerify);
         case Open::xclient:
             return greeting();
+        case Open::secret:
         case Open::none:
             break;
     }
@@ -827,6 +852,16 @@ void ServerSession::answer_each(const std::vector<Reply>& replies) {
     }
     state.settle(any_positive);
 }
+
+void ServerSession::give_secret(sasl::ScramSecret secret) {
+    State& state = *state_;
+    if (state.open != Open::secret) return;  // timed out or shut down meanwhile
+    state.open = Open::none;
+    state.on_auth_outcome(state.auth->give(std::move(secret)));
+    if (state.stopping && state.open == Open::none) state.say_and_close(kShuttingDown);
+}
+
+void ServerSession::bind_channel(sasl::ChannelBindings bindings) { state_->bindings = std::move(bindings); }
 
 void ServerSession::tls_started() {
     State& state = *state_;

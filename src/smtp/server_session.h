@@ -2,6 +2,7 @@
 
 #include "base/octets.h"
 #include "mail/mailbox.h"
+#include "sasl/mechanism.h"
 #include "smtp/command.h"
 #include "smtp/parameters.h"
 #include "smtp/proxy_attributes.h"
@@ -24,12 +25,22 @@ struct HelloGiven {
     std::string name;
     bool extended;
 };
+/// SCRAM asks for what is stored of the login's password: give_secret(), or answer() with a refusal (454 4.7.0). Nobody's login is given a
+/// sasl::make_decoy_secret(), or the client learns who exists.
+struct SecretWanted {
+    std::string mechanism;
+    std::string login;
+    sasl::Hash hash;
+};
 /// AUTH is complete. The password must be wiped by whoever is done with it. accept() says 235 2.7.0, refuse otherwise (535 5.7.8).
 struct CredentialsGiven {
+    /// `claimed`: the password is to be checked. `proven`: the mechanism has done so, and there is no password.
+    enum class Proof { claimed, proven };
     std::string mechanism;
     std::string authorization;
     std::string login;
     std::string password;
+    Proof proof = Proof::claimed;
 };
 struct SenderGiven {
     mail::ReversePath path;
@@ -89,9 +100,9 @@ struct CommandRefused {
     Reply reply;
 };
 
-using ServerEvent = std::variant<HelloGiven, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins, ContentChunk, ContentEnded,
-                                 ContentDropped, TransactionReset, TlsWanted, VerifyWanted, ExpandWanted, QueueRunWanted, XclientGiven,
-                                 XforwardGiven, EarlyTalk, ImproperPipelining, CommandRefused>;
+using ServerEvent = std::variant<HelloGiven, SecretWanted, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins, ContentChunk,
+                                 ContentEnded, ContentDropped, TransactionReset, TlsWanted, VerifyWanted, ExpandWanted, QueueRunWanted,
+                                 XclientGiven, XforwardGiven, EarlyTalk, ImproperPipelining, CommandRefused>;
 
 enum class Protocol { smtp, lmtp };
 enum class TlsState { unavailable, offered, active };
@@ -104,6 +115,7 @@ struct ServerOptions {
     TlsState tls = TlsState::unavailable;  // `active` for implicit TLS
     AuthRule auth = AuthRule::off;         // AUTH is offered only while TLS is active; `required` refuses MAIL before it (530 5.7.0)
     ServerExtensions extensions = {};      // beside STARTTLS and AUTH
+    base::Random* random = nullptr;        // for SCRAM, which is not offered without it
     base::Octets message_size = base::mebibytes(50);  // 552 5.3.4, at SIZE= and during the transfer; 0: no limit
     std::size_t recipients = 1000;                    // 452 4.5.3 beyond (RFC 5321 §4.5.3.1.10)
     std::size_t command_line = 2048;                  // octets with CRLF; RFC 5321 §4.5.3.1.4 and the extensions' allowances; 500 5.5.2
@@ -120,7 +132,7 @@ struct ServerOptions {
 /// Server side of one SMTP connection, without I/O (RFC 5321 §3, RFC 2920, RFC 3030, RFC 3207, RFC 4954).
 ///
 /// Loop     receive() → next_event() until empty → take_output() → send → read again.
-/// Waits    HelloGiven, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins, ContentEnded, VerifyWanted,
+/// Waits    HelloGiven, SecretWanted, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins, ContentEnded, VerifyWanted,
 ///          ExpandWanted, QueueRunWanted, XclientGiven and XforwardGiven stay open until accept() or answer();
 ///          until then next_event() yields nothing and input is kept in order. A positive answer() to ContentBegins must be 354. Refusals
 ///          Legal order is one table (conversation.h). Only CRLF ends a line: a command with a bare LF is refused and all up to the next
@@ -150,10 +162,13 @@ public:
     void accept(std::string text);  // the same with other words: `2.0.0 queued as …`
     /// LMTP: one reply for each recipient accepted, in their order. Precondition: ContentEnded is open
     void answer_each(const std::vector<Reply>& replies);
-    void answer(const Reply& reply);  // Precondition: an event is open
-    void tls_started();               // forgets EHLO, envelope and unread plaintext, RFC 3207 §4.2
-    void timed_out();                 // time_limit() has passed: says 421 4.4.2, closes
-    void shut_down();  // we are stopping: says 421 4.3.2 and closes; at once, or after the content being received is answered
+    void answer(const Reply& reply);             // Precondition: an event is open
+    void give_secret(sasl::ScramSecret secret);  // Precondition: SecretWanted is open
+    /// What the TLS connection can be known by; after each handshake, before tls_started() or greet(). Without it there is no -PLUS.
+    void bind_channel(sasl::ChannelBindings bindings);
+    void tls_started();  // forgets EHLO, envelope and unread plaintext, RFC 3207 §4.2
+    void timed_out();    // time_limit() has passed: says 421 4.4.2, closes
+    void shut_down();    // we are stopping: says 421 4.3.2 and closes; at once, or after the content being received is answered
 
     [[nodiscard]] bool has_output() const;
     [[nodiscard]] std::string take_output();

@@ -39,6 +39,7 @@ private:
         return options;
     }
     void on(HelloGiven&) { session.accept(); }
+    void on(SecretWanted&) { ADD_FAILURE() << "without random there is no SCRAM"; }
     void on(CredentialsGiven& given) {
         EXPECT_EQ(given.login + ":" + given.password, "joe:secret");
         session.accept();

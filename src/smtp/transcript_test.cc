@@ -101,6 +101,7 @@ public:
 
 private:
     void on(HelloGiven&) { session_.accept(); }
+    void on(SecretWanted&) { ADD_FAILURE() << "without random there is no SCRAM"; }
     void on(CredentialsGiven& given) {
         if (given.password == "secret")
             session_.accept();
