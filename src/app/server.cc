@@ -278,7 +278,8 @@ base::Result<delivery::Carriers> Server::make_carriers(const config::Config& con
                                                .connect_timeout = config.outbound_connect_timeout,
                                                .greeting_timeout = config.outbound_command_timeout,
                                                .command_timeout = config.outbound_command_timeout,
-                                               .ending_timeout = config.outbound_ending_timeout};
+                                               .ending_timeout = config.outbound_ending_timeout,
+                                               .random = &random_};
     return delivery::Carriers{
         .options = dispatcher_options(config),
         .router = std::make_shared<const route::Router>(config.routes, *directory_),

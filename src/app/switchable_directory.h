@@ -21,6 +21,10 @@ public:
     base::Result<directory::Resolution> resolve(const mail::Mailbox& mailbox) override { return now()->resolve(mailbox); }
     std::optional<base::Result<directory::Resolution>> peek(const mail::Mailbox& mailbox) override { return now()->peek(mailbox); }
     base::Result<std::optional<directory::Account>> find_account(std::string_view login) override { return now()->find_account(login); }
+    bool offers_scram() override { return now()->offers_scram(); }
+    base::Result<sasl::ScramSecret> find_scram_secret(std::string_view login, sasl::Hash hash) override {
+        return now()->find_scram_secret(login, hash);
+    }
     base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) override { return now()->owns(login, sender); }
 
 private:

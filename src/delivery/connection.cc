@@ -89,6 +89,8 @@ asio::awaitable<Connection::Failed> Connection::async_secure() {
     if (options_.tls == route::TlsDemand::verify && !facts->verified)
         co_return Failure{Stage::securing, {base::ErrorKind::refused, "certificate is not verified"}, std::nullopt};
     tls_ = fmt::format("{} with {}", facts->version, facts->cipher);
+    auto bindings = stream_.tls_bindings();
+    session_.bind_channel({.exporter = std::move(bindings.exporter), .server_end_point = std::move(bindings.server_end_point)});
     co_return std::nullopt;
 }
 

@@ -191,6 +191,7 @@ ConnectionOptions CourierRound::connection_options(std::size_t host) const {
                         .starttls = starttls,
                         .tls_active = false,
                         .credentials = destination_->credentials,
+                        .random = options.random,
                         .greeting_timeout = options.greeting_timeout,
                         .command_timeout = options.command_timeout,
                         .data_timeout = std::min(options.command_timeout, std::chrono::seconds(120)),  // RFC 5321 §4.5.3.2.4

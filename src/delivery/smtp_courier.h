@@ -20,6 +20,7 @@ struct SmtpCourierOptions {
     std::chrono::milliseconds idle = std::chrono::seconds(2);  // a connection waits that long for more parcels
     std::size_t messages_per_connection = 1000;
     std::chrono::seconds greeting_timeout{300}, command_timeout{300}, content_timeout{180}, ending_timeout{600};  // RFC 5321 §4.5.3.2
+    base::Random* random = nullptr;  // for SCRAM, which is not used without it
 };
 
 /// How to reach a site: its hosts in order, and what is asked of them.

@@ -2,6 +2,7 @@
 
 #include "base/result.h"
 #include "mail/mailbox.h"
+#include "sasl/scram_secret.h"
 
 #include <optional>
 #include <string>
@@ -51,6 +52,13 @@ public:
     /// What resolve() would say, if that is known without touching the disk: never blocks, may be called on an event loop.
     [[nodiscard]] virtual std::optional<base::Result<Resolution>> peek(const mail::Mailbox&) { return std::nullopt; }
     [[nodiscard]] virtual base::Result<std::optional<Account>> find_account(std::string_view login) = 0;
+    /// Whether all accounts have SCRAM secrets. Where it is not so, SCRAM is better not offered: clients take it when they see it, and one
+    /// whose account has none cannot log in. Never blocks; false when in doubt.
+    [[nodiscard]] virtual bool offers_scram() { return false; }
+    /// What SCRAM needs to check that login. One that has no secret, or is disabled or unknown, gets a decoy, always the same.
+    [[nodiscard]] virtual base::Result<sasl::ScramSecret> find_scram_secret(std::string_view login, sasl::Hash hash) {
+        return sasl::make_decoy_secret(login, "", hash);
+    }
     /// Whether that login owns the address: its own (with any tag), or an alias that leads to it directly.
     [[nodiscard]] virtual base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) = 0;
 };

@@ -227,6 +227,8 @@ std::optional<TlsFacts> Stream::tls_facts() const {
     return state_->tls->facts();
 }
 
+TlsBindings Stream::tls_bindings() const { return tls_active() ? state_->tls->bindings() : TlsBindings{}; }
+
 const asio::ip::tcp::endpoint& Stream::peer() const { return state_->peer; }
 
 const asio::ip::tcp::endpoint& Stream::local() const { return state_->local; }

@@ -57,6 +57,7 @@ public:
 
     [[nodiscard]] bool tls_active() const;
     [[nodiscard]] std::optional<TlsFacts> tls_facts() const;
+    [[nodiscard]] TlsBindings tls_bindings() const;  // empty without TLS
     [[nodiscard]] const asio::ip::tcp::endpoint& peer() const;
     [[nodiscard]] const asio::ip::tcp::endpoint& local() const;
     [[nodiscard]] asio::any_io_executor executor();

@@ -23,6 +23,14 @@ struct TlsFacts {
     bool verified = false;
 };
 
+/// What both ends of a connection can know it by (RFC 5056). Empty: not to be had, as under anything but TLS 1.3, whose predecessors need
+/// more care than they deserve.
+struct TlsBindings {
+    std::string exporter;  // tls-exporter, RFC 9266
+    std::string
+        server_end_point;  // tls-server-end-point, RFC 5929 §4; not on the server after a resumption, whose certificate is forgotten
+};
+
 /// A certificate chain and its key, PEM, on disk. The first pair serves names that none matches.
 struct CertificateFiles {
     std::filesystem::path certificate;

@@ -70,6 +70,18 @@ std::string reason() {
     return text ? text : "protocol error";
 }
 
+/// Empty where there is no certificate, or no single hash in its signature (Ed25519), for which RFC 5929 §4.1 defines nothing.
+std::string hash_of_certificate(X509* certificate) {
+    int hash = NID_undef;
+    if (!certificate || X509_get_signature_info(certificate, &hash, nullptr, nullptr, nullptr) != 1) return {};
+    if (hash == NID_md5 || hash == NID_sha1) hash = NID_sha256;  // RFC 5929 §4.1
+    const EVP_MD* const function = hash == NID_undef ? nullptr : EVP_get_digestbynid(hash);
+    std::array<unsigned char, EVP_MAX_MD_SIZE> octets{};
+    unsigned count = 0;
+    if (!function || X509_digest(certificate, function, octets.data(), &count) != 1) return {};
+    return {reinterpret_cast<const char*>(octets.data()), count};
+}
+
 base::Result<void> expect_name(SSL* session, std::string name) {
     if (name.ends_with('.')) name.pop_back();
     if (name.empty()) {
@@ -197,6 +209,21 @@ TlsFacts TlsSession::facts() const {
         facts.server_name = to_lower(name);
     facts.verified = named_ && SSL_get0_peer_certificate(session_) && SSL_get_verify_result(session_) == X509_V_OK;
     return facts;
+}
+
+TlsBindings TlsSession::bindings() const {
+    TlsBindings bindings;
+    if (!established_ || SSL_version(session_) != TLS1_3_VERSION) return bindings;
+    constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";  // RFC 9266 §4.2
+    std::array<unsigned char, 32> exported{};
+    ERR_clear_error();
+    if (SSL_export_keying_material(session_, exported.data(), exported.size(), kLabel.data(), kLabel.size(), nullptr, 0, 1) == 1)
+        bindings.exporter.assign(reinterpret_cast<const char*>(exported.data()), exported.size());
+    if (!SSL_is_server(session_))
+        bindings.server_end_point = hash_of_certificate(SSL_get0_peer_certificate(session_));
+    else if (SSL_session_reused(session_) == 0)
+        bindings.server_end_point = hash_of_certificate(SSL_get_certificate(session_));
+    return bindings;
 }
 
 }  // namespace thurn::net

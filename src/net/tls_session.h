@@ -44,6 +44,7 @@ public:
 
     /// After the handshake.
     [[nodiscard]] TlsFacts facts() const;
+    [[nodiscard]] TlsBindings bindings() const;
 
 private:
     TlsSession(std::shared_ptr<const TlsContext> context, ssl_st* session) : context_(std::move(context)), session_(session) {}

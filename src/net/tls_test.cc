@@ -39,6 +39,8 @@ struct Handshake {
     base::Result<void> client;
     std::optional<TlsFacts> server_facts;
     std::optional<TlsFacts> client_facts;
+    TlsBindings server_bindings{};
+    TlsBindings client_bindings{};
 };
 
 /// As every driver does: a failed handshake ends the connection.
@@ -51,7 +53,8 @@ asio::awaitable<base::Result<void>> accept_or_close(Stream& server, ContextPtr c
 asio::awaitable<Handshake> shake(Stream& server, Stream& client, ContextPtr offered, ContextPtr wanted, std::string name) {
     auto [accepted, connected] = co_await (accept_or_close(server, offered) && client.async_connect_tls(wanted, name, within(kLong)));
     // In TLS 1.3 the client is done first; what the server thought of it shows at the next read.
-    co_return Handshake{std::move(accepted), std::move(connected), server.tls_facts(), client.tls_facts()};
+    co_return Handshake{std::move(accepted), std::move(connected),  server.tls_facts(),
+                        client.tls_facts(),  server.tls_bindings(), client.tls_bindings()};
 }
 
 Handshake handshake(const ContextPtr& server, const ContextPtr& client, const std::string& name) {
@@ -81,6 +84,18 @@ TEST(TlsVerification, RefusesAnotherNameAndAnUnknownIssuer) {
         EXPECT_EQ(done.client.error().kind, ErrorKind::refused) << done.client.error().detail;
         EXPECT_FALSE(done.client_facts.has_value());
     }
+}
+
+TEST(TlsBindings, AreTheSameOnBothSidesAndOfThisConnectionOnly) {
+    const test::TlsFiles files("mx.example.org");
+    const auto first = handshake(files.server(), files.trusting_client(), "mx.example.org");
+    const auto second = handshake(files.server(), files.trusting_client(), "mx.example.org");
+    EXPECT_EQ(first.server_bindings.exporter.size(), 32U);
+    EXPECT_EQ(first.server_bindings.exporter, first.client_bindings.exporter);
+    EXPECT_NE(first.server_bindings.exporter, second.server_bindings.exporter);
+    EXPECT_EQ(first.server_bindings.server_end_point.size(), 32U);
+    EXPECT_EQ(first.server_bindings.server_end_point, first.client_bindings.server_end_point);
+    EXPECT_EQ(first.server_bindings.server_end_point, second.server_bindings.server_end_point);
 }
 
 TEST(TlsVerification, NeedsAName) {

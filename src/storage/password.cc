@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/rand.h>
 
 namespace thurn::storage {
 namespace {
@@ -53,6 +54,13 @@ Result<std::string> hash_password(std::string_view password) {
     std::string hash = crypt_with(password, setting.data());
     if (hash.empty()) return base::fail(ErrorKind::refused, "the system's crypt has no yescrypt");
     return hash;
+}
+
+Result<std::string> make_salt() {
+    std::string salt(sasl::kSaltOctets, '\0');
+    if (RAND_bytes(reinterpret_cast<unsigned char*>(salt.data()), static_cast<int>(salt.size())) != 1)
+        return base::fail(ErrorKind::refused, "the system has no randomness for a salt");
+    return salt;
 }
 
 bool matches_password(std::string_view password, const std::string& hash) {

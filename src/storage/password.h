@@ -20,6 +20,10 @@ inline constexpr std::size_t kMaxPasswordOctets = 511;
 /// Errors   `invalid`: empty, longer than kMaxPasswordOctets, or with a NUL. `refused`: the system has no randomness or no yescrypt.
 [[nodiscard]] base::Result<std::string> hash_password(std::string_view password);
 
+/// Random octets for a SCRAM secret.
+/// Errors   `refused`: the system has no randomness.
+[[nodiscard]] base::Result<std::string> make_salt();
+
 /// Whether the password has this hash, of any kind crypt(5) knows ($y$ $7$ $2b$ $6$ $5$ $1$ …). A hash it does not know matches nothing.
 [[nodiscard]] bool matches_password(std::string_view password, const std::string& hash);
 

@@ -48,6 +48,20 @@ Result<Mailbox> read_own_address(std::string_view text) {
     return directory::fold_mailbox(*mailbox);
 }
 
+/// All that is kept of a password. Takes its time: not under a lock.
+Result<StoredPassword> store_password(std::string_view password) {
+    auto hash = hash_password(password);
+    if (!hash) return pass_on(hash);
+    StoredPassword stored{.hash = *std::move(hash), .scram_sha_1 = {}, .scram_sha_256 = {}};
+    for (const auto function : {sasl::Hash::sha1, sasl::Hash::sha256}) {
+        auto salt = make_salt();
+        if (!salt) return pass_on(salt);
+        auto& text = function == sasl::Hash::sha1 ? stored.scram_sha_1 : stored.scram_sha_256;
+        text = sasl::render_scram_secret(sasl::derive_scram_secret(password, *std::move(salt), sasl::kUsualIterations, function));
+    }
+    return stored;
+}
+
 /// What went wrong when a change found nothing to change.
 Result<void> expect_found(const Result<bool>& changed, std::string missing) {
     if (!changed) return std::unexpected(changed.error());
@@ -61,13 +75,14 @@ struct SqliteDirectory::State {
     struct Store {
         SqliteEntries entries;
         std::unordered_map<std::string, Resolution> meanings{};  // by the address as given: a tag keeps its case
+        bool all_have_scram = false;
         std::int64_t version = -1;
         std::uint64_t own_changes = 0;  // of State::own_changes, when the version was looked at
         std::chrono::steady_clock::time_point looked{};
     };
 
-    State(SqliteEntries reader, SqliteEntries writer, SqliteDirectoryOptions given)
-        : options(std::move(given)), reading(Store{.entries = std::move(reader)}), writing(std::move(writer)) {}
+    State(SqliteEntries reader, SqliteEntries writer, SqliteDirectoryOptions given, std::string key)
+        : options(std::move(given)), decoy_key(std::move(key)), reading(Store{.entries = std::move(reader)}), writing(std::move(writer)) {}
 
     static std::string key_of(const Mailbox& mailbox) { return mailbox.local + '@' + mailbox.domain.text(); }
 
@@ -78,7 +93,12 @@ struct SqliteDirectory::State {
         if (held.version >= 0 && changes == held.own_changes && now - held.looked < options.trust_memory_for) return {};
         auto version = held.entries.version();
         if (!version) return pass_on(version);
-        if (*version != held.version) held.meanings.clear();
+        if (*version != held.version) {
+            held.meanings.clear();
+            auto some_without = held.entries.has_account_without_scram();
+            if (!some_without) return pass_on(some_without);
+            held.all_have_scram = !*some_without;
+        }
         held.version = *version;
         held.own_changes = changes;
         held.looked = now;
@@ -130,6 +150,7 @@ struct SqliteDirectory::State {
     }
 
     const SqliteDirectoryOptions options;
+    const std::string decoy_key;
     base::Guarded<Store> reading;
     base::Guarded<SqliteEntries> writing;
     std::atomic<std::uint64_t> own_changes = 0;
@@ -144,7 +165,9 @@ Result<std::unique_ptr<SqliteDirectory>> SqliteDirectory::open(SqliteDirectoryOp
     if (!writer) return pass_on(writer);
     auto reader = SqliteEntries::open(database);
     if (!reader) return pass_on(reader);
-    auto state = std::make_unique<State>(*std::move(reader), *std::move(writer), std::move(options));
+    auto key = reader->setting("scram_decoy_key");
+    if (!key) return pass_on(key);
+    auto state = std::make_unique<State>(*std::move(reader), *std::move(writer), std::move(options), *std::move(key));
     return std::unique_ptr<SqliteDirectory>(new SqliteDirectory(std::move(state)));
 }
 
@@ -168,6 +191,19 @@ Result<std::optional<directory::Account>> SqliteDirectory::find_account(std::str
     const auto address = mail::parse_mailbox(login, mail::Charset::utf8);
     if (!address) return std::nullopt;  // whatever it is, nobody's login
     return state_->reading.with([&](auto& held) { return held.entries.find_account(directory::fold_mailbox(*address)); });
+}
+
+bool SqliteDirectory::offers_scram() {
+    return state_->reading.with([&](auto& held) { return state_->catch_up(held) && held.all_have_scram; });
+}
+
+Result<sasl::ScramSecret> SqliteDirectory::find_scram_secret(std::string_view login, sasl::Hash hash) {
+    const auto decoy = sasl::make_decoy_secret(login, state_->decoy_key, hash);
+    const auto address = mail::parse_mailbox(login, mail::Charset::utf8);
+    if (!address) return decoy;
+    auto text = state_->reading.with([&](auto& held) { return held.entries.find_scram_secret(directory::fold_mailbox(*address), hash); });
+    if (!text) return pass_on(text);
+    return text->empty() ? decoy : sasl::parse_scram_secret(*text);
 }
 
 Result<bool> SqliteDirectory::owns(std::string_view login, const Mailbox& sender) {
@@ -233,11 +269,11 @@ Result<std::vector<std::pair<std::string, std::string>>> SqliteDirectory::domain
 Result<void> SqliteDirectory::add_account(std::string_view address, std::string_view password) {
     auto account = read_own_address(address);
     if (!account) return pass_on(account);
-    auto hash = hash_password(password);  // before the lock: it takes its time
-    if (!hash) return pass_on(hash);
+    auto stored = store_password(password);
+    if (!stored) return pass_on(stored);
     return state_->change([&](SqliteEntries& entries) -> Result<void> {
         if (auto local = state_->expect_local(entries, account->domain); !local) return local;
-        auto added = entries.insert_account(*account, *hash);
+        auto added = entries.insert_account(*account, *stored);
         if (!added && added.error().kind == ErrorKind::exists)
             return base::fail(ErrorKind::exists, "there is already an account " + mail::render_mailbox(*account));
         return added;
@@ -247,10 +283,10 @@ Result<void> SqliteDirectory::add_account(std::string_view address, std::string_
 Result<void> SqliteDirectory::set_password(std::string_view address, std::string_view password) {
     auto account = read_own_address(address);
     if (!account) return pass_on(account);
-    auto hash = hash_password(password);
-    if (!hash) return pass_on(hash);
+    auto stored = store_password(password);
+    if (!stored) return pass_on(stored);
     return state_->change([&](SqliteEntries& entries) {
-        return expect_found(entries.update_password(*account, *hash), "there is no account " + mail::render_mailbox(*account));
+        return expect_found(entries.update_password(*account, *stored), "there is no account " + mail::render_mailbox(*account));
     });
 }
 

@@ -40,6 +40,8 @@ public:
     base::Result<directory::Resolution> resolve(const mail::Mailbox& mailbox) override;
     std::optional<base::Result<directory::Resolution>> peek(const mail::Mailbox& mailbox) override;
     base::Result<std::optional<directory::Account>> find_account(std::string_view login) override;
+    bool offers_scram() override;
+    base::Result<sasl::ScramSecret> find_scram_secret(std::string_view login, sasl::Hash hash) override;
     base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) override;
 
     base::Result<void> add_domain(std::string_view name) override;

@@ -265,6 +265,70 @@ TEST_F(SqliteDirectoryTest, IsNotOpenedWhenANewerThurnMadeIt) {
     EXPECT_FAILS(SqliteDirectory::open(options_), ErrorKind::invalid);
 }
 
+// ---- SCRAM
+
+TEST_F(SqliteDirectoryTest, KeepsScramSecretsOfThePasswordBothHashes) {
+    add_anna();
+    for (const auto hash : {sasl::Hash::sha1, sasl::Hash::sha256}) {
+        const auto secret = directory_->find_scram_secret("ANNA@a.example", hash).value();
+        EXPECT_EQ(secret, sasl::derive_scram_secret("secret", secret.salt, sasl::kUsualIterations, hash));
+        ASSERT_TRUE(directory_->set_password("anna@a.example", "other"));
+        const auto changed = directory_->find_scram_secret("anna@a.example", hash).value();
+        EXPECT_EQ(changed, sasl::derive_scram_secret("other", changed.salt, sasl::kUsualIterations, hash));
+        EXPECT_NE(changed.salt, secret.salt);
+        ASSERT_TRUE(directory_->set_password("anna@a.example", "secret"));
+    }
+    EXPECT_NE(directory_->find_scram_secret("anna@a.example", sasl::Hash::sha1)->salt,
+              directory_->find_scram_secret("anna@a.example", sasl::Hash::sha256)->salt);
+}
+
+TEST_F(SqliteDirectoryTest, GivesNobodysLoginTheSameDecoyAfterARestart) {
+    add_anna();
+    const auto before = directory_->find_scram_secret("nobody@a.example", sasl::Hash::sha256).value();
+    directory_.reset();
+    directory_ = open();
+    EXPECT_EQ(directory_->find_scram_secret("nobody@a.example", sasl::Hash::sha256), before);
+    EXPECT_NE(directory_->find_scram_secret("somebody@a.example", sasl::Hash::sha256)->salt, before.salt);
+    EXPECT_TRUE(directory_->find_scram_secret("no address", sasl::Hash::sha1));
+    const auto real = directory_->find_scram_secret("anna@a.example", sasl::Hash::sha256).value();
+    ASSERT_TRUE(directory_->set_enabled("anna@a.example", false));
+    EXPECT_NE(directory_->find_scram_secret("anna@a.example", sasl::Hash::sha256), real) << "disabled";
+}
+
+TEST_F(SqliteDirectoryTest, OffersScramOnlyWhenAllCanUseIt) {
+    EXPECT_TRUE(directory_->offers_scram());
+    add_anna();
+    EXPECT_TRUE(directory_->offers_scram());
+    auto database = Database::open({.path = options_.path});
+    ASSERT_TRUE(database && database->run("UPDATE account SET scram_sha_1 = ''"));
+    EXPECT_FALSE(directory_->offers_scram());
+    ASSERT_TRUE(directory_->set_enabled("anna@a.example", false));
+    EXPECT_TRUE(directory_->offers_scram());
+    ASSERT_TRUE(directory_->set_enabled("anna@a.example", true));
+    EXPECT_FALSE(directory_->offers_scram());
+    ASSERT_TRUE(directory_->set_password("anna@a.example", "secret"));
+    EXPECT_TRUE(directory_->offers_scram());
+}
+
+TEST_F(SqliteDirectoryTest, TakesOverADatabaseFromBeforeScram) {
+    add_anna();
+    const auto hash = directory_->find_account("anna@a.example").value().value().password_hash;
+    directory_.reset();
+    {
+        auto database = Database::open({.path = options_.path});
+        ASSERT_TRUE(database &&
+                    database->run("DROP INDEX account_without_scram; DROP TABLE setting; ALTER TABLE account DROP COLUMN scram_sha_1; "
+                                  "ALTER TABLE account DROP COLUMN scram_sha_256; PRAGMA user_version = 1;"));
+    }
+    directory_ = open();
+    EXPECT_EQ(directory_->find_account("anna@a.example").value().value().password_hash, hash);
+    EXPECT_FALSE(directory_->offers_scram());
+    const auto decoy = directory_->find_scram_secret("anna@a.example", sasl::Hash::sha256).value();
+    EXPECT_NE(decoy, sasl::derive_scram_secret("secret", decoy.salt, decoy.iterations, decoy.hash));
+    ASSERT_TRUE(directory_->set_password("anna@a.example", "secret"));
+    EXPECT_TRUE(directory_->offers_scram());
+}
+
 // A damaged file must never make users unknown (550 removes addresses from senders' lists): it answers with an error.
 TEST_F(SqliteDirectoryTest, CorruptionIsAnErrorNotAnUnknownUser) {
     add_anna();

@@ -8,7 +8,7 @@ using base::pass_on;
 using base::Result;
 using mail::Mailbox;
 
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE domain(
@@ -38,6 +38,16 @@ CREATE TABLE alias_target(
     UNIQUE (alias, target)
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
+)sql";
+
+/// From version 1 to 2. Nothing can be derived from the hashes that are there: such accounts have no SCRAM until their password is set.
+constexpr const char* kScramSchema = R"sql(
+ALTER TABLE account ADD COLUMN scram_sha_1 TEXT NOT NULL DEFAULT '';
+ALTER TABLE account ADD COLUMN scram_sha_256 TEXT NOT NULL DEFAULT '';
+CREATE INDEX account_without_scram ON account(id) WHERE enabled = 1 AND (scram_sha_1 = '' OR scram_sha_256 = '');
+CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO setting VALUES ('scram_decoy_key', hex(randomblob(32)));
+PRAGMA user_version = 2;
 )sql";
 
 Result<Mailbox> stored_mailbox(const std::string& text) {
@@ -110,10 +120,13 @@ Result<void> SqliteEntries::lay_out() {
     found = schema_version();  // another process may have opened the new file at the same moment
     if (!found) return pass_on(found);
     if (*found == kSchemaVersion) return {};
-    if (*found != 0)
+    if (*found < 0 || *found > kSchemaVersion)
         return base::fail(ErrorKind::invalid, "directory database: schema version " + std::to_string(*found) +
                                                   " is not of this thurn, which has " + std::to_string(kSchemaVersion));
-    if (auto made = database_.run(kSchema); !made) return made;
+    if (*found == 0) {
+        if (auto made = database_.run(kSchema); !made) return made;
+    }
+    if (auto made = database_.run(kScramSchema); !made) return made;
     return transaction->commit();
 }
 
@@ -123,6 +136,10 @@ Result<void> SqliteEntries::prepare() {
         {&find_targets_, "SELECT target FROM alias JOIN alias_target ON alias = id WHERE domain = ? AND local = ? ORDER BY position"},
         {&has_account_, "SELECT 1 FROM account WHERE domain = ? AND local = ?"},
         {&find_account_, "SELECT password_hash, enabled FROM account WHERE domain = ? AND local = ?"},
+        {&find_scram_sha_1_, "SELECT scram_sha_1 FROM account WHERE domain = ? AND local = ? AND enabled = 1"},
+        {&find_scram_sha_256_, "SELECT scram_sha_256 FROM account WHERE domain = ? AND local = ? AND enabled = 1"},
+        {&has_account_without_scram_,
+         "SELECT EXISTS (SELECT 1 FROM account WHERE enabled = 1 AND (scram_sha_1 = '' OR scram_sha_256 = ''))"},
         {&version_, "PRAGMA data_version"},
         {&begin_snapshot_, "BEGIN"},
         {&end_snapshot_, "COMMIT"},
@@ -175,6 +192,27 @@ Result<std::optional<Mailbox>> SqliteEntries::find_first_account(const mail::Dom
 Result<std::optional<directory::Account>> SqliteEntries::find_account(const Mailbox& address) {
     return first_row(find_account_.start(address.domain.text(), address.local),
                      [&](const Statement& row) { return read_account(row, address); });
+}
+
+Result<std::string> SqliteEntries::find_scram_secret(const Mailbox& address, sasl::Hash hash) {
+    auto& statement = hash == sasl::Hash::sha1 ? find_scram_sha_1_ : find_scram_sha_256_;
+    auto found = first_row(statement.start(address.domain.text(), address.local), [](const Statement& row) { return row.text(0); });
+    if (!found) return pass_on(found);
+    return found->value_or("");
+}
+
+Result<bool> SqliteEntries::has_account_without_scram() {
+    auto found = first_row(has_account_without_scram_.start(), [](const Statement& row) { return row.number(0) != 0; });
+    if (!found) return pass_on(found);
+    return found->value_or(true);
+}
+
+Result<std::string> SqliteEntries::setting(std::string_view name) {
+    auto select = database_.prepare("SELECT value FROM setting WHERE name = ?");
+    if (!select) return pass_on(select);
+    auto found = first_row(select->start(name), [](const Statement& row) { return row.text(0); });
+    if (!found) return pass_on(found);
+    return found->value_or("");
 }
 
 Result<std::int64_t> SqliteEntries::version() {
@@ -255,16 +293,16 @@ Result<bool> SqliteEntries::update_catch_all(const mail::Domain& domain, std::st
     return change("UPDATE domain SET catch_all = ? WHERE name = ?", target, domain.text());
 }
 
-Result<void> SqliteEntries::insert_account(const Mailbox& address, std::string_view password_hash) {
-    auto done =
-        change("INSERT INTO account(local, domain, password_hash) VALUES (?, ?, ?)", address.local, address.domain.text(), password_hash);
+Result<void> SqliteEntries::insert_account(const Mailbox& address, const StoredPassword& password) {
+    auto done = change("INSERT INTO account(local, domain, password_hash, scram_sha_1, scram_sha_256) VALUES (?, ?, ?, ?, ?)",
+                       address.local, address.domain.text(), password.hash, password.scram_sha_1, password.scram_sha_256);
     if (!done) return pass_on(done);
     return {};
 }
 
-Result<bool> SqliteEntries::update_password(const Mailbox& address, std::string_view password_hash) {
-    return change("UPDATE account SET password_hash = ? WHERE domain = ? AND local = ?", password_hash, address.domain.text(),
-                  address.local);
+Result<bool> SqliteEntries::update_password(const Mailbox& address, const StoredPassword& password) {
+    return change("UPDATE account SET password_hash = ?, scram_sha_1 = ?, scram_sha_256 = ? WHERE domain = ? AND local = ?", password.hash,
+                  password.scram_sha_1, password.scram_sha_256, address.domain.text(), address.local);
 }
 
 Result<bool> SqliteEntries::update_enabled(const Mailbox& address, bool enabled) {

@@ -11,11 +11,19 @@
 
 namespace thurn::storage {
 
+/// What is kept of a password. The SCRAM secrets are in text; empty in accounts that are older than they.
+struct StoredPassword {
+    std::string hash;
+    std::string scram_sha_1;
+    std::string scram_sha_256;
+};
+
 /// The tables of the directory database, and the statements on them; no rules.
 ///
-/// Shape    Schema version 1 (`user_version`): domain(name, catch_all), account(id, local, domain, password_hash, enabled, created),
-///          alias(id, local, domain), alias_target(alias, position, target). Local parts are folded; targets are rendered mailboxes.
-///          Accounts and aliases do not refer to `domain`: their domain may be one of the configuration.
+/// Shape    Schema version 2 (`user_version`): domain(name, catch_all), account(id, local, domain, password_hash, enabled, created,
+///          scram_sha_1, scram_sha_256), alias(id, local, domain), alias_target(alias, position, target), setting(name, value). Local parts
+///          are folded; targets are rendered mailboxes. Accounts and aliases do not refer to `domain`: their domain may be one of the
+///          configuration. Version 1 had no SCRAM secrets and no settings; open() brings it to version 2.
 /// Errors   As of Database; `corrupt` also when a stored address is none.
 /// Threads  One at a time.
 class SqliteEntries final : public directory::Entries {
@@ -27,6 +35,10 @@ public:
     base::Result<bool> has_account(const mail::Mailbox& address) override;
     base::Result<std::optional<mail::Mailbox>> find_first_account(const mail::Domain& domain) override;
     [[nodiscard]] base::Result<std::optional<directory::Account>> find_account(const mail::Mailbox& address);
+    /// In text; empty when there is none, or no such enabled account.
+    [[nodiscard]] base::Result<std::string> find_scram_secret(const mail::Mailbox& address, sasl::Hash hash);
+    [[nodiscard]] base::Result<bool> has_account_without_scram();
+    [[nodiscard]] base::Result<std::string> setting(std::string_view name);  // empty when not set
     /// Changes when another connection, of this process or another, has changed anything. Costs a microsecond or two.
     [[nodiscard]] base::Result<std::int64_t> version();
 
@@ -51,8 +63,8 @@ public:
     [[nodiscard]] base::Result<void> insert_domain(const mail::Domain& domain);
     [[nodiscard]] base::Result<bool> delete_domain(const mail::Domain& domain);
     [[nodiscard]] base::Result<bool> update_catch_all(const mail::Domain& domain, std::string_view target);
-    [[nodiscard]] base::Result<void> insert_account(const mail::Mailbox& address, std::string_view password_hash);
-    [[nodiscard]] base::Result<bool> update_password(const mail::Mailbox& address, std::string_view password_hash);
+    [[nodiscard]] base::Result<void> insert_account(const mail::Mailbox& address, const StoredPassword& password);
+    [[nodiscard]] base::Result<bool> update_password(const mail::Mailbox& address, const StoredPassword& password);
     [[nodiscard]] base::Result<bool> update_enabled(const mail::Mailbox& address, bool enabled);
     [[nodiscard]] base::Result<bool> delete_account(const mail::Mailbox& address);
     /// Adds what is not there yet, of the alias and of its targets.
@@ -69,7 +81,8 @@ private:
 
     Database database_;
     // The statements RCPT and AUTH need; the rare ones are prepared as they are used.
-    Statement find_domain_, find_targets_, has_account_, find_account_, version_, begin_snapshot_, end_snapshot_;
+    Statement find_domain_, find_targets_, has_account_, find_account_, find_scram_sha_1_, find_scram_sha_256_, has_account_without_scram_,
+        version_, begin_snapshot_, end_snapshot_;
 };
 
 }  // namespace thurn::storage

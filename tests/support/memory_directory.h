@@ -74,6 +74,15 @@ public:
             return directory::Account{mail::render_mailbox(held->address), held->password, held->enabled};
         });
     }
+    bool offers_scram() override { return true; }
+    base::Result<sasl::ScramSecret> find_scram_secret(std::string_view login, sasl::Hash hash) override {
+        return state_.with([&](State& state) -> base::Result<sasl::ScramSecret> {
+            if (state.trouble) return std::unexpected(*state.trouble);
+            const Held* held = state.find(login);
+            if (held == nullptr || !held->enabled) return sasl::make_decoy_secret(login, "key", hash);
+            return sasl::derive_scram_secret(held->password, "salt", sasl::kMinIterations, hash);
+        });
+    }
     base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) override {
         return state_.with([&](State& state) -> base::Result<bool> {
             if (state.trouble) return std::unexpected(*state.trouble);
