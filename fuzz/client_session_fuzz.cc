@@ -24,6 +24,8 @@ ClientOptions options_from(unsigned bits) {
     options.hello_name = "me.example";
     options.starttls = bits & 1 ? StartTls::must : bits & 2 ? StartTls::may : StartTls::never;
     options.tls_active = (bits & 4) != 0;
+    if (bits & 64) options.protocol = Protocol::lmtp;
+    if (bits & 128) options.chunking = Chunking::when_offered;
     if (bits & 8) options.credentials = ClientCredentials{"joe", "secret"};
     return options;
 }
@@ -80,13 +82,16 @@ private:
         in_transaction_ = true;
         content_sent_ = false;
         const auto box = [](std::string_view text) { return *mail::parse_mailbox(text); };
-        session.begin({.sender = {box("a@a.example")},
-                       .recipients = {box("b@b.example"), box("\"c d\"@b.example")},
-                       .size = {100},
-                       .body = mail::BodyType::eight_bit});
+        Transaction transaction{
+            .sender = {box("a@a.example")}, .recipients = {{box("b@b.example")}, {box("\"c d\"@b.example")}}, .parameters = {}};
+        transaction.parameters.size = base::Octets{100};
+        transaction.parameters.body = bits_ & 128 ? mail::BodyType::binary : mail::BodyType::eight_bit;
+        transaction.parameters.envid = "x y";
+        transaction.recipients.front().parameters.notify.given = true;
+        session.begin(std::move(transaction));
     }
     void check_output(std::string_view octets) {
-        for (std::size_t at = 0; at < octets.size(); ++at) {
+        for (std::size_t at = 0; at < octets.size() && !(bits_ & 128); ++at) {
             require(octets[at] != '\n' || (at > 0 && octets[at - 1] == '\r'), "no bare LF");
             require(octets[at] != '\r' || (at + 1 < octets.size() && octets[at + 1] == '\n'), "no bare CR");
         }

@@ -343,12 +343,11 @@ int deliver(const SendmailOptions& options, const config::Config& config) {
         fmt::print(stderr, "sendmail: {}\n", socket.error().detail);
         return EX_TEMPFAIL;
     }
-    const auto replies = submit(*std::move(socket),
-                                {.sender = *sender,
-                                 .recipients = *recipients,
-                                 .size = {message->size()},
-                                 .body = eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit},
-                                *message, config.hostname);
+    smtp::Transaction transaction{.sender = *sender, .recipients = {}, .parameters = {}};
+    for (const auto& recipient : *recipients) transaction.recipients.push_back({recipient});
+    transaction.parameters.size = base::Octets{message->size()};
+    if (eight_bit) transaction.parameters.body = mail::BodyType::eight_bit;
+    const auto replies = submit(*std::move(socket), std::move(transaction), *message, config.hostname);
     if (replies) return judge_replies(*recipients, *replies);
     fmt::print(stderr, "sendmail: {}\n", replies.error().detail);
     return EX_TEMPFAIL;

@@ -44,9 +44,9 @@ smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::
     smtp::Transaction transaction;
     transaction.sender = envelope.sender;
     transaction.recipients.reserve(open.size());
-    for (const std::size_t position : open) transaction.recipients.push_back(envelope.recipients.at(parcel.recipients[position]).mailbox);
-    transaction.size = parcel.message->content->size();
-    transaction.body = envelope.body == mail::BodyType::eight_bit ? smtp::BodyType::eight_bit : smtp::BodyType::seven_bit;
+    for (const std::size_t position : open) transaction.recipients.push_back({envelope.recipients.at(parcel.recipients[position]).mailbox});
+    transaction.parameters.size = parcel.message->content->size();
+    transaction.parameters.body = envelope.body == mail::BodyType::eight_bit ? mail::BodyType::eight_bit : mail::BodyType::seven_bit;
     return transaction;
 }
 

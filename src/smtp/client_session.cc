@@ -3,16 +3,20 @@
 //
 //   greeting ─▶ ehlo (─▶ helo) ─▶ starttls ─▶ handshake ─▶ ehlo ─▶ auth ─▶ nothing (ready)
 //   begin():    rset ─▶ mail ─▶ rcpt … rcpt ─▶ data ─▶ content() … content_end() ─▶ content ─▶ nothing
-//                                                └─▶ (354, but no recipient) dot ─▶ nothing
+//                                     │          └─▶ (354, but no recipient) dot ─▶ nothing
+//                                     └─▶ (by BDAT) content(), each piece a chunk … content_end() ─▶ content ─▶ nothing
 //
 // Without PIPELINING a command leaves when `awaiting` comes to it, and a refusal ends the walk early.
 #include "smtp/client_session.h"
 
 #include "base/base64.h"
 #include "smtp/dot_codec.h"
+#include "smtp/offered_parameters.h"
 #include "smtp/wipe.h"
+#include "smtp/words.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 namespace thurn::smtp {
@@ -33,11 +37,24 @@ enum class Awaiting {
     mail,
     rcpt,
     data,
-    pieces,   // no reply: the driver's content()
+    pieces,   // the driver's content(); replies to chunks only
     content,  // what becomes of the message
     dot,      // the same for an empty one that nobody gets
     quit,
     closed,
+};
+
+bool has_utf8(const mail::Mailbox& mailbox) { return beyond_ascii(mailbox.local); }
+
+/// Domains are in A-labels, so only a local part can need SMTPUTF8 (RFC 6531 §3.2).
+bool needs_utf8(const Transaction& transaction) {
+    return (transaction.sender.mailbox && has_utf8(*transaction.sender.mailbox)) ||
+           std::ranges::any_of(transaction.recipients, has_utf8, &Recipient::mailbox);
+}
+
+struct Chunk {
+    std::string octets;
+    bool last;
 };
 
 Reply too_big(base::Octets size, base::Octets limit) {
@@ -57,6 +74,8 @@ struct ClientSession::State {
     void on_starttls(Reply reply);
     void on_auth(Reply reply);
     void say_hello(std::string_view verb, Awaiting reply);
+    [[nodiscard]] bool is_lmtp() const { return options.protocol == Protocol::lmtp; }
+    [[nodiscard]] std::string_view hello_verb() const { return is_lmtp() ? "LHLO" : "EHLO"; }
     void after_hello();
     void log_in(const ClientCredentials& credentials);
     void answer_challenge(const Reply& reply);
@@ -64,6 +83,8 @@ struct ClientSession::State {
 
     // A transaction
     void begin(Transaction given);
+    [[nodiscard]] std::optional<Reply> refused_here() const;
+    void read_unasked();
     void await_in_transaction(Awaiting next);
     void say_all();
     void say(Awaiting command, std::size_t recipient);
@@ -73,6 +94,13 @@ struct ClientSession::State {
     void on_rcpt(Reply reply);
     void on_data(Reply reply);
     void on_content(Reply reply);
+    void on_final(Reply reply);
+    void want_content();
+    void on_chunk(Reply reply);
+    void say_chunk(std::string_view octets, bool last);
+    void send_chunk(std::string_view octets, bool last);
+    void add_content(std::string_view octets);
+    void finish_content();
     [[nodiscard]] bool any_accepted() const;
     void decide(Reply reply);
     void end_transaction();
@@ -89,7 +117,7 @@ struct ClientSession::State {
     [[nodiscard]] bool in_transaction() const { return awaiting >= Awaiting::mail && awaiting <= Awaiting::dot; }
     [[nodiscard]] bool reads_replies() const {
         if (awaiting == Awaiting::pieces)
-            return ended.has_value();  // an early reply belongs to the dot, unless no dot can be sent any more
+            return ended.has_value() || chunks_unanswered > 0;  // an early reply belongs to the dot, unless no dot can be sent any more
         return awaiting != Awaiting::handshake && awaiting != Awaiting::closed;
     }
     void yield(ClientEvent event) {
@@ -116,12 +144,18 @@ struct ClientSession::State {
     bool needs_rset = false;
     bool early_reply = false;  // something came before the dot left: it cannot be a 250 for the message
     DotEncoder encoder;
+    std::size_t next_final = 0;  // LMTP: recipients before this one have their reply to the content
+
+    bool chunked = false;               // this content goes by BDAT
+    std::size_t chunks_unanswered = 0;  // the last one excepted, whose reply is that to the content
+    bool last_said = false;
+    std::deque<Chunk> held_chunks;  // wait for replies, without PIPELINING
 };
 
 // ---- Saying hello
 
 void ClientSession::State::on_greeting(Reply reply) {
-    if (reply.code == 220) return say_hello("EHLO", Awaiting::ehlo);
+    if (reply.code == 220) return say_hello(hello_verb(), Awaiting::ehlo);
     if (reply.transient() || reply.permanent()) return fail_refused("the server refused the connection", std::move(reply));
     fail_unexpected(std::move(reply));
 }
@@ -136,8 +170,8 @@ void ClientSession::State::on_ehlo(Reply reply) {
         extensions = parse_extensions(reply);
         return after_hello();
     }
-    if (reply.permanent()) return say_hello("HELO", Awaiting::helo);  // RFC 5321 §3.2
-    if (reply.transient()) return fail_refused("the server refused EHLO", std::move(reply));
+    if (reply.permanent() && !is_lmtp()) return say_hello("HELO", Awaiting::helo);  // RFC 5321 §3.2
+    if (reply.transient() || reply.permanent()) return fail_refused("the server refused EHLO", std::move(reply));
     fail_unexpected(std::move(reply));
 }
 
@@ -228,27 +262,54 @@ void ClientSession::State::become_ready() {
 
 // ---- A transaction
 
+/// What came unasked since the last reply would be taken for the reply to MAIL, and so on to the end: success for a message not sent.
+void ClientSession::State::read_unasked() {
+    while (awaiting == Awaiting::nothing && reader.has_leftover() && read_reply()) {}
+    if (awaiting == Awaiting::nothing && reader.has_leftover()) fail(ErrorKind::syntax, "the server talks unasked");
+}
+
 void ClientSession::State::begin(Transaction given) {
+    read_unasked();
+    if (awaiting != Awaiting::nothing) return;
     transaction = std::move(given);
     refusals.clear();
     refusals.reserve(transaction.recipients.size());
     decision.reset();
     mail_refused = false;
     early_reply = false;
-    if (extensions.size && extensions.size->count != 0 && transaction.size > *extensions.size) {
-        yield(TransactionEnded{std::vector<Reply>(transaction.recipients.size(), too_big(transaction.size, *extensions.size))});
+    next_final = 0;
+    if (const auto refusal = refused_here()) {
+        yield(TransactionEnded{std::vector<Reply>(transaction.recipients.size(), *refusal)});
         return;
     }
+    if (needs_utf8(transaction)) transaction.parameters.smtputf8 = true;
+    chunked = extensions.chunking && (options.chunking == Chunking::when_offered || transaction.parameters.body == mail::BodyType::binary);
+    encoder = DotEncoder(chunked ? Dots::plain : Dots::stuffed);
+    chunks_unanswered = 0;
+    held_chunks.clear();
+    last_said = false;
     awaiting = needs_rset ? Awaiting::rset : Awaiting::mail;
     if (extensions.pipelining) return say_all();
     say(awaiting, 0);
+}
+
+std::optional<Reply> ClientSession::State::refused_here() const {
+    const MailParameters& given = transaction.parameters;
+    if (given.size && extensions.size && extensions.size->count != 0 && *given.size > *extensions.size)
+        return too_big(*given.size, *extensions.size);
+    if (!extensions.smtputf8 && needs_utf8(transaction)) return make_reply(550, {5, 6, 7}, "the server does not offer SMTPUTF8");
+    if (given.require_tls && !(extensions.require_tls && under_tls))
+        return make_reply(550, {5, 7, 30}, "the server does not offer REQUIRETLS");
+    if (given.body == mail::BodyType::binary && !(extensions.chunking && extensions.binary_mime))
+        return make_reply(550, {5, 6, 3}, "the server does not offer BINARYMIME");
+    return std::nullopt;
 }
 
 void ClientSession::State::say_all() {
     if (needs_rset) say(Awaiting::rset, 0);
     say(Awaiting::mail, 0);
     for (std::size_t recipient = 0; recipient < transaction.recipients.size(); ++recipient) say(Awaiting::rcpt, recipient);
-    say(Awaiting::data, 0);
+    if (!chunked) say(Awaiting::data, 0);
 }
 
 void ClientSession::State::say(Awaiting command, std::size_t recipient) {
@@ -260,7 +321,9 @@ void ClientSession::State::say(Awaiting command, std::size_t recipient) {
             say_mail();
             break;
         case Awaiting::rcpt:
-            output.append("RCPT TO:<").append(mail::render_mailbox(transaction.recipients[recipient])).append(">\r\n");
+            output.append("RCPT TO:<").append(mail::render_mailbox(transaction.recipients[recipient].mailbox)).append(">");
+            append_parameters(transaction.recipients[recipient].parameters, extensions, output);
+            output += "\r\n";
             break;
         default:
             output += "DATA\r\n";
@@ -269,8 +332,7 @@ void ClientSession::State::say(Awaiting command, std::size_t recipient) {
 
 void ClientSession::State::say_mail() {
     output.append("MAIL FROM:<").append(mail::render_path(transaction.sender)).append(">");
-    if (extensions.size && transaction.size.count != 0) output.append(" SIZE=").append(std::to_string(transaction.size.count));
-    if (extensions.eight_bit_mime && transaction.body == mail::BodyType::eight_bit) output += " BODY=8BITMIME";
+    append_parameters(transaction.parameters, extensions, output);
     output += "\r\n";
 }
 
@@ -299,6 +361,7 @@ void ClientSession::State::on_rcpt(Reply reply) {
     if (reply.intermediate()) return fail_unexpected(std::move(reply));
     refusals.emplace_back(reply.positive() ? std::nullopt : std::optional(std::move(reply)));
     if (refusals.size() < transaction.recipients.size()) return await_in_transaction(Awaiting::rcpt);
+    if (chunked) return any_accepted() ? want_content() : end_transaction();
     if (!any_accepted() && !extensions.pipelining) return end_transaction();
     await_in_transaction(Awaiting::data);
 }
@@ -310,24 +373,104 @@ bool ClientSession::State::any_accepted() const {
 void ClientSession::State::on_data(Reply reply) {
     if (reply.positive()) return fail_unexpected(std::move(reply));
     if (reply.intermediate() && any_accepted()) {
-        awaiting = Awaiting::pieces;
-        yield(ContentWanted{});
+        want_content();
     } else if (reply.intermediate()) {
         encoder.finish(output);  // an empty content: the server waits for it, nobody gets it
-        awaiting = Awaiting::dot;
+        if (!is_lmtp()) {
+            awaiting = Awaiting::dot;
+            return;
+        }
+        end_transaction();  // RFC 2033 §4.2 has a 503 here, and no reply where there is no recipient
+        fail_unexpected(std::move(reply));
     } else {
         decide(std::move(reply));
         end_transaction();
     }
 }
 
+void ClientSession::State::want_content() {
+    awaiting = Awaiting::pieces;
+    yield(ContentWanted{});
+}
+
 void ClientSession::State::on_content(Reply reply) {
+    if (chunks_unanswered > 0) return on_chunk(std::move(reply));
+    if (awaiting == Awaiting::pieces) return on_last_words(std::move(reply));
     if (reply.intermediate() || (early_reply && reply.positive())) return fail_unexpected(std::move(reply));
-    needs_rset = !reply.positive();
+    if (is_lmtp() && !decision) return on_final(std::move(reply));
+    needs_rset = !reply.positive() || decision;
     decide(std::move(reply));
     end_transaction();
 }
 
+/// LMTP: the reply to the content for the next recipient that was accepted (RFC 2033 §4.2).
+void ClientSession::State::on_final(Reply reply) {
+    const auto waiting_from = [this](std::size_t from) {
+        while (from < refusals.size() && refusals[from]) ++from;
+        return from;
+    };
+    needs_rset = (next_final > 0 && needs_rset) || !reply.positive();
+    const auto index = waiting_from(next_final);
+    refusals[index] = std::move(reply);
+    next_final = index + 1;
+    if (waiting_from(next_final) == refusals.size()) end_transaction();
+}
+
+// ---- Chunks
+
+/// Once one is refused, those on their way are refused too (RFC 3030 §2), and no more leave.
+void ClientSession::State::on_chunk(Reply reply) {
+    if (reply.intermediate()) return fail_unexpected(std::move(reply));
+    --chunks_unanswered;
+    if (!reply.positive()) {
+        decide(std::move(reply));
+        held_chunks.clear();
+    } else if (!held_chunks.empty()) {
+        send_chunk(held_chunks.front().octets, held_chunks.front().last);
+        held_chunks.pop_front();
+    }
+    if (decision && chunks_unanswered == 0 && !last_said) end_transaction();
+}
+
+/// Replies that are there already belong to what was said before; whatever comes before the chunk has left is no reply to it.
+void ClientSession::State::say_chunk(std::string_view octets, bool last) {
+    while (chunks_unanswered > 0 && reads_replies() && read_reply()) {}
+    if (awaiting != Awaiting::pieces || decision) return;
+    if (chunks_unanswered == 0 && reader.has_leftover()) early_reply = true;
+    if (chunks_unanswered > 0 && !extensions.pipelining) return held_chunks.push_back({.octets = std::string(octets), .last = last});
+    send_chunk(octets, last);
+}
+
+void ClientSession::State::send_chunk(std::string_view octets, bool last) {
+    output.append("BDAT ").append(std::to_string(octets.size())).append(last ? " LAST\r\n" : "\r\n").append(octets);
+    if (last)
+        last_said = true;
+    else
+        ++chunks_unanswered;
+}
+
+void ClientSession::State::add_content(std::string_view octets) {
+    if (!chunked) return encoder.encode(octets, output);
+    if (transaction.parameters.body == mail::BodyType::binary) {
+        if (!octets.empty()) say_chunk(octets, false);
+        return;
+    }
+    std::string lines;
+    encoder.encode(octets, lines);
+    if (!lines.empty()) say_chunk(lines, false);
+}
+
+void ClientSession::State::finish_content() {
+    if (chunked) {
+        std::string rest;
+        if (transaction.parameters.body != mail::BodyType::binary) encoder.finish(rest);
+        say_chunk(rest, true);
+    } else {
+        early_reply = reader.has_leftover();
+        encoder.finish(output);
+    }
+    if (awaiting == Awaiting::pieces) awaiting = Awaiting::content;
+}
 /// For all that are not refused yet. What MAIL decided stays decided.
 void ClientSession::State::decide(Reply reply) {
     if (!decision) decision = std::move(reply);
@@ -372,7 +515,6 @@ void ClientSession::State::on_reply(Reply reply) {
         case Awaiting::data:
             return on_data(std::move(reply));
         case Awaiting::pieces:
-            return on_last_words(std::move(reply));
         case Awaiting::content:
             return on_content(std::move(reply));
         case Awaiting::dot:
@@ -455,7 +597,7 @@ void ClientSession::tls_started() {
     state_->under_tls = true;
     state_->extensions = Extensions{};  // what was said in clear is forgotten, RFC 3207 §4.2
     state_->reader = ReplyReader();
-    state_->say_hello("EHLO", Awaiting::ehlo);
+    state_->say_hello(state_->hello_verb(), Awaiting::ehlo);
 }
 
 void ClientSession::bind_channel(sasl::ChannelBindings bindings) { state_->bindings = std::move(bindings); }
@@ -463,14 +605,11 @@ void ClientSession::bind_channel(sasl::ChannelBindings bindings) { state_->bindi
 void ClientSession::begin(Transaction transaction) { state_->begin(std::move(transaction)); }
 
 void ClientSession::content(std::string_view octets) {
-    if (state_->awaiting == Awaiting::pieces) state_->encoder.encode(octets, state_->output);
+    if (state_->awaiting == Awaiting::pieces) state_->add_content(octets);
 }
 
 void ClientSession::content_end() {
-    if (state_->awaiting != Awaiting::pieces) return;
-    state_->early_reply = state_->reader.has_leftover();
-    state_->encoder.finish(state_->output);
-    state_->awaiting = Awaiting::content;
+    if (state_->awaiting == Awaiting::pieces) state_->finish_content();
 }
 
 void ClientSession::quit() {

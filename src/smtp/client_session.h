@@ -2,9 +2,10 @@
 
 #include "base/octets.h"
 #include "mail/mailbox.h"
-#include "mail/parameters.h"
 #include "sasl/mechanism.h"
 #include "smtp/extensions.h"
+#include "smtp/parameters.h"
+#include "smtp/protocol.h"
 #include "smtp/reply.h"
 
 #include <chrono>
@@ -17,18 +18,26 @@
 
 namespace thurn::smtp {
 
-using mail::BodyType;
+struct Recipient {
+    mail::Mailbox mailbox;
+    RcptParameters parameters = {};
+};
 
 /// One envelope to hand over.
+///
+/// Shape    Parameters are said only where the server offers their extension. What cannot be sent without it is refused here for all
+///          recipients: 550 5.6.7 a local part beyond US-ASCII without SMTPUTF8 (domains are A-labels anyway), 550 5.7.30 REQUIRETLS,
+///          550 5.6.3 binary content without BINARYMIME, 552 5.3.4 more than the server's SIZE. Everything else that is lost by leaving a
+///          parameter out is the driver's decision, by extensions().
 struct Transaction {
     mail::ReversePath sender;
-    std::vector<mail::Mailbox> recipients;  // never empty
-    base::Octets size;                      // of the content, for SIZE=
-    mail::BodyType body = mail::BodyType::seven_bit;
+    std::vector<Recipient> recipients;  // never empty
+    MailParameters parameters;          // `size`: of the content
 };
 
 /// What became of it: a reply per recipient, in the order given.
-/// Shape    For a recipient refused at RCPT that reply; for all others the reply to MAIL, DATA or the content, whichever decided.
+/// Shape    For a recipient refused at RCPT that reply; for all others the reply to MAIL, DATA or the content, whichever decided; in LMTP each
+///          has its own after the content.
 struct TransactionEnded {
     std::vector<Reply> replies;
 };
@@ -48,6 +57,9 @@ struct ClientFailed {
 
 using ClientEvent = std::variant<Ready, ClientTlsWanted, ContentWanted, TransactionEnded, ClientFailed>;
 
+/// When content goes by BDAT rather than DATA. Binary content does so always.
+enum class Chunking { when_needed, when_offered };
+
 /// When to say STARTTLS. `may`: if offered. `must`: fail without it.
 enum class StartTls { never, may, must };
 
@@ -58,7 +70,9 @@ struct ClientCredentials {
 
 struct ClientOptions {
     std::string hello_name;
+    Protocol protocol = Protocol::smtp;
     StartTls starttls = StartTls::may;
+    Chunking chunking = Chunking::when_needed;
     bool tls_active = false;  // implicit TLS
     std::optional<ClientCredentials> credentials =
         std::nullopt;                            // AUTH by the best mechanism offered, only under TLS; `refused` when none is
@@ -70,13 +84,14 @@ struct ClientOptions {
     std::chrono::seconds ending_timeout{600};
 };
 
-/// Client side of one SMTP connection, without I/O (RFC 5321 §3, RFC 2920, RFC 3207).
+/// Client side of one SMTP connection, without I/O (RFC 5321 §3, RFC 2920, RFC 3030, RFC 3207; RFC 2033).
 ///
 /// Loop     next_event() until empty → take_output() → send → read → receive(). Pipeline With PIPELINING, MAIL, all RCPT and DATA leave in
 ///          one piece. Without recipients accepted, a 354 is answered by an empty content (RFC 2920 §3.1).
 /// Content  Dot-stuffed here; ends with CRLF. Every bare CR or LF becomes CRLF: nothing we send can be taken for an early end. The driver
 ///          may take_output() as often as it likes between two pieces. BODY= is said only where it is offered; what to do with 8-bit
-///          content elsewhere is the driver's decision. What is larger than the server's SIZE is answered 552 5.3.4 here and not tried.
+///          content elsewhere is the driver's decision. By BDAT each piece given is a chunk; where PIPELINING is missing, chunks wait here for
+///          the replies to those before them. When a chunk is refused, the rest is swallowed. Binary content goes as it is.
 /// Reuse    After TransactionEnded, begin() again (a RSET is said when the last transaction ended badly), or quit().
 /// Ends     A 421 within a transaction ends it with what is known, TransactionEnded, and then the session, ClientFailed. Replies that came
 ///          before peer_closed() or timed_out() are still read. After ClientFailed the session is closed and yields nothing more.

@@ -1,5 +1,7 @@
 #include "smtp/client_session.h"
 
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,8 +14,10 @@ using testing::HasSubstr;
 mail::Mailbox mailbox(std::string_view text) { return *mail::parse_mailbox(text); }
 
 Transaction transaction_to(std::vector<std::string> recipients) {
-    Transaction transaction{.sender = {mailbox("from@a.example")}, .recipients = {}, .size = {10}, .body = mail::BodyType::eight_bit};
-    for (const auto& recipient : recipients) transaction.recipients.push_back(mailbox(recipient));
+    Transaction transaction{.sender = {mailbox("from@a.example")}, .recipients = {}, .parameters = {}};
+    transaction.parameters.size = base::Octets{10};
+    transaction.parameters.body = mail::BodyType::eight_bit;
+    for (const auto& recipient : recipients) transaction.recipients.push_back({mailbox(recipient)});
     return transaction;
 }
 
@@ -182,7 +186,7 @@ TEST(ClientSession, TellsRefusedDataToAllThatWereAccepted) {
 TEST(ClientSession, DoesNotTryWhatIsLargerThanSize) {
     auto dialogue = ready_dialogue();
     auto transaction = transaction_to({"b@b.example"});
-    transaction.size = {1001};
+    transaction.parameters.size = base::Octets{1001};
     dialogue.session.begin(std::move(transaction));
     EXPECT_EQ(dialogue.pump(), "");
     const auto ended = dialogue.take<TransactionEnded>();
@@ -410,6 +414,331 @@ TEST(ClientSession, QuitsWithoutAnEvent) {
     abrupt.pump();
     EXPECT_TRUE(abrupt.session.closed());
     EXPECT_TRUE(abrupt.events.empty());
+}
+
+// ---- Extensions
+
+TEST(ParseExtensions, KnowsWhatServersOffer) {
+    const auto offered = parse_extensions(
+        {.code = 250,
+         .status = std::nullopt,
+         .lines = {"there", "chunking", "BINARYMIME", "SMTPUTF8", "DSN", "REQUIRETLS", "FUTURERELEASE 604800 2027-01-01T00:00:00Z",
+                   "DELIVERBY 120", "MT-PRIORITY MIXER", "LIMITS RCPTMAX=50 mailmax=2 RCPTDOMAINMAX=1 X=y"}});
+    EXPECT_TRUE(offered.chunking && offered.binary_mime && offered.smtputf8 && offered.dsn && offered.require_tls);
+    ASSERT_TRUE(offered.future_release);
+    EXPECT_EQ(offered.future_release->interval, std::chrono::seconds(604800));
+    EXPECT_EQ(offered.deliver_by, std::chrono::seconds(120));
+    EXPECT_EQ(offered.mt_priority, "MIXER");
+    EXPECT_EQ(offered.limits, (OfferedLimits{.messages = 2, .recipients = 50, .recipient_domains = 1}));
+}
+
+TEST(ParseExtensions, PassesOverWhatIsMalformed) {
+    const auto offered = parse_extensions({.code = 250,
+                                           .status = std::nullopt,
+                                           .lines = {"there", "FUTURERELEASE", "FUTURERELEASE x y", "DELIVERBY", "MT-PRIORITY",
+                                                     "LIMITS RCPTMAX=0 MAILMAX=x RCPTDOMAINMAX MAILMAX=99999999999", "CHUNKINGS"}});
+    EXPECT_FALSE(offered.future_release);
+    EXPECT_EQ(offered.deliver_by, std::chrono::seconds(0));
+    EXPECT_EQ(offered.mt_priority, "");
+    EXPECT_EQ(offered.limits, OfferedLimits{});
+    EXPECT_FALSE(offered.chunking);
+}
+
+constexpr std::string_view kRichEhlo =
+    "250-there\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE 1000\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n"
+    "250-FUTURERELEASE 1000 2027-01-01T00:00:00Z\r\n250-DELIVERBY\r\n250-AUTH PLAIN\r\n250 MT-PRIORITY\r\n";
+
+Transaction rich_transaction() {
+    auto transaction = transaction_to({"one@b.example"});
+    auto& given = transaction.parameters;
+    given.ret = mail::ReturnContent::full;
+    given.envid = "a b";
+    given.hold_for = std::chrono::seconds(60);
+    given.deliver_by = DeliverBy{std::chrono::seconds(-5), ByMode::notify, true};
+    given.priority = std::int8_t{3};
+    given.auth = mail::ReversePath{mailbox("a=b@c.example")};
+    transaction.recipients[0].parameters = {.notify = {.given = true}, .original_recipient = OriginalRecipient{"rfc822", "O+e@b"}};
+    return transaction;
+}
+
+TEST(ClientSession, SaysParametersWhereTheyAreOffered) {
+    auto dialogue = ready_dialogue(kRichEhlo);
+    dialogue.session.begin(rich_transaction());
+    EXPECT_EQ(dialogue.pump(),
+              "MAIL FROM:<from@a.example> SIZE=10 BODY=8BITMIME RET=FULL ENVID=a+20b HOLDFOR=60 BY=-5;NT MT-PRIORITY=3 "
+              "AUTH=a+3Db@c.example\r\nRCPT TO:<one@b.example> NOTIFY=NEVER ORCPT=rfc822;O+2Be@b\r\nDATA\r\n");
+}
+
+TEST(ClientSession, LeavesOutParametersThatAreNotOffered) {
+    auto dialogue = ready_dialogue();
+    auto transaction = rich_transaction();
+    transaction.parameters.smtputf8 = true;  // but every address is US-ASCII
+    dialogue.session.begin(std::move(transaction));
+    EXPECT_EQ(dialogue.pump(), "MAIL FROM:<from@a.example> SIZE=10 BODY=8BITMIME\r\nRCPT TO:<one@b.example>\r\nDATA\r\n");
+}
+
+TEST(ClientSession, RefusesWhatTheServerCannotTake) {
+    struct Case {
+        const char* what;
+        std::function<void(Transaction&)> change;
+        mail::EnhancedStatus status;
+    };
+    const Case cases[] = {
+        {"a local part in UTF-8",
+         [](Transaction& t) { t.recipients[0].mailbox = *mail::parse_mailbox("j\xc3\xb6rg@b.example", mail::Charset::utf8); },
+         {5, 6, 7}},
+        {"a sender in UTF-8",
+         [](Transaction& t) { t.sender.mailbox = *mail::parse_mailbox("j\xc3\xb6rg@b.example", mail::Charset::utf8); },
+         {5, 6, 7}},
+        {"REQUIRETLS", [](Transaction& t) { t.parameters.require_tls = true; }, {5, 7, 30}},
+        {"binary", [](Transaction& t) { t.parameters.body = mail::BodyType::binary; }, {5, 6, 3}},
+    };
+    for (const auto& [what, change, status] : cases) {
+        auto dialogue = ready_dialogue();
+        auto transaction = transaction_to({"one@b.example", "two@b.example"});
+        change(transaction);
+        dialogue.session.begin(std::move(transaction));
+        EXPECT_EQ(dialogue.pump(), "") << what;
+        const auto replies = dialogue.take<TransactionEnded>().replies;
+        ASSERT_EQ(replies.size(), 2U) << what;
+        EXPECT_EQ(replies[0].code, 550) << what;
+        EXPECT_EQ(replies[0].status, status) << what;
+        EXPECT_TRUE(dialogue.session.ready()) << what;
+    }
+}
+
+TEST(ClientSession, DemandsTlsForRequireTlsWhateverIsOffered) {
+    auto dialogue = ready_dialogue("250-there\r\n250 REQUIRETLS\r\n");
+    auto transaction = transaction_to({"one@b.example"});
+    transaction.parameters.require_tls = true;
+    dialogue.session.begin(std::move(transaction));
+    dialogue.pump();
+    EXPECT_THAT(dialogue.take_codes(), ElementsAre(550));
+}
+
+TEST(ClientSession, SendsDomainsInALabelsWhereSmtpUtf8IsMissing) {
+    auto dialogue = ready_dialogue();
+    auto transaction = transaction_to({"one@b.example"});
+    transaction.parameters.smtputf8 = true;
+    transaction.recipients[0].mailbox = *mail::parse_mailbox("one@m\xc3\xbcller.example", mail::Charset::utf8);
+    dialogue.session.begin(std::move(transaction));
+    EXPECT_THAT(dialogue.pump(), HasSubstr("RCPT TO:<one@xn--mller-kva.example>\r\n"));
+}
+
+TEST(ClientSession, SaysSmtpUtf8WhereAnAddressNeedsIt) {
+    auto dialogue = ready_dialogue(kRichEhlo);
+    auto transaction = transaction_to({"one@b.example"});
+    transaction.recipients[0].mailbox = *mail::parse_mailbox("j\xc3\xb6rg@b.example", mail::Charset::utf8);
+    dialogue.session.begin(std::move(transaction));
+    EXPECT_EQ(dialogue.pump(), "MAIL FROM:<from@a.example> SIZE=10 BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<j\xc3\xb6rg@b.example>\r\nDATA\r\n");
+}
+
+// ---- Unasked replies
+
+TEST(ClientSession, TakesNoReplyThatCameBeforeItsCommand) {
+    auto dialogue = ready_dialogue();
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n250 ok\r\n354 go\r\n");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content("x");
+    dialogue.session.content_end();
+    dialogue.session.receive("250 done\r\n250 extra\r\n");
+    EXPECT_TRUE(std::holds_alternative<TransactionEnded>(*dialogue.session.next_event()));
+    dialogue.session.begin(transaction_to({"two@b.example"}));
+    dialogue.pump();
+    EXPECT_EQ(dialogue.take<ClientFailed>().error.kind, base::ErrorKind::syntax);
+    EXPECT_TRUE(dialogue.session.closed());
+}
+
+TEST(ClientSession, ReadsThatTheServerLeftBeforeItBegins) {
+    auto dialogue = ready_dialogue();
+    dialogue.session.receive("421 4.4.2 idle too long\r\n");
+    dialogue.session.begin(transaction_to({"two@b.example"}));
+    EXPECT_EQ(dialogue.pump(), "");
+    EXPECT_EQ(dialogue.take<ClientFailed>().reply->code, 421);
+}
+
+// ---- Chunks
+
+ClientOptions by_chunks() {
+    auto options = plain();
+    options.chunking = Chunking::when_offered;
+    return options;
+}
+
+Dialogue chunk_dialogue(std::string_view ehlo = kRichEhlo) {
+    Dialogue dialogue(by_chunks());
+    dialogue.exchange("220 there ESMTP\r\n");
+    dialogue.exchange(ehlo);
+    dialogue.take<Ready>();
+    return dialogue;
+}
+
+TEST(ClientSession, SendsEachPieceAsAChunk) {
+    auto dialogue = chunk_dialogue();
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    EXPECT_EQ(dialogue.pump(), "MAIL FROM:<from@a.example> SIZE=10 BODY=8BITMIME\r\nRCPT TO:<one@b.example>\r\n");
+    EXPECT_EQ(dialogue.exchange("250 ok\r\n250 ok\r\n"), "");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content(".a\n");
+    EXPECT_EQ(dialogue.session.take_output(), "BDAT 4\r\n.a\r\n");
+    dialogue.session.content("b\r");
+    EXPECT_EQ(dialogue.session.take_output(), "BDAT 1\r\nb") << "what the CR is, is not known yet";
+    dialogue.session.content_end();
+    EXPECT_EQ(dialogue.pump(), "BDAT 2 LAST\r\n\r\n");
+    dialogue.exchange("250 ok\r\n250 ok\r\n");
+    EXPECT_TRUE(dialogue.events.empty());
+    dialogue.exchange("250 2.0.0 queued\r\n");
+    EXPECT_THAT(dialogue.take_codes(), ElementsAre(250));
+    EXPECT_TRUE(dialogue.session.ready());
+}
+
+TEST(ClientSession, SendsNoChunkWhenNobodyIsAccepted) {
+    auto dialogue = chunk_dialogue();
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    dialogue.pump();
+    EXPECT_EQ(dialogue.exchange("250 ok\r\n550 no\r\n"), "");
+    EXPECT_THAT(dialogue.take_codes(), ElementsAre(550));
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    EXPECT_THAT(dialogue.pump(), testing::StartsWith("RSET\r\nMAIL "));
+}
+
+TEST(ClientSession, HoldsChunksBackWherePipeliningIsMissing) {
+    auto dialogue = chunk_dialogue("250-there\r\n250 CHUNKING\r\n");
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n");
+    dialogue.exchange("250 ok\r\n");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content("a\r\n");
+    dialogue.session.content("b\r\n");
+    dialogue.session.content_end();
+    EXPECT_EQ(dialogue.pump(), "BDAT 3\r\na\r\n");
+    EXPECT_EQ(dialogue.exchange("250 ok\r\n"), "BDAT 3\r\nb\r\n");
+    EXPECT_EQ(dialogue.exchange("250 ok\r\n"), "BDAT 0 LAST\r\n");
+    EXPECT_EQ(dialogue.exchange("250 ok\r\n"), "");
+    EXPECT_THAT(dialogue.take_codes(), ElementsAre(250));
+}
+
+TEST(ClientSession, EndsAtARefusedChunk) {
+    auto dialogue = chunk_dialogue();
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n250 ok\r\n");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content("a\r\n");
+    dialogue.session.content("b\r\n");
+    dialogue.pump();
+    dialogue.exchange("552 5.3.4 too big\r\n");
+    EXPECT_TRUE(dialogue.events.empty()) << "the reply to the second is on its way";
+    dialogue.session.content("c\r\n");
+    EXPECT_EQ(dialogue.exchange("503 what?\r\n"), "");
+    const auto replies = dialogue.take<TransactionEnded>().replies;
+    EXPECT_EQ(replies.front().status, (mail::EnhancedStatus{5, 3, 4}));
+    dialogue.session.content("d\r\n");
+    dialogue.session.content_end();
+    EXPECT_EQ(dialogue.pump(), "");
+    EXPECT_TRUE(dialogue.session.ready());
+}
+
+TEST(ClientSession, EndsAtAChunkRefusedWhenTheLastHasLeft) {
+    auto dialogue = chunk_dialogue();
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n250 ok\r\n");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content("a\r\n");
+    dialogue.session.content_end();
+    dialogue.pump();
+    dialogue.exchange("452 4.3.1 full\r\n");
+    EXPECT_TRUE(dialogue.events.empty());
+    dialogue.exchange("503 what?\r\n");
+    EXPECT_THAT(dialogue.take_codes(), ElementsAre(452));
+    EXPECT_TRUE(dialogue.session.ready());
+}
+
+TEST(ClientSession, BelievesNoSuccessThatCameBeforeTheChunk) {
+    auto dialogue = chunk_dialogue();
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n250 ok\r\n250 one too many\r\n");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content("a\r\n");
+    dialogue.session.content_end();
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n");
+    EXPECT_EQ(dialogue.take<ClientFailed>().error.kind, base::ErrorKind::syntax);
+}
+
+TEST(ClientSession, SendsBinaryContentAsItIs) {
+    auto dialogue = ready_dialogue(kRichEhlo);
+    auto transaction = transaction_to({"one@b.example"});
+    transaction.parameters.body = mail::BodyType::binary;
+    dialogue.session.begin(std::move(transaction));
+    EXPECT_EQ(dialogue.pump(), "MAIL FROM:<from@a.example> SIZE=10 BODY=BINARYMIME\r\nRCPT TO:<one@b.example>\r\n");
+    dialogue.exchange("250 ok\r\n250 ok\r\n");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content("a\n\r.");
+    dialogue.session.content_end();
+    EXPECT_EQ(dialogue.pump(), "BDAT 4\r\na\n\r.BDAT 0 LAST\r\n");
+}
+
+// ---- LMTP
+
+Dialogue lmtp_dialogue(std::string_view lhlo = kPipeliningEhlo) {
+    auto options = plain();
+    options.protocol = Protocol::lmtp;
+    Dialogue dialogue(options);
+    EXPECT_EQ(dialogue.exchange("220 there LMTP\r\n"), "LHLO me.example\r\n");
+    dialogue.exchange(lhlo);
+    return dialogue;
+}
+
+TEST(LmtpClient, HasAReplyForEachRecipient) {
+    auto dialogue = lmtp_dialogue();
+    dialogue.take<Ready>();
+    dialogue.session.begin(transaction_to({"one@b.example", "two@b.example", "three@b.example"}));
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n250 ok\r\n550 no\r\n250 ok\r\n354 go\r\n");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content("x");
+    dialogue.session.content_end();
+    dialogue.pump();
+    dialogue.exchange("452 full\r\n");
+    EXPECT_TRUE(dialogue.events.empty());
+    dialogue.exchange("250 done\r\n");
+    EXPECT_THAT(dialogue.take_codes(), ElementsAre(452, 550, 250));
+    EXPECT_TRUE(dialogue.session.ready());
+}
+
+TEST(LmtpClient, KeepsWhatIsDeliveredWhenTheServerLeaves) {
+    auto dialogue = lmtp_dialogue();
+    dialogue.take<Ready>();
+    dialogue.session.begin(transaction_to({"one@b.example", "two@b.example"}));
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content_end();
+    dialogue.pump();
+    dialogue.exchange("250 done\r\n421 leaving\r\n");
+    EXPECT_THAT(dialogue.take_codes(), ElementsAre(250, 421));
+    dialogue.take<ClientFailed>();
+}
+
+TEST(LmtpClient, DoesNotFallBackToHelo) {
+    auto dialogue = lmtp_dialogue("500 what?\r\n");
+    EXPECT_EQ(dialogue.take<ClientFailed>().reply->code, 500);
+}
+
+TEST(LmtpClient, LeavesAServerThatWantsContentForNobody) {
+    auto dialogue = lmtp_dialogue();
+    dialogue.take<Ready>();
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n550 no\r\n354 go\r\n");
+    EXPECT_THAT(dialogue.take_codes(), ElementsAre(550));
+    dialogue.take<ClientFailed>();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "smtp/extensions.h"
 
 #include "base/ascii.h"
+#include "mail/date.h"
 
 #include <algorithm>
 #include <charconv>
@@ -40,6 +41,35 @@ void add_mechanisms(std::string_view text, std::vector<std::string>& mechanisms)
     }
 }
 
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+    Number number{};
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (text.empty() || end != text.data() + text.size() || failure != std::errc{}) return std::nullopt;
+    return number;
+}
+
+/// A limit of 0, or one that cannot be read, is none: nobody could be sent anything by it.
+void add_limits(std::string_view text, OfferedLimits& limits) {
+    for (auto word = take_word(text, " "); !word.empty(); word = take_word(text, " ")) {
+        const auto equals = word.find('=');
+        if (equals == std::string_view::npos) continue;
+        const auto value = parse_number<std::uint32_t>(word.substr(equals + 1));
+        if (!value || *value == 0) continue;
+        const auto name = upper(word.substr(0, equals));
+        if (name == "MAILMAX") limits.messages = value;
+        if (name == "RCPTMAX") limits.recipients = value;
+        if (name == "RCPTDOMAINMAX") limits.recipient_domains = value;
+    }
+}
+
+std::optional<FutureRelease> parse_future_release(std::string_view text) {
+    const auto interval = parse_number<std::uint32_t>(take_word(text, " "));
+    const auto until = mail::parse_timestamp(take_word(text, " "));
+    if (!interval || !until) return std::nullopt;
+    return FutureRelease{.interval = std::chrono::seconds(*interval), .until = *until};
+}
+
 void add_line(std::string_view text, Extensions& extensions) {
     const auto keyword = upper(take_word(text, " ="));
     if (text.starts_with('=')) text.remove_prefix(1);
@@ -48,6 +78,15 @@ void add_line(std::string_view text, Extensions& extensions) {
     if (keyword == "ENHANCEDSTATUSCODES") extensions.enhanced_status = true;
     if (keyword == "STARTTLS") extensions.starttls = true;
     if (keyword == "SIZE") extensions.size = parse_size(take_word(text, " "));
+    if (keyword == "CHUNKING") extensions.chunking = true;
+    if (keyword == "BINARYMIME") extensions.binary_mime = true;
+    if (keyword == "SMTPUTF8") extensions.smtputf8 = true;
+    if (keyword == "DSN") extensions.dsn = true;
+    if (keyword == "REQUIRETLS") extensions.require_tls = true;
+    if (keyword == "FUTURERELEASE") extensions.future_release = parse_future_release(text);
+    if (keyword == "DELIVERBY") extensions.deliver_by = std::chrono::seconds(parse_number<std::uint32_t>(take_word(text, " ")).value_or(0));
+    if (keyword == "MT-PRIORITY") extensions.mt_priority = take_word(text, " ");
+    if (keyword == "LIMITS") add_limits(text, extensions.limits);
     if (keyword == "AUTH") add_mechanisms(text, extensions.auth);
 }
 

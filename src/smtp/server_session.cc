@@ -202,6 +202,7 @@ struct ServerSession::State {
 
     mail::BodyType body = mail::BodyType::seven_bit;  // of the transaction
     Chunk chunk;
+    bool chunks_follow = false;  // a chunk was refused; those that were on their way behind it are no fault of the client
     DotDecoder decoder;
     std::uint64_t content_octets = 0;
     bool receiving = false;  // ContentBegins was accepted, and neither ContentEnded nor ContentDropped told
@@ -287,6 +288,7 @@ void ServerSession::State::on_line(std::string_view line) {
     ++commands;
     current = command.verb;
     if (!extended || ends_group(current)) group_ended = true;
+    if (current != Verb::bdat) chunks_follow = false;
     if (std::ranges::any_of(line, is_control)) return command.verb == Verb::bdat ? say_and_close(kControlOctet) : refuse(kControlOctet);
     if (command.verb == Verb::unknown && is_http_method(command.word)) return say_and_close(kHttp);
     on_command(command);
@@ -510,6 +512,7 @@ void ServerSession::State::refuse_content() {
     const bool for_each = options.protocol == Protocol::lmtp && (current == Verb::data || chunk.last);  // RFC 2033 §4.3
     const auto others = for_each ? recipients - 1 : 0;
     end_transaction();
+    chunks_follow = true;
     const auto& reply = *std::exchange(content_refusal, nullptr);
     refuse(reply);
     for (std::size_t count = 0; count < others; ++count) output += render_reply(to_reply(reply));
@@ -529,6 +532,7 @@ void ServerSession::State::skip_chunk(const CommandLine& line, const FixedReply&
     const auto command = parse_command(line, parameter_rules());
     if (!command) return say_and_close(command.error());
     refuse(refusal);
+    if (chunks_follow) --errors;
     chunk = {.left = std::get<BdatCommand>(*command).size.count, .last = false, .refused = true};
     mode = Mode::chunk;
 }
@@ -690,6 +694,7 @@ void ServerSession::State::settle_transaction(Open what, bool positive) {
             } else {
                 end_transaction();
                 chunk.refused = true;
+                chunks_follow = true;
             }
             break;
         default:

@@ -5,6 +5,7 @@
 #include "sasl/mechanism.h"
 #include "smtp/command.h"
 #include "smtp/parameters.h"
+#include "smtp/protocol.h"
 #include "smtp/proxy_attributes.h"
 #include "smtp/reply.h"
 #include "smtp/server_extensions.h"
@@ -104,7 +105,6 @@ using ServerEvent = std::variant<HelloGiven, SecretWanted, CredentialsGiven, Sen
                                  ContentEnded, ContentDropped, TransactionReset, TlsWanted, VerifyWanted, ExpandWanted, QueueRunWanted,
                                  XclientGiven, XforwardGiven, EarlyTalk, ImproperPipelining, CommandRefused>;
 
-enum class Protocol { smtp, lmtp };
 enum class TlsState { unavailable, offered, active };
 enum class AuthRule { off, offered, required };
 

@@ -469,6 +469,17 @@ TEST(ServerSession, AsksBeforeTheFirstChunkAndDropsItWhenRefused) {
     EXPECT_TRUE(driver.drops.empty());
 }
 
+TEST(ServerSession, ForgivesChunksThatWereOnTheirWay) {
+    auto options = with_chunks();
+    options.errors = 2;
+    Driver driver(options);
+    driver.say(std::string(kEnvelope) + "BDAT 3\r\na\nb");
+    for (int count = 0; count < 5; ++count) EXPECT_THAT(driver.say("BDAT 3\r\nabc"), StartsWith("503 "));
+    EXPECT_THAT(driver.say("NOOP\r\n"), StartsWith("250 "));
+    EXPECT_THAT(driver.say("BDAT 3\r\nabc"), StartsWith("503 "));
+    EXPECT_THAT(driver.say("NOOP\r\n"), StartsWith("421 "));
+}
+
 TEST(ServerSession, TellsOnceThatChunksWillNotEnd) {
     for (const std::string_view end : {"RSET\r\n", "HELO a\r\n", "QUIT\r\n", "BDAT x\r\n"}) {
         Driver driver(with_chunks());

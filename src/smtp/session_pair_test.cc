@@ -11,9 +11,12 @@
 namespace thurn::smtp {
 namespace {
 
-constexpr unsigned kTls = 1, kAuth = 2, kEightBit = 4, kRefuseData = 8, kRefuseContent = 16, kOctets = 32, kOptions = 64;
+constexpr unsigned kTls = 1, kAuth = 2, kEightBit = 4, kRefuseData = 8, kRefuseContent = 16, kOctets = 32, kChunks = 64, kLmtp = 128,
+                   kNoPipelining = 256, kOptions = 512;
 
 struct Message {
+    MailParameters parameters;
+    std::vector<RcptParameters> of_recipients;
     std::vector<std::string> recipients;
     std::string content;
 };
@@ -36,6 +39,13 @@ private:
         options.tls = how & kTls ? TlsState::offered : TlsState::unavailable;
         options.auth = how & kAuth ? AuthRule::required : AuthRule::off;
         options.message_size = base::kibibytes(64);
+        options.protocol = how & kLmtp ? Protocol::lmtp : Protocol::smtp;
+        options.extensions = {.pipelining = !(how & kNoPipelining),
+                              .chunking = (how & kChunks) != 0,
+                              .binary_mime = true,
+                              .smtputf8 = true,
+                              .dsn = true,
+                              .mt_priority = ""};
         return options;
     }
     void on(HelloGiven&) { session.accept(); }
@@ -44,13 +54,15 @@ private:
         EXPECT_EQ(given.login + ":" + given.password, "joe:secret");
         session.accept();
     }
-    void on(SenderGiven&) {
+    void on(SenderGiven& given) {
         current_ = {};
+        current_.parameters = std::move(given.parameters);
         session.accept();
     }
     void on(RecipientGiven& given) {
         if (given.mailbox.local.starts_with("no")) return session.answer(make_reply(550, {5, 1, 1}, "no"));
         current_.recipients.push_back(given.mailbox.local);
+        current_.of_recipients.push_back(std::move(given.parameters));
         session.accept();
     }
     void on(ContentBegins&) {
@@ -100,7 +112,7 @@ public:
     }
     std::vector<Reply> hand_over(Transaction transaction, std::string content) {
         content_ = std::move(content);
-        transaction.size = {content_.size()};
+        transaction.parameters.size = base::Octets{content_.size()};
         client.begin(std::move(transaction));
         run();
         return std::exchange(replies_, {});
@@ -115,6 +127,8 @@ private:
     static ClientOptions client_options(unsigned how) {
         ClientOptions options;
         options.hello_name = "client.example";
+        options.protocol = how & kLmtp ? Protocol::lmtp : Protocol::smtp;
+        options.chunking = Chunking::when_offered;
         if (how & kAuth) options.credentials = ClientCredentials{"joe", "secret"};
         return options;
     }
@@ -177,9 +191,9 @@ std::string normalized(std::string_view content) {
 }
 
 Transaction transaction_to(const std::vector<std::string>& recipients, unsigned how) {
-    Transaction transaction{
-        .sender = {}, .recipients = {}, .size = {}, .body = how & kEightBit ? mail::BodyType::eight_bit : mail::BodyType::seven_bit};
-    for (const auto& name : recipients) transaction.recipients.push_back(*mail::parse_mailbox(name + "@server.example"));
+    Transaction transaction;
+    if (how & kEightBit) transaction.parameters.body = mail::BodyType::eight_bit;
+    for (const auto& name : recipients) transaction.recipients.push_back({*mail::parse_mailbox(name + "@server.example")});
     return transaction;
 }
 
@@ -224,6 +238,42 @@ TEST(SessionPair, TriesNothingBeyondTheServersSize) {
     EXPECT_EQ(replies.front().code, 552);
     EXPECT_EQ(pair.hand_over(transaction_to({"yes"}, 0), "x").front().code, 250);
 }
+
+/// Each with what it needs on, and a content that no other way of sending would leave as it is.
+class SessionPairFor : public testing::TestWithParam<unsigned> {};
+
+TEST_P(SessionPairFor, CarriesParametersAndBinaryContent) {
+    Pair pair(GetParam() | kChunks);
+    pair.run();
+    auto transaction = transaction_to({"yes", "no"}, GetParam());
+    auto& parameters = transaction.parameters;
+    parameters.body = mail::BodyType::binary;
+    parameters.ret = mail::ReturnContent::headers;
+    parameters.envid = "an id+";
+    parameters.priority = std::int8_t{-4};
+    transaction.sender.mailbox = *mail::parse_mailbox("j\xc3\xb6rg@m\xc3\xbcller.example", mail::Charset::utf8);
+    transaction.recipients[0].parameters = {.notify = {.given = true, .success = true, .delay = true},
+                                            .original_recipient = OriginalRecipient{"utf-8", "m\xc3\xbc ller"}};
+    const std::string content("\0.\r\n.\r\n\n\r.\n", 11);
+    const auto wanted = transaction.recipients[0].parameters;
+    auto said = parameters;
+    said.smtputf8 = true;  // the sender needs it
+    said.size = base::Octets{content.size()};
+    const auto replies = pair.hand_over(std::move(transaction), content);
+    ASSERT_EQ(replies.size(), 2U);
+    EXPECT_EQ(replies[0].code, 250);
+    EXPECT_EQ(replies[1].code, 550);
+    ASSERT_EQ(pair.server.messages.size(), 1U);
+    const auto& arrived = pair.server.messages.front();
+    EXPECT_EQ(arrived.content, content);
+    EXPECT_EQ(arrived.parameters, said);
+    EXPECT_EQ(arrived.of_recipients.front(), wanted);
+    EXPECT_EQ(pair.hand_over(transaction_to({"yes"}, 0), "x").front().code, 250) << "and goes on";
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryWay, SessionPairFor,
+                         testing::Values(0U, kOctets, kLmtp, kLmtp | kOctets, kNoPipelining, kNoPipelining | kOctets,
+                                         kNoPipelining | kLmtp));
 
 }  // namespace
 }  // namespace thurn::smtp
