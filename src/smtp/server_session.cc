@@ -666,9 +666,10 @@ void ServerSession::State::become_proxied() {
     if (proxied_login) authenticated = *proxied_login;
 }
 
-/// To content: once, or for each recipient (RFC 2033 §4.2).
+/// To the end of content, and to a last chunk refused at once: for each recipient (RFC 2033 §4.2, §4.3). To all else, once.
 void ServerSession::State::say_for_all(std::string_view reply) {
-    const bool each = open == Open::content_end && options.protocol == Protocol::lmtp;
+    const bool end = open == Open::content_end || (open == Open::content_begin && mode == Mode::chunk && chunk.last);
+    const bool each = end && options.protocol == Protocol::lmtp;
     for (std::size_t count = each ? recipients : 1; count > 0; --count) output += reply;
 }
 
