@@ -1,0 +1,225 @@
+// What each command does. Its legal order is the table of conversation.cc, its syntax command.cc.
+#include "base/ascii.h"
+#include "smtp/server_state.h"
+#include "smtp/wipe.h"
+
+#include <algorithm>
+
+namespace thurn::smtp {
+
+using namespace replies;
+
+namespace {
+
+bool is_control(char octet) {
+    const auto value = static_cast<unsigned char>(octet);
+    return (value < 0x20 && octet != '\t') || value == 0x7f;
+}
+
+/// Commands that a client must send as the last of a group (RFC 2920 §3.1; RFC 3207 §4; RFC 4954 §4).
+bool ends_group(Verb verb) {
+    switch (verb) {
+        case Verb::helo:
+        case Verb::ehlo:
+        case Verb::lhlo:
+        case Verb::data:
+        case Verb::noop:
+        case Verb::vrfy:
+        case Verb::expn:
+        case Verb::starttls:
+        case Verb::auth:
+        case Verb::xclient:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+const FixedReply* ServerSession::State::limit_reached() const {
+    if (commands >= options.commands) return &kTooManyCommands;
+    if (errors >= options.errors) return &kTooManyErrors;
+    if (auth_failures >= options.auth_failures) return &kTooManyLogins;
+    return nullptr;
+}
+
+void ServerSession::State::on_line(std::string_view line) {
+    const auto command = split_command(line);
+    if (const auto* limit = limit_reached(); limit && command.verb != Verb::quit) return say_and_close(*limit);
+    ++commands;
+    current = command.verb;
+    if (!extended || ends_group(current)) group_ended = true;
+    if (current != Verb::bdat) chunks_follow = false;
+    if (std::ranges::any_of(line, is_control)) return command.verb == Verb::bdat ? say_and_close(kControlOctet) : refuse(kControlOctet);
+    if (command.verb == Verb::unknown && is_http_method(command.word)) return say_and_close(kHttp);
+    on_command(command);
+}
+
+const FixedReply* ServerSession::State::not_provided(Verb verb) const {
+    const bool lmtp = options.protocol == Protocol::lmtp;
+    const auto unknown_unless = [](bool known) { return known ? nullptr : &kUnknown; };
+    switch (verb) {
+        case Verb::helo:
+        case Verb::ehlo:
+            return unknown_unless(!lmtp);  // RFC 2033 §4.1
+        case Verb::lhlo:
+            return unknown_unless(lmtp);
+        case Verb::data:
+            return lmtp && stage == Stage::sender ? &kNoLmtpRecipients : nullptr;
+        case Verb::bdat:
+            return options.extensions.chunking ? nullptr : &kNoChunking;
+        case Verb::expn:
+            return options.extensions.expn ? nullptr : &kNoExpn;
+        case Verb::etrn:
+            return unknown_unless(options.extensions.etrn);
+        case Verb::xclient:
+            return unknown_unless(options.extensions.xclient);
+        case Verb::xforward:
+            return unknown_unless(options.extensions.xforward);
+        default:
+            return nullptr;
+    }
+}
+
+Provided ServerSession::State::provided() const {
+    Provided result{};
+    for (std::size_t index = 0; index + 1 < kVerbs; ++index) {
+        const auto verb = static_cast<Verb>(index);
+        result[index] = verb == Verb::data || !not_provided(verb);
+    }
+    result[static_cast<std::size_t>(Verb::starttls)] = options.tls == TlsState::offered;
+    result[static_cast<std::size_t>(Verb::auth)] = auth_possible();
+    return result;
+}
+
+void ServerSession::State::on_command(const CommandLine& line) {
+    const auto* refusal = not_provided(line.verb);
+    if (!refusal) refusal = refused_now(stage, line.verb);
+    if (refusal) return line.verb == Verb::bdat ? skip_chunk(line, *refusal) : refuse(*refusal);
+    auto command = parse_command(line, parameter_rules());
+    if (!command) return line.verb == Verb::bdat ? say_and_close(command.error()) : refuse(command.error());
+    std::visit([this](auto& parsed) { on(parsed); }, *command);
+}
+
+ParameterRules ServerSession::State::parameter_rules() const {
+    const bool under_tls = options.tls == TlsState::active;
+    return {.extensions = options.extensions,
+            .auth = under_tls && options.auth != AuthRule::off ? AuthParameter::known : AuthParameter::unknown,
+            .transport = under_tls ? Transport::tls : Transport::clear,
+            .utf8 = utf8};
+}
+
+void ServerSession::State::hello(std::string name, bool with_extensions) {
+    reset_transaction();
+    pending_name = name;
+    pending_extended = with_extensions;
+    ask(Open::hello, HelloGiven{.name = std::move(name), .extended = with_extensions});
+}
+
+const FixedReply* ServerSession::State::mail_refused(const MailCommand& command) const {
+    if (options.auth == AuthRule::required && !authenticated) return options.tls == TlsState::offered ? &kTlsRequired : &kAuthRequired;
+    const auto limit = options.message_size.count;
+    if (limit != 0 && command.parameters.size && command.parameters.size->count > limit) return &kTooBig;
+    return nullptr;
+}
+
+void ServerSession::State::on(MailCommand& command) {
+    if (const auto* refusal = mail_refused(command)) return refuse(*refusal);
+    if (options.messages != 0 && messages >= options.messages) return say_and_close(kTooManyMessages);
+    body = command.parameters.body;
+    utf8 = command.parameters.smtputf8 ? Utf8::allowed : Utf8::refused;
+    ask(Open::sender, SenderGiven{.path = std::move(command.path), .parameters = std::move(command.parameters)});
+}
+
+void ServerSession::State::on(RcptCommand& command) {
+    if (recipients >= options.recipients) return refuse(kTooManyRecipients);  // earlier ones stay, RFC 5321 §4.5.3.1.10
+    ask(Open::recipient, RecipientGiven{.mailbox = std::move(command.mailbox), .parameters = std::move(command.parameters)});
+}
+
+void ServerSession::State::on(RsetCommand&) {
+    reset_transaction();
+    output += kOk;
+}
+
+void ServerSession::State::on(DataCommand&) {
+    if (body == mail::BodyType::binary) return refuse(kBinaryByData);
+    ask(Open::content_begin, ContentBegins{});
+}
+
+void ServerSession::State::on(VrfyCommand& command) {
+    if (!options.extensions.vrfy) {
+        output += kVerify;  // RFC 5321 §7.3
+        return;
+    }
+    ask(Open::question, VerifyWanted{.text = std::move(command.text), .utf8 = command.utf8});
+}
+
+void ServerSession::State::on(XclientCommand& command) {
+    const auto* login = find_attribute(command.attributes, ProxyAttribute::Name::login);
+    proxied_login = login ? std::optional(login->known == ProxyAttribute::Known::given) : std::nullopt;
+    ask(Open::xclient, XclientGiven{std::move(command.attributes)});
+}
+
+void ServerSession::State::on(QuitCommand&) {
+    output.append("221 2.0.0 ").append(options.hostname).append(" closing connection\r\n");
+    close();
+}
+
+void ServerSession::State::on(StartTlsCommand&) {
+    if (options.tls == TlsState::unavailable) return refuse(kTlsNotAvailable);
+    if (options.tls == TlsState::active) return refuse(kTlsActive);
+    output += kStartTls;
+    mode = Mode::handshake;
+    events.emplace_back(TlsWanted{});
+}
+
+const FixedReply* ServerSession::State::auth_refused() const {
+    if (options.auth == AuthRule::off) return &kAuthNotAvailable;
+    if (options.tls != TlsState::active) return options.tls == TlsState::offered ? &kAuthNeedsTls : &kAuthNotAvailable;
+    return authenticated ? &kAuthDone : nullptr;
+}
+
+void ServerSession::State::on(AuthCommand& command) {
+    if (const auto* refusal = auth_refused()) return refuse(*refusal);
+    const auto context = auth_context();
+    const auto is_meant = [&](std::string_view name) { return base::equal_ignoring_case(name, command.mechanism); };
+    if (std::ranges::none_of(sasl::offered_mechanisms(context), is_meant)) return refuse(kAuthMechanism);
+    auth = std::make_unique<AuthExchange>(sasl::make_server_mechanism(command.mechanism, context));
+    auth_mechanism = std::move(command.mechanism);
+    on_auth_outcome(auth->begin(command.initial));
+}
+
+void ServerSession::State::on_auth_outcome(AuthExchange::Outcome outcome) {
+    if (auto* challenge = std::get_if<std::string>(&outcome)) {
+        output += *challenge;
+        mode = Mode::auth;
+        return;
+    }
+    mode = Mode::command;
+    if (auto* wanted = std::get_if<sasl::ScramSecretWanted>(&outcome))
+        return ask(Open::secret, SecretWanted{.mechanism = auth_mechanism, .login = std::move(wanted->login), .hash = wanted->hash});
+    auth.reset();
+    if (auto* claim = std::get_if<sasl::Claim>(&outcome)) return on_claim(*claim);
+    const auto& reply = std::get<FixedReply>(outcome);
+    if (reply.code == kAuthFailedCode) ++auth_failures;
+    refuse("AUTH", reply);
+}
+
+/// Of the mechanisms that are offered.
+void ServerSession::State::on_claim(sasl::Claim& claim) {
+    CredentialsGiven given{.mechanism = std::move(auth_mechanism), .authorization = {}, .login = {}, .password = {}};
+    if (auto* claimed = std::get_if<sasl::PasswordClaim>(&claim)) {
+        given.authorization = std::move(claimed->authorization);
+        given.login = std::move(claimed->login);
+        given.password = std::move(claimed->password);
+        wipe(claimed->password);
+    } else if (auto* proven = std::get_if<sasl::IdentityProven>(&claim)) {
+        given.authorization = std::move(proven->authorization);
+        given.login = std::move(proven->login);
+        given.proof = CredentialsGiven::Proof::proven;
+    }
+    ask(Open::credentials, std::move(given));
+}
+
+}  // namespace thurn::smtp
