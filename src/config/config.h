@@ -66,7 +66,8 @@ struct Config {
     std::vector<std::string> relay_domains;
     std::vector<DomainConfig> domains;
     std::vector<route::RouteRule> routes;
-    bool any_sender = false;  // submission.any_sender: logins may use senders they do not own
+    std::chrono::seconds future_release = std::chrono::days(7);  // submission.future_release
+    bool any_sender = false;                                     // submission.any_sender: logins may use senders they do not own
     std::string tag_separator = "+";
     std::filesystem::path directory_path;
     std::string maildir_path;  // with {domain}, {local}, {address}

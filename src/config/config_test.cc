@@ -103,6 +103,7 @@ tag_separator = "-"
 path = "{data_dir}/m/{address}"
 [submission]
 any_sender = true
+future_release = "1d"
 [queue]
 retry = ["1s", "2s"]
 lifetime = "1h"
@@ -148,6 +149,7 @@ size = "1GiB"
     EXPECT_EQ(config.tag_separator, "-");
     EXPECT_EQ(config.maildir_path, "/data/m/{address}");
     EXPECT_TRUE(config.any_sender);
+    EXPECT_EQ(config.future_release, std::chrono::days(1));
     EXPECT_THAT(config.retry.steps, ElementsAre(std::chrono::seconds(1), std::chrono::seconds(2)));
     EXPECT_EQ(config.delay_notice.count(), 0);
     EXPECT_EQ(config.scheduler.connections_per_site, 7);
@@ -229,8 +231,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ListenerAtNoPort", "[[listener]]\nbind = [\"127.0.0.1:99999\"]", "a port is a number up to 65535"},
         Wrong{"DnsServerByName", "[dns]\nservers = [\"dns.example\"]", "t.toml:2:11: dns.servers: \"dns.example\" is no DNS server"},
         Wrong{"HalfAPair", "[tls]\ncertificate = \"/c.pem\"", "certificate and private_key come as a pair"},
-        Wrong{"AdditionalHalfPair", "[[tls.additional]]\ncertificate = \"/c.pem\"",
-              "tls.additional[1].private_key: certificate and"},
+        Wrong{"AdditionalHalfPair", "[[tls.additional]]\ncertificate = \"/c.pem\"", "tls.additional[1].private_key: certificate and"},
         Wrong{"AdditionalWithoutMain", "[[tls.additional]]\ncertificate = \"/c\"\nprivate_key = \"/k\"",
               "tls.additional: the main pair is missing"},
         Wrong{"OpenRelay", "[relay]\nnetworks = [\"0.0.0.0/0\"]", "t.toml:2:12: relay.networks: these networks are the whole internet"},

@@ -11,7 +11,6 @@
 #include "spool/content.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -31,6 +30,15 @@ namespace {
 constexpr std::size_t kSweepPage = 500;
 constexpr std::chrono::milliseconds kLocalIdle{100};
 constexpr std::size_t kFewDestinations = 1000;
+
+/// All, but where the originator wants its message held back (RFC 4865): then a sweep brings it in time.
+std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope, base::Time now) {
+    std::vector<std::uint32_t> due;
+    due.reserve(envelope.recipients.size());
+    for (std::uint32_t index = 0; index < envelope.recipients.size(); ++index)
+        if (envelope.recipients[index].state.due <= now) due.push_back(index);
+    return due;
+}
 
 asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Maildir> maildir, std::shared_ptr<ParcelSource> parcels,
                                                       net::BlockingPool& pool) {
@@ -107,9 +115,8 @@ void Dispatcher::take_arrivals() {
             rewind_sweep();  // it is due in the spool: the sweep brings it when there is room
             continue;
         }
-        std::vector<std::uint32_t> all(message.envelope.recipients.size());
-        std::iota(all.begin(), all.end(), 0U);
-        enter(hold(std::move(message)), std::move(all));
+        auto due = due_recipients(message.envelope, with_.clock.now());
+        if (!due.empty()) enter(hold(std::move(message)), std::move(due));
     }
     pump();
 }

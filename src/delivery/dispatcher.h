@@ -143,7 +143,8 @@ private:
     struct Verdicts {
         std::vector<spool::RecipientUpdate> updates;
         Report failures;
-        Report delays;
+        std::vector<report::DsnRecipient> delays;
+        std::vector<report::DsnRecipient> successes;
     };
 
     void take_arrivals();
@@ -181,7 +182,7 @@ private:
     void no_longer_idle(const SiteFeed& feed);
     void defer_stale();
 
-    // dispatcher_outcomes.cc: what becomes of a recipient, and who is told.
+    // dispatcher_outcomes.cc: what becomes of a recipient.
     void settle_later(Settlement settlement);  // any thread
     void take_settlements();
     void settle(const Settlement& settlement);
@@ -197,13 +198,18 @@ private:
     void record(std::vector<spool::RecipientUpdate> updates);
     void recorded(std::vector<spool::RecipientUpdate> updates, const base::Result<void>& result);
     Awaitable<> async_record_again(std::vector<spool::RecipientUpdate> updates);
+    void leave(base::MessageId id, std::uint32_t index);
+
+    // dispatcher_reports.cc: who is told.
+    [[nodiscard]] report::DsnRecipient describe_outcome(const spool::Recipient& recipient, const RecipientOutcome& outcome) const;
+    [[nodiscard]] bool delay_is_told_now(const spool::StoredMessage& message, const spool::Recipient& recipient, base::Time due) const;
     Awaitable<> async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report);
-    Awaitable<> async_tell_delay(std::shared_ptr<const spool::StoredMessage> message, Report report);
+    Awaitable<> async_tell(std::shared_ptr<const spool::StoredMessage> message, std::vector<report::DsnRecipient> recipients,
+                           const char* what);
     Awaitable<base::Result<base::MessageId>> async_try_report(std::shared_ptr<const spool::StoredMessage> message,
                                                               std::vector<report::DsnRecipient> recipients);
     Awaitable<base::Result<base::MessageId>> async_send_report(std::shared_ptr<const spool::StoredMessage> message,
                                                                std::vector<report::DsnRecipient> recipients);
-    void leave(base::MessageId id, std::uint32_t index);
     void trace(base::MessageId id, trace::Body body);  // any thread
 
     // The spool, from a coroutine.

@@ -1,6 +1,4 @@
-// What becomes of a recipient after an attempt, and who is told. The order matters: a bounce is durable before its recipient is marked
-// failed, so a crash in between sends the bounce twice rather than never; and a recipient leaves memory only when the spool has its
-// outcome.
+// What becomes of a recipient after an attempt. It leaves memory only when the spool has its outcome.
 #include "delivery/dispatcher.h"
 #include "delivery/failure.h"
 #include "delivery/site_feed.h"
@@ -25,8 +23,6 @@ namespace asio = net::asio;
 namespace {
 
 constexpr std::size_t kLongestStatus = 512;
-constexpr std::size_t kReturnedHeader = 64 * 1024;
-constexpr std::chrono::minutes kReportRetry{5};
 constexpr std::chrono::seconds kRecordRetry{10};
 
 std::string clip(std::string text) {
@@ -37,23 +33,6 @@ std::string clip(std::string text) {
 base::Time due_after(const RecipientOutcome& outcome, base::Time next) {
     if (!outcome.not_before) return next;
     return outcome.kind == RecipientOutcome::Kind::postponed ? *outcome.not_before : std::max(next, *outcome.not_before);
-}
-
-/// `5.1.1` out of `550 5.1.1 no such user`; a general one where the text has none.
-std::string status_code_of(std::string_view status) {
-    const auto space = status.find(' ');
-    if (space != std::string_view::npos)
-        if (const auto code = mail::leading_status(status.substr(space + 1))) return mail::render_status(*code);
-    return status.starts_with('4') ? "4.0.0" : "5.0.0";
-}
-
-/// The header section, as far as a report returns it. Blocks when the content is on disk.
-std::string header_of(const spool::Content& content) {
-    std::string text(std::min<std::uint64_t>(content.size().count, kReturnedHeader), '\0');
-    const auto count = content.read(0, text);
-    text.resize(count ? *count : 0);
-    text.resize(mail::parse_header(text).size);
-    return text;
 }
 
 }  // namespace
@@ -103,7 +82,8 @@ void Dispatcher::settle(const Settlement& settlement, std::vector<spool::Recipie
     for (std::size_t i = 0; i < settlement.parcel.recipients.size(); ++i) settle_one(settlement, i, verdicts);
     std::ranges::move(verdicts.updates, std::back_inserter(updates));
     if (!verdicts.failures.updates.empty()) spawn(async_bounce(message, std::move(verdicts.failures)), "bounce");
-    if (!verdicts.delays.recipients.empty()) spawn(async_tell_delay(message, std::move(verdicts.delays)), "delay notice");
+    if (!verdicts.delays.empty()) spawn(async_tell(message, std::move(verdicts.delays), "delay notice"), "delay notice");
+    if (!verdicts.successes.empty()) spawn(async_tell(message, std::move(verdicts.successes), "success report"), "success report");
 }
 
 void Dispatcher::settle_one(const Settlement& settlement, std::size_t position, Verdicts& verdicts) {
@@ -125,6 +105,9 @@ void Dispatcher::settle_one(const Settlement& settlement, std::size_t position, 
         log_outcome("delivered", message, address, outcome, state);
         trace(message.id, trace::Settled{address, "delivered", outcome.status, {}});
         verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
+        if (!mail::wants_success(recipient.notify) || message.envelope.sender.is_null()) return;
+        if (outcome.handed == RecipientOutcome::Handed::to_mailbox || outcome.handed == RecipientOutcome::Handed::to_host)
+            verdicts.successes.push_back(describe_outcome(recipient, outcome));
     }
 }
 
@@ -132,7 +115,7 @@ void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint3
                                  spool::RecipientState state, Verdicts& verdicts) {
     const auto& recipient = message.envelope.recipients[index];
     const auto now = with_.clock.now();
-    const auto next = queue::next_attempt(carriers_.options->retry, message.id.time(), now, state.attempts, with_.random);
+    const auto next = queue::next_attempt(carriers_.options->retry, first_due(message), now, state.attempts, with_.random);
     if (!next) {
         give_up(message, index, outcome, std::move(state), "expired", verdicts);
         return;
@@ -144,20 +127,11 @@ void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint3
     trace(message.id, trace::Settled{address, "deferred", outcome.status, state.due});
     const auto due = state.due;
     verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
-    // The one deferral that moves the due time beyond the moment of the notice sends it: so it is sent once, without remembering that it
-    // was, however long the attempt took or however late it came.
-    const auto notice_at = message.id.time() + carriers_.options->delay_notice;
-    const bool ours = recipient.state.due <= notice_at && notice_at < due;
-    if (carriers_.options->delay_notice.count() == 0 || message.envelope.sender.is_null() || !ours) return;
-    verdicts.delays.recipients.push_back({.final_recipient = address,
-                                          .original_recipient = recipient.original,
-                                          .action = report::DsnAction::delayed,
-                                          .status = status_code_of(outcome.status),
-                                          .remote_host = outcome.remote_host,
-                                          .diagnostic = outcome.remote_host.empty() ? "" : outcome.status,
-                                          .explanation = outcome.remote_host.empty() ? outcome.status : "",
-                                          .last_attempt = now,
-                                          .retry_until = message.id.time() + carriers_.options->retry.lifetime});
+    if (delay_is_told_now(message, recipient, due)) {
+        auto told = describe_outcome(recipient, outcome);
+        told.retry_until = first_due(message) + carriers_.options->retry.lifetime;
+        verdicts.delays.push_back(std::move(told));
+    }
 }
 
 void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t index, const RecipientOutcome& outcome,
@@ -168,23 +142,22 @@ void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t inde
     log_outcome(word, message, address, outcome, state);
     trace(message.id, trace::Settled{address, word, outcome.status, {}});
     spool::RecipientUpdate update{.id = message.id, .index = index, .state = std::move(state), .expansion = {}};
-    if (message.envelope.sender.is_null()) {  // mail from the null path never bounces (RFC 5321 §4.5.5)
-        trace(message.id, trace::Noted{"no bounce", "it came from the null path, as bounces do"});
+    // Mail from the null path never bounces (RFC 5321 §4.5.5).
+    const char* silence = message.envelope.sender.is_null()        ? "it came from the null path, as bounces do"
+                          : !mail::wants_failure(recipient.notify) ? "its sender asked not to be told (NOTIFY)"
+                                                                   : nullptr;
+    if (silence) {
+        trace(message.id, trace::Noted{"no bounce", silence});
         verdicts.updates.push_back(std::move(update));
         return;
     }
-    const bool expired = outcome.kind != RecipientOutcome::Kind::failed;
-    verdicts.failures.recipients.push_back({.final_recipient = address,
-                                            .original_recipient = recipient.original,
-                                            .action = report::DsnAction::failed,
-                                            .status = expired ? "5.4.7" : status_code_of(outcome.status),
-                                            .remote_host = outcome.remote_host,
-                                            .diagnostic = outcome.remote_host.empty() ? "" : outcome.status,
-                                            .explanation = outcome.remote_host.empty() ? outcome.status
-                                                           : expired ? "tried for too long; the last answer was: " + outcome.status
-                                                                     : "",
-                                            .last_attempt = with_.clock.now(),
-                                            .retry_until = {}});
+    auto told = describe_outcome(recipient, outcome);
+    told.action = report::DsnAction::failed;
+    if (outcome.kind != RecipientOutcome::Kind::failed) {
+        told.status = "5.4.7";
+        if (!outcome.remote_host.empty()) told.explanation = "tried for too long; the last answer was: " + outcome.status;
+    }
+    verdicts.failures.recipients.push_back(std::move(told));
     verdicts.failures.updates.push_back(std::move(update));
 }
 
@@ -239,96 +212,6 @@ void Dispatcher::leave(base::MessageId id, std::uint32_t index) {
     found->second.under_way.erase(index);
     found->second.accounts.erase(index);
     if (found->second.under_way.empty()) active_.erase(found);
-}
-
-/// Writes the bounce, then records the failures. When it cannot be stored the recipients stay, and all of it is tried again later.
-asio::awaitable<void> Dispatcher::async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report) {
-    ++unrecorded_;
-    const auto sent = co_await async_try_report(message, std::move(report.recipients));
-    --unrecorded_;
-    if (sent) {
-        const auto to = mail::render_path(message->envelope.sender);
-        with_.log.info("bounce_sent", {{"id", message->id.text()}, {"bounce", sent->text()}, {"to", to}});
-        trace(message->id, trace::Noted{"bounce sent", fmt::format("{} to {}", sent->text(), to)});
-    } else {
-        with_.log.error("bounce_failed", {{"id", message->id.text()}, {"reason", sent.error().detail}});
-        for (auto& update : report.updates) {
-            update.state.standing = spool::Standing::waiting;
-            update.state.due = with_.clock.now() + kReportRetry;
-        }
-    }
-    record(std::move(report.updates));
-}
-
-asio::awaitable<void> Dispatcher::async_tell_delay(std::shared_ptr<const spool::StoredMessage> message, Report report) {
-    const auto sent = co_await async_try_report(message, std::move(report.recipients));
-    if (sent)
-        trace(message->id,
-              trace::Noted{"delay notice sent", fmt::format("{} to {}", sent->text(), mail::render_path(message->envelope.sender))});
-    else
-        with_.log.error("delay_notice_failed", {{"id", message->id.text()}, {"reason", sent.error().detail}});
-}
-
-asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_try_report(std::shared_ptr<const spool::StoredMessage> message,
-                                                                            std::vector<report::DsnRecipient> recipients) {
-    try {
-        co_return co_await async_send_report(std::move(message), std::move(recipients));
-    } catch (const std::exception& trouble) {
-        co_return base::fail(base::ErrorKind::invalid, trouble.what());
-    }
-}
-
-asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std::shared_ptr<const spool::StoredMessage> message,
-                                                                             std::vector<report::DsnRecipient> recipients) {
-    const auto header = co_await with_.pool.async_run([message] { return header_of(*message->content); });
-    const auto id = with_.ids.next();
-    const auto now = with_.clock.now();
-    const auto dsn = report::render_dsn({.reporting_host = carriers_.options->hostname,
-                                          .message_id = id.text(),
-                                          .queue_id = message->id.text(),
-                                          .to = *message->envelope.sender.mailbox,
-                                          .from = carriers_.options->postmaster,
-                                          .arrived = message->id.time(),
-                                          .now = now,
-                                          .recipients = std::move(recipients),
-                                          .original_header = header});
-    auto draft = with_.spool.draft(id);
-    if (auto appended = draft->append(dsn.text); !appended) co_return base::pass_on(appended);
-    spool::Envelope envelope;
-    if (dsn.eight_bit) envelope.body = mail::BodyType::eight_bit;
-    envelope.recipients.push_back(
-        {.mailbox = *message->envelope.sender.mailbox,
-         .original = {},
-         .expansions = 0,
-         .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
-    auto stored = co_await async_commit(std::move(draft), std::move(envelope));
-    if (!stored) co_return base::pass_on(stored);
-    trace(id, trace::Accepted{.listener = "dsn",
-                              .client = {},
-                              .client_name = {},
-                              .helo = {},
-                              .tls = {},
-                              .login = {},
-                              .sender = {},
-                              .recipients = {mail::render_mailbox(*message->envelope.sender.mailbox)},
-                              .size = dsn.text.size()});
-    trace(id, trace::Noted{"report about", message->id.text()});
-    accept(*std::move(stored));
-    co_return id;
-}
-
-asio::awaitable<base::Result<spool::StoredMessage>> Dispatcher::async_commit(std::unique_ptr<spool::Draft> draft,
-                                                                             spool::Envelope envelope) {
-    auto initiate = [this](auto handler, std::unique_ptr<spool::Draft> content, spool::Envelope about) {
-        auto executor = asio::get_associated_executor(handler);
-        with_.spool.commit(
-            std::move(content), std::move(about),
-            [executor, handler = std::move(handler)](base::Result<spool::StoredMessage> stored) mutable {
-                asio::post(executor, [handler = std::move(handler), stored = std::move(stored)]() mutable { handler(std::move(stored)); });
-            });
-    };
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(base::Result<spool::StoredMessage>)>(
-        std::move(initiate), asio::use_awaitable, std::move(draft), std::move(envelope));
 }
 
 namespace {

@@ -209,6 +209,8 @@ asio::awaitable<void> Dispatcher::async_expand(Routing& routing, std::uint32_t i
             {.mailbox = target,
              .original = recipient.original.empty() ? address : recipient.original,
              .expansions = static_cast<std::uint8_t>(recipient.expansions + 1),
+             .notify = recipient.notify,  // RFC 3461 §5.2.7.1
+             .orcpt = recipient.orcpt,
              .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = with_.clock.now(), .last_status = {}, .site = {}}});
     }
     trace(id, trace::Routed{address, fmt::format("{} recipients", expansion.targets.size()), "alias " + expansion.alias});

@@ -84,7 +84,10 @@ RecipientOutcome outcome_of_reply(const smtp::Reply& reply, const std::string& r
     const auto kind = reply.positive()    ? RecipientOutcome::Kind::delivered
                       : reply.permanent() ? RecipientOutcome::Kind::failed
                                           : RecipientOutcome::Kind::deferred;
-    return {kind, clipped(smtp::describe_reply(reply)), remote_host};
+    return {.kind = kind,
+            .status = clipped(smtp::describe_reply(reply)),
+            .remote_host = remote_host,
+            .handed = RecipientOutcome::Handed::to_host};
 }
 
 bool is_recipient_limit(const smtp::Reply& reply) {

@@ -197,9 +197,11 @@ RecipientOutcome outcome_of(const DiskTrouble& error) {
 }
 
 RecipientOutcome delivered(Written written) {
-    return {RecipientOutcome::Kind::delivered,
-            written == Written::now ? "250 2.0.0 delivered to the mailbox" : "250 2.0.0 in the mailbox already, from an earlier attempt",
-            {}};
+    return {.kind = RecipientOutcome::Kind::delivered,
+            .status = written == Written::now ? "250 2.0.0 delivered to the mailbox"
+                                              : "250 2.0.0 in the mailbox already, from an earlier attempt",
+            .remote_host = {},
+            .handed = RecipientOutcome::Handed::to_mailbox};
 }
 
 /// As the names of a Maildir ask (`/` and `:` would break them), and ours (`,` starts the size).

@@ -28,13 +28,14 @@ struct Parcel {
 /// What an attempt means for one recipient; `postponed` when there was none, which does not count as one.
 /// Shape  `status` is one line for people, logs and DSNs: the remote reply as describe_reply() gives it, or our own reason beginning with a
 ///        code and an enhanced status (`451 4.4.1 connection refused by …`). `remote_host` is empty when no remote host said it. `mailbox`:
-///        the folder of a local delivery.
+///        the folder of a local delivery. `handed`: to whom, once delivered, for reports of success (RFC 3461 §6.2.3).
 struct RecipientOutcome {
     enum class Kind { delivered, deferred, postponed, failed } kind = Kind::deferred;
     std::string status;
     std::string remote_host;
     std::optional<base::Time> not_before = std::nullopt;  // of a deferral; of a postponement: when
     std::string mailbox = {};
+    enum class Handed { to_nobody, to_mailbox, to_host, to_host_that_reports } handed = Handed::to_nobody;
 };
 
 /// One try to hand a parcel to one host or mailbox: what the trace tells.

@@ -29,8 +29,10 @@ constexpr std::chrono::seconds kHandshakeTimeout{60};
 constexpr std::chrono::seconds kSendTimeout{300};
 constexpr std::size_t kMostNames = 5;  // of one address; who owns it says how many there are
 
-smtp::ServerOptions session_options(const Options& options, const ListenerProfile& profile, bool tls_possible) {
+smtp::ServerOptions session_options(const Options& options, const ListenerProfile& profile, bool tls_possible, base::Time now) {
     auto result = options.session;
+    if (profile.role == policy::Role::submission && options.future_release.count() > 0)
+        result.extensions.future_release = smtp::FutureRelease{options.future_release, now + options.future_release};
     result.tls = tls_possible ? profile.tls : smtp::TlsState::unavailable;
     result.auth = profile.role == policy::Role::submission ? smtp::AuthRule::required : smtp::AuthRule::off;
     return result;
@@ -54,6 +56,21 @@ std::int64_t milliseconds_since(std::chrono::steady_clock::time_point begin) {
 
 std::string status_text(const smtp::Reply& reply) { return reply.status ? mail::render_status(*reply.status) : std::string(); }
 
+/// What MAIL asked for, with times that count from `now` made absolute.
+spool::Wishes wishes_of(const smtp::MailParameters& parameters, base::Time now) {
+    spool::Wishes wishes{
+        .ret = parameters.ret, .envid = parameters.envid, .smtputf8 = parameters.smtputf8, .require_tls = parameters.require_tls};
+    if (parameters.hold_for) wishes.release = now + *parameters.hold_for;
+    if (parameters.hold_until) wishes.release = *parameters.hold_until;
+    return wishes;
+}
+
+spool::Recipient recipient_of(smtp::RecipientGiven given) {
+    spool::Recipient recipient{.mailbox = std::move(given.mailbox), .original = {}, .notify = given.parameters.notify, .state = {}};
+    if (const auto& original = given.parameters.original_recipient) recipient.orcpt = original->type + ';' + original->address;
+    return recipient;
+}
+
 std::string address_text(const net::asio::ip::address& address) {
     if (address.is_v6() && address.to_v6().is_v4_mapped())
         return net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6()).to_string();
@@ -70,7 +87,7 @@ Conversation::Conversation(Service& service, net::Stream stream, const ListenerP
       profile_(profile),
       options_(std::move(options)),
       read_buffer_(read_buffer),
-      session_(session_options(*options_, profile, with_.certificates != nullptr)),
+      session_(session_options(*options_, profile, with_.certificates != nullptr, with_.clock.now())),
       session_id_(fmt::format("s{}", number)),
       client_address_(address_text(stream_.peer().address())) {}
 
@@ -161,7 +178,7 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
     if (auto* chunk = std::get_if<smtp::ContentChunk>(&event)) {
         co_await async_take_chunk(chunk->octets);
     } else if (auto* recipient = std::get_if<smtp::RecipientGiven>(&event)) {
-        co_await async_take_recipient(std::move(recipient->mailbox));
+        co_await async_take_recipient(std::move(*recipient));
     } else if (auto* sender = std::get_if<smtp::SenderGiven>(&event)) {
         co_await async_take_sender(std::move(*sender));
     } else if (std::holds_alternative<smtp::ContentBegins>(event)) {
@@ -268,12 +285,14 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
         co_return;
     }
     transaction_.id = with_.ids.next();
+    transaction_.wishes = wishes_of(given.parameters, with_.clock.now());
     transaction_.sender = std::move(given.path);
     transaction_.begun = std::chrono::steady_clock::now();
     session_.accept();
 }
 
-awaitable<void> Conversation::async_take_recipient(mail::Mailbox mailbox) {
+awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
+    const auto& mailbox = given.mailbox;
     auto resolution = with_.directory.peek(mailbox);
     if (!resolution) resolution = co_await with_.pool.async_run([this, &mailbox] { return with_.directory.resolve(mailbox); });
     if (!*resolution) {
@@ -287,9 +306,9 @@ awaitable<void> Conversation::async_take_recipient(mail::Mailbox mailbox) {
         refuse("rcpt", address, decision);
         co_return;
     }
-    if (std::ranges::find(transaction_.recipients, mailbox) == transaction_.recipients.end()) {
+    if (std::ranges::find(transaction_.recipients, mailbox, &spool::Recipient::mailbox) == transaction_.recipients.end()) {
         transaction_.decisions.push_back({"rcpt", address, "accept", decision.rule, decision.reason});
-        transaction_.recipients.push_back(std::move(mailbox));
+        transaction_.recipients.push_back(recipient_of(std::move(given)));
     }
     session_.accept();
 }
@@ -375,7 +394,7 @@ std::string Conversation::trace_header(const Transaction& transaction) const {
          .protocol = protocol_name(),
          .id = transaction.id.text(),
          .tls = tls_,
-         .recipient = transaction.recipients.size() == 1 ? mail::render_mailbox(transaction.recipients.front()) : "",
+         .recipient = transaction.recipients.size() == 1 ? mail::render_mailbox(transaction.recipients.front().mailbox) : "",
          .date = now});
     if (profile_.role != policy::Role::submission) return header;
     if (!transaction.gate.has_date()) header += fmt::format("Date: {}\r\n", now);
@@ -426,20 +445,9 @@ awaitable<void> Conversation::async_finish_message() {
     }
     const auto now = with_.clock.now();
     const auto size = transaction.draft->size();
-    spool::Envelope envelope{.sender = transaction.sender,
-                             .recipients = {},
-                             .body = transaction.gate.eight_bit() ? mail::BodyType::eight_bit : mail::BodyType::seven_bit,
-                             .login = login_,
-                             .client = client_address_};
-    envelope.recipients.reserve(transaction.recipients.size());
-    for (const auto& mailbox : transaction.recipients)
-        envelope.recipients.push_back(
-            {.mailbox = mailbox,
-             .original = {},
-             .expansions = 0,
-             .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
+    const auto count = transaction.recipients.size();
     trace_accepted(transaction, size, now);
-    const auto committed = co_await async_commit(std::move(transaction.draft), std::move(envelope));
+    const auto committed = co_await async_commit(std::move(transaction.draft), make_envelope(transaction, now));
     const auto id = transaction.id.text();
     if (!committed) {
         log_spool_failure(transaction.id, committed.error());
@@ -453,7 +461,7 @@ awaitable<void> Conversation::async_finish_message() {
                                 {"login", login_},
                                 {"listener", profile_.name},
                                 {"from", mail::render_path(transaction.sender)},
-                                {"recipients", transaction.recipients.size()},
+                                {"recipients", count},
                                 {"size", size.count},
                                 {"tls", tls_},
                                 {"code", 250},
@@ -461,6 +469,20 @@ awaitable<void> Conversation::async_finish_message() {
                                 {"ms", milliseconds_since(transaction.begun)}});
     ++messages_;
     session_.accept("queued as " + id);
+}
+
+spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time now) const {
+    const auto& release = transaction.wishes.release;
+    for (auto& recipient : transaction.recipients) {
+        recipient.state.due = std::max(now, release.value_or(now));
+        if (release) recipient.state.last_status = "to be sent on later, as its sender asked";
+    }
+    return {.sender = transaction.sender,
+            .recipients = std::move(transaction.recipients),
+            .body = transaction.gate.eight_bit() ? mail::BodyType::eight_bit : mail::BodyType::seven_bit,
+            .wishes = std::move(transaction.wishes),
+            .login = login_,
+            .client = client_address_};
 }
 
 /// Resumes here once the message is on stable storage; the queue has got it by then, whatever becomes of this connection.
@@ -490,7 +512,7 @@ void Conversation::trace_accepted(const Transaction& transaction, base::Octets s
                              .sender = mail::render_path(transaction.sender),
                              .recipients = {},
                              .size = size.count};
-    for (const auto& mailbox : transaction.recipients) accepted.recipients.push_back(mail::render_mailbox(mailbox));
+    for (const auto& recipient : transaction.recipients) accepted.recipients.push_back(mail::render_mailbox(recipient.mailbox));
     with_.journal.append({transaction.id, at, std::move(accepted)});
     for (const auto& decided : transaction.decisions) with_.journal.append({transaction.id, at, decided});
 }

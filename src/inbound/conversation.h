@@ -17,7 +17,8 @@ namespace thurn::inbound {
 struct Transaction {
     base::MessageId id;
     mail::ReversePath sender;
-    std::vector<mail::Mailbox> recipients;
+    spool::Wishes wishes;
+    std::vector<spool::Recipient> recipients;
     std::vector<trace::Decided> decisions;
     std::unique_ptr<spool::Draft> draft;
     ContentGate gate;
@@ -52,7 +53,7 @@ private:
     Awaitable<bool> async_start_tls();
     Awaitable<> async_check_credentials(smtp::CredentialsGiven given);
     Awaitable<> async_take_sender(smtp::SenderGiven given);
-    Awaitable<> async_take_recipient(mail::Mailbox mailbox);
+    Awaitable<> async_take_recipient(smtp::RecipientGiven given);
     Awaitable<> async_store(std::string_view octets);
     Awaitable<> async_take_chunk(std::string_view octets);
     Awaitable<> async_finish_message();
@@ -61,6 +62,7 @@ private:
 
     void leave_limits();
     void begin_content();
+    [[nodiscard]] spool::Envelope make_envelope(Transaction& transaction, base::Time now) const;
     void trace_accepted(const Transaction& transaction, base::Octets size, base::Time at);
     void refuse(std::string_view what, const std::string& subject, const policy::Decision& decision);
     void put_off(std::string_view what, const std::string& subject, const base::Error& error);

@@ -36,7 +36,8 @@ struct Options {
     std::vector<policy::Network> relay_networks;
     std::vector<std::string> relay_domains;
     bool any_sender = false;
-    std::size_t received_fields = 50;  // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)
+    std::chrono::seconds future_release{0};  // how long submitted mail may be held back at its sender's wish (RFC 4865); 0: not offered
+    std::size_t received_fields = 50;        // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)
 };
 
 /// What conversations work with. All of it outlives the service.

@@ -12,7 +12,8 @@ enum WishFlag : std::uint8_t {
     kHasPriority = 8,
     kHasDeliverBy = 16,
     kByNotify = 32,
-    kByTrace = 64
+    kByTrace = 64,
+    kHasRelease = 128
 };
 enum NotifyFlag : std::uint8_t { kGiven = 1, kSuccess = 2, kFailure = 4, kDelay = 8 };
 
@@ -90,11 +91,12 @@ void write_wishes(Writer& out, const Wishes& wishes) {
     out.u8(static_cast<std::uint8_t>(flag(wishes.smtputf8, kSmtpUtf8) | flag(wishes.require_tls, kRequireTls) |
                                      flag(wishes.tls_optional, kTlsOptional) | flag(wishes.priority.has_value(), kHasPriority) |
                                      flag(by.has_value(), kHasDeliverBy) | flag(by && by->after == DeliverBy::After::notify, kByNotify) |
-                                     flag(by && by->trace, kByTrace)));
+                                     flag(by && by->trace, kByTrace) | flag(wishes.release.has_value(), kHasRelease)));
     out.u8(static_cast<std::uint8_t>(wishes.ret));
     out.text(wishes.envid);
     if (wishes.priority) out.u8(static_cast<std::uint8_t>(*wishes.priority - kLowestPriority));
     if (by) out.time(by->deadline);
+    if (wishes.release) out.time(*wishes.release);
 }
 
 }  // namespace
@@ -165,6 +167,7 @@ Wishes read_wishes(Reader& in) {
         wishes.deliver_by = {.deadline = in.time(),
                              .after = (flags & kByNotify) != 0 ? DeliverBy::After::notify : DeliverBy::After::give_back,
                              .trace = (flags & kByTrace) != 0};
+    if ((flags & kHasRelease) != 0) wishes.release = in.time();
     return wishes;
 }
 

@@ -7,6 +7,7 @@
 #include "mail/mailbox.h"
 #include "mail/parameters.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -71,6 +72,7 @@ struct Wishes {
     bool tls_optional = false;      // `TLS-Required: no` (RFC 8689 §5)
     std::optional<int> priority{};  // RFC 6710
     std::optional<DeliverBy> deliver_by{};
+    std::optional<base::Time> release{};  // not to be sent on before (RFC 4865)
     friend bool operator==(const Wishes&, const Wishes&) = default;
 };
 
@@ -104,6 +106,11 @@ struct StoredMessage {
     Envelope envelope;
     std::shared_ptr<const Content> content;  // shared: couriers on several loops may carry it at once
 };
+
+/// When it could go on its way for the first time: what its lifetime counts from.
+[[nodiscard]] inline base::Time first_due(const StoredMessage& message) {
+    return std::max(message.id.time(), message.envelope.wishes.release.value_or(base::Time::min()));
+}
 
 /// One change to one recipient. `expansion`: only with Standing::expanded, the recipients that take its place (appended to the message).
 struct RecipientUpdate {

@@ -100,14 +100,14 @@ TEST(SpoolFormat, EnvelopesComeBackAsTheyWere) {
     full.client = "2001:db8::1";
     auto wishful = full;
     wishful.body = mail::BodyType::binary;
-    wishful.wishes = {
-        .ret = mail::ReturnContent::headers,
-        .envid = "an id",
-        .smtputf8 = true,
-        .require_tls = true,
-        .tls_optional = true,
-        .priority = -9,
-        .deliver_by = DeliverBy{.deadline = base::Time(base::Duration(-5)), .after = DeliverBy::After::notify, .trace = true}};
+    wishful.wishes = {.ret = mail::ReturnContent::headers,
+                      .envid = "an id",
+                      .smtputf8 = true,
+                      .require_tls = true,
+                      .tls_optional = true,
+                      .priority = -9,
+                      .deliver_by = DeliverBy{.deadline = base::Time(base::Duration(-5)), .after = DeliverBy::After::notify, .trace = true},
+                      .release = base::Time(base::Duration(77))};
     auto hasty = full;
     hasty.wishes.deliver_by = DeliverBy{.deadline = base::Time(base::Duration(1)), .after = DeliverBy::After::give_back, .trace = false};
     for (const auto& envelope : {full, wishful, hasty, Envelope{}}) {

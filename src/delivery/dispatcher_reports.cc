@@ -1,0 +1,182 @@
+// Who is told what became of a message. A bounce is durable before its recipients are marked failed: a crash in between sends it twice
+// rather than never. Reports of delay and of success are told once, and not at all when we end in the moment between.
+#include "delivery/dispatcher.h"
+#include "delivery/failure.h"
+#include "mail/header.h"
+#include "mail/status.h"
+
+#include <algorithm>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+namespace thurn::delivery {
+
+namespace asio = net::asio;
+
+namespace {
+
+constexpr std::size_t kReturnedHeader = 64 * 1024;
+constexpr std::uint64_t kReturnedContent = 1024 * 1024;  // of a message that is to be returned whole; the header of a larger one
+constexpr std::chrono::minutes kReportRetry{5};
+
+/// `5.1.1` out of `550 5.1.1 no such user`; a general one where the text has none.
+std::string status_code_of(std::string_view status) {
+    const auto parts = split_status(status);
+    if (!parts.enhanced.empty()) return std::string(parts.enhanced);
+    return status.starts_with('2') ? "2.0.0" : status.starts_with('4') ? "4.0.0" : "5.0.0";
+}
+
+report::DsnAction action_of(const RecipientOutcome& outcome) {
+    if (outcome.kind == RecipientOutcome::Kind::failed) return report::DsnAction::failed;
+    if (outcome.kind != RecipientOutcome::Kind::delivered) return report::DsnAction::delayed;
+    return outcome.handed == RecipientOutcome::Handed::to_mailbox ? report::DsnAction::delivered : report::DsnAction::relayed;
+}
+
+/// What a report gives back of the message. Blocks when the content is on disk.
+struct Returned {
+    std::string text;
+    std::size_t header = 0;  // octets of it
+    bool whole = false;
+};
+Returned returned_of(const spool::Content& content, std::uint64_t most) {
+    Returned returned;
+    const auto size = content.size().count;
+    returned.text.resize(size <= most ? size : std::min<std::uint64_t>(size, kReturnedHeader));
+    const auto count = content.read(0, returned.text);
+    returned.text.resize(count ? *count : 0);
+    returned.header = mail::parse_header(std::string_view(returned.text).substr(0, kReturnedHeader)).size;
+    returned.whole = size <= most && returned.text.size() == size;
+    return returned;
+}
+
+}  // namespace
+
+report::DsnRecipient Dispatcher::describe_outcome(const spool::Recipient& recipient, const RecipientOutcome& outcome) const {
+    report::DsnRecipient told{.final_recipient = mail::render_mailbox(recipient.mailbox),
+                              .original_recipient = recipient.original,
+                              .action = action_of(outcome),
+                              .status = status_code_of(outcome.status),
+                              .remote_host = outcome.remote_host,
+                              .diagnostic = outcome.remote_host.empty() ? "" : outcome.status,
+                              .explanation = outcome.remote_host.empty() ? outcome.status : "",
+                              .last_attempt = with_.clock.now()};
+    if (const auto semicolon = recipient.orcpt.find(';'); semicolon != std::string::npos) {
+        told.original_type = recipient.orcpt.substr(0, semicolon);
+        told.original_recipient = recipient.orcpt.substr(semicolon + 1);
+    }
+    return told;
+}
+
+/// The one deferral that moves the due time beyond the moment of the notice sends it: so it is sent once, without remembering that it was,
+/// however long the attempt took or however late it came.
+bool Dispatcher::delay_is_told_now(const spool::StoredMessage& message, const spool::Recipient& recipient, base::Time due) const {
+    const auto after = carriers_.options->delay_notice;
+    if (after.count() == 0 || message.envelope.sender.is_null() || !mail::wants_delay(recipient.notify)) return false;
+    const auto notice_at = first_due(message) + after;
+    return recipient.state.due <= notice_at && notice_at < due;
+}
+
+/// Writes the bounce, then records the failures. When it cannot be stored the recipients stay, and all of it is tried again later.
+asio::awaitable<void> Dispatcher::async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report) {
+    ++unrecorded_;
+    const auto sent = co_await async_try_report(message, std::move(report.recipients));
+    --unrecorded_;
+    if (sent) {
+        const auto to = mail::render_path(message->envelope.sender);
+        with_.log.info("bounce_sent", {{"id", message->id.text()}, {"bounce", sent->text()}, {"to", to}});
+        trace(message->id, trace::Noted{"bounce sent", fmt::format("{} to {}", sent->text(), to)});
+    } else {
+        with_.log.error("bounce_failed", {{"id", message->id.text()}, {"reason", sent.error().detail}});
+        for (auto& update : report.updates) {
+            update.state.standing = spool::Standing::waiting;
+            update.state.due = with_.clock.now() + kReportRetry;
+        }
+    }
+    record(std::move(report.updates));
+}
+
+/// `what` is for the trace and the log.
+asio::awaitable<void> Dispatcher::async_tell(std::shared_ptr<const spool::StoredMessage> message,
+                                             std::vector<report::DsnRecipient> recipients, const char* what) {
+    const auto sent = co_await async_try_report(message, std::move(recipients));
+    if (sent)
+        trace(message->id, trace::Noted{fmt::format("{} sent", what),
+                                        fmt::format("{} to {}", sent->text(), mail::render_path(message->envelope.sender))});
+    else
+        with_.log.error("report_failed", {{"id", message->id.text()}, {"what", what}, {"reason", sent.error().detail}});
+}
+
+asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_try_report(std::shared_ptr<const spool::StoredMessage> message,
+                                                                            std::vector<report::DsnRecipient> recipients) {
+    try {
+        co_return co_await async_send_report(std::move(message), std::move(recipients));
+    } catch (const std::exception& trouble) {
+        co_return base::fail(base::ErrorKind::invalid, trouble.what());
+    }
+}
+
+asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std::shared_ptr<const spool::StoredMessage> message,
+                                                                             std::vector<report::DsnRecipient> recipients) {
+    // RET is about failures only (RFC 3461 §4.3).
+    const bool whole = message->envelope.wishes.ret == mail::ReturnContent::full && message->envelope.body != mail::BodyType::binary &&
+                       std::ranges::any_of(recipients, [](const auto& told) { return told.action == report::DsnAction::failed; });
+    const auto most = whole ? kReturnedContent : 0;
+    const auto returned = co_await with_.pool.async_run([message, most] { return returned_of(*message->content, most); });
+    const std::string_view text = returned.text;
+    const auto id = with_.ids.next();
+    const auto now = with_.clock.now();
+    const auto dsn = report::render_dsn({.reporting_host = carriers_.options->hostname,
+                                         .message_id = id.text(),
+                                         .queue_id = message->id.text(),
+                                         .envelope_id = message->envelope.wishes.envid,
+                                         .to = *message->envelope.sender.mailbox,
+                                         .from = carriers_.options->postmaster,
+                                         .arrived = message->id.time(),
+                                         .now = now,
+                                         .recipients = std::move(recipients),
+                                         .original_header = text.substr(0, returned.header),
+                                         .original_content = returned.whole ? std::optional(text) : std::nullopt});
+    auto draft = with_.spool.draft(id);
+    if (auto appended = draft->append(dsn.text); !appended) co_return base::pass_on(appended);
+    spool::Envelope envelope;
+    if (dsn.eight_bit) envelope.body = mail::BodyType::eight_bit;
+    envelope.recipients.push_back(
+        {.mailbox = *message->envelope.sender.mailbox,
+         .original = {},
+         .expansions = 0,
+         .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
+    auto stored = co_await async_commit(std::move(draft), std::move(envelope));
+    if (!stored) co_return base::pass_on(stored);
+    trace(id, trace::Accepted{.listener = "dsn",
+                              .client = {},
+                              .client_name = {},
+                              .helo = {},
+                              .tls = {},
+                              .login = {},
+                              .sender = {},
+                              .recipients = {mail::render_mailbox(*message->envelope.sender.mailbox)},
+                              .size = dsn.text.size()});
+    trace(id, trace::Noted{"report about", message->id.text()});
+    accept(*std::move(stored));
+    co_return id;
+}
+
+asio::awaitable<base::Result<spool::StoredMessage>> Dispatcher::async_commit(std::unique_ptr<spool::Draft> draft,
+                                                                             spool::Envelope envelope) {
+    auto initiate = [this](auto handler, std::unique_ptr<spool::Draft> content, spool::Envelope about) {
+        auto executor = asio::get_associated_executor(handler);
+        with_.spool.commit(
+            std::move(content), std::move(about),
+            [executor, handler = std::move(handler)](base::Result<spool::StoredMessage> stored) mutable {
+                asio::post(executor, [handler = std::move(handler), stored = std::move(stored)]() mutable { handler(std::move(stored)); });
+            });
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(base::Result<spool::StoredMessage>)>(
+        std::move(initiate), asio::use_awaitable, std::move(draft), std::move(envelope));
+}
+
+}  // namespace thurn::delivery
