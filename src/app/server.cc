@@ -318,6 +318,7 @@ void Server::make_service() {
                               .journal = *journal_,
                               .log = log_,
                               .clock = clock_,
+                              .random = random_,
                               .ids = *ids_,
                               .pool = pool_,
                               .resolver = resolver_.get(),

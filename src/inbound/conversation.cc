@@ -29,12 +29,13 @@ constexpr std::chrono::seconds kHandshakeTimeout{60};
 constexpr std::chrono::seconds kSendTimeout{300};
 constexpr std::size_t kMostNames = 5;  // of one address; who owns it says how many there are
 
-smtp::ServerOptions session_options(const Options& options, const ListenerProfile& profile, bool tls_possible, base::Time now) {
+smtp::ServerOptions session_options(const Options& options, const ListenerProfile& profile, const Dependencies& with) {
     auto result = options.session;
     if (profile.role == policy::Role::submission && options.future_release.count() > 0)
-        result.extensions.future_release = smtp::FutureRelease{options.future_release, now + options.future_release};
-    result.tls = tls_possible ? profile.tls : smtp::TlsState::unavailable;
+        result.extensions.future_release = smtp::FutureRelease{options.future_release, with.clock.now() + options.future_release};
+    result.tls = with.certificates ? profile.tls : smtp::TlsState::unavailable;
     result.auth = profile.role == policy::Role::submission ? smtp::AuthRule::required : smtp::AuthRule::off;
+    if (result.auth != smtp::AuthRule::off && with.directory.offers_scram()) result.random = &with.random;
     return result;
 }
 
@@ -87,7 +88,7 @@ Conversation::Conversation(Service& service, net::Stream stream, const ListenerP
       profile_(profile),
       options_(std::move(options)),
       read_buffer_(read_buffer),
-      session_(session_options(*options_, profile, with_.certificates != nullptr, with_.clock.now())),
+      session_(session_options(*options_, profile, with_)),
       session_id_(fmt::format("s{}", number)),
       client_address_(address_text(stream_.peer().address())) {}
 
@@ -188,6 +189,8 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
     } else if (std::holds_alternative<smtp::HelloGiven>(event)) {
         transaction_ = {};
         session_.accept();
+    } else if (auto* wanted = std::get_if<smtp::SecretWanted>(&event)) {
+        co_await async_find_secret(std::move(*wanted));
     } else if (auto* credentials = std::get_if<smtp::CredentialsGiven>(&event)) {
         co_await async_check_credentials(std::move(*credentials));
     } else if (std::holds_alternative<smtp::TlsWanted>(event)) {
@@ -200,6 +203,11 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
     } else if (std::holds_alternative<smtp::TransactionReset>(event)) {
         transaction_ = {};
     } else if (auto* refused = std::get_if<smtp::CommandRefused>(&event)) {
+        constexpr std::uint16_t kWrongProof = 535;
+        if (refused->verb == "AUTH" && refused->reply.code == kWrongProof && !proving_.login.empty())
+            log_login(
+                {.mechanism = proving_.mechanism, .login = proving_.login, .result = "refused", .reason = {}, .begun = proving_since_},
+                refused->reply);
         log_refusal("command_refused", transaction_.id.value == 0 ? "" : transaction_.id.text(), refused->verb, refused->reply);
     }
     co_return true;
@@ -227,33 +235,66 @@ awaitable<bool> Conversation::async_start_tls() {
     if (agreed) tls_ = fmt::format("{} with {}", agreed->version, agreed->cipher);
     login_.clear();
     transaction_ = {};
+    auto bindings = stream_.tls_bindings();
+    session_.bind_channel({.exporter = std::move(bindings.exporter), .server_end_point = std::move(bindings.server_end_point)});
     if (profile_.tls != smtp::TlsState::active) session_.tls_started();
     co_return true;
 }
 
+void Conversation::log_login(const LoginEnd& end, const smtp::Reply& reply) {
+    with_.log.info("auth", {{"session", session_id_},
+                            {"client", client_address_},
+                            {"listener", profile_.name},
+                            {"mechanism", end.mechanism},
+                            {"login", end.login},
+                            {"result", end.result},
+                            {"reason", end.reason},
+                            {"code", reply.code},
+                            {"status", status_text(reply)},
+                            {"tls", tls_},
+                            {"ms", milliseconds_since(end.begun)}});
+}
+
+/// SCRAM: what is stored goes to the session, which does the rest.
+awaitable<void> Conversation::async_find_secret(smtp::SecretWanted wanted) {
+    proving_ = std::move(wanted);
+    proving_since_ = std::chrono::steady_clock::now();
+    auto secret = co_await with_.pool.async_run([this] { return with_.directory.find_scram_secret(proving_.login, proving_.hash); });
+    if (secret) {
+        session_.give_secret(*std::move(secret));
+        co_return;
+    }
+    const auto reply = smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later");
+    log_login({.mechanism = proving_.mechanism,
+               .login = proving_.login,
+               .result = "unavailable",
+               .reason = secret.error().detail,
+               .begun = proving_since_},
+              reply);
+    session_.answer(reply);
+}
+
 awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven given) {
-    const auto begun = std::chrono::steady_clock::now();
+    const bool proven = given.proof == smtp::CredentialsGiven::Proof::proven;
+    const auto begun = proven ? proving_since_ : std::chrono::steady_clock::now();
     const bool impersonation = !given.authorization.empty() && given.authorization != given.login;
-    auto checked =
-        co_await with_.pool.async_run([&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
+    base::Result<bool> checked = true;
+    if (!proven)
+        checked =
+            co_await with_.pool.async_run([&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
     wipe(given.password);
     const bool right = checked && *checked && !impersonation;
     const auto reply = right      ? smtp::make_reply(235, {2, 7, 0}, "logged in")
                        : !checked ? smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later")
                                   : smtp::make_reply(535, {5, 7, 8}, "login or password is wrong");
-    with_.log.info("auth", {{"session", session_id_},
-                            {"client", client_address_},
-                            {"listener", profile_.name},
-                            {"mechanism", given.mechanism},
-                            {"login", given.login},
-                            {"result", right      ? "ok"
-                                       : !checked ? "unavailable"
-                                                  : "refused"},
-                            {"reason", checked ? std::string() : checked.error().detail},
-                            {"code", reply.code},
-                            {"status", status_text(reply)},
-                            {"tls", tls_},
-                            {"ms", milliseconds_since(begun)}});
+    log_login({.mechanism = given.mechanism,
+               .login = given.login,
+               .result = right      ? "ok"
+                         : !checked ? "unavailable"
+                                    : "refused",
+               .reason = checked ? std::string_view() : std::string_view(checked.error().detail),
+               .begun = begun},
+              reply);
     if (right) {
         login_ = given.login;
         session_.accept();

@@ -1,8 +1,11 @@
 #include "inbound/conversation.h"
 
+#include "base/base64.h"
 #include "inbound/service.h"
+#include "sasl/mechanism.h"
 #include "spool/memory_spool.h"
 #include "support/fake_clock.h"
+#include "support/fake_random.h"
 #include "support/memory_directory.h"
 #include "support/memory_journal.h"
 #include "support/tls_files.h"
@@ -45,6 +48,15 @@ public:
         session_ = SSL_new(context_);
         SSL_set_fd(session_, socket_);
         ASSERT_EQ(SSL_connect(session_), 1);
+    }
+    /// As sasl wants it, computed here by other means than the server's.
+    std::string exported() {
+        std::string octets(32, '\0');
+        constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+        EXPECT_EQ(SSL_export_keying_material(session_, reinterpret_cast<unsigned char*>(octets.data()), octets.size(), kLabel.data(),
+                                             kLabel.size(), nullptr, 0, 0),
+                  1);
+        return octets;
     }
     void say(const std::string& octets) {
         if (session_ != nullptr)
@@ -117,6 +129,7 @@ protected:
                                                           .journal = journal_,
                                                           .log = log_,
                                                           .clock = clock_,
+                                                          .random = random_,
                                                           .ids = ids_,
                                                           .pool = pool_,
                                                           .resolver = nullptr,
@@ -177,6 +190,7 @@ protected:
     support::MemoryJournal journal_;
     base::NullLog log_;
     base::MessageIdSource ids_{clock_, 0, {}};
+    support::FakeRandom random_;
     test::TlsFiles files_{"mx.here.example"};
     net::ServerCertificates certificates_{{files_.files()}, log_};
     base::Guarded<std::vector<spool::StoredMessage>> accepted_;
@@ -322,6 +336,51 @@ TEST_F(ConversationTest, AsksForALoginBeforeSubmission) {
     EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example>"), StartsWith("530 5.7.0"));
     // bob's name to act under, anna's to log in with
     EXPECT_THAT(client->ask("AUTH PLAIN Ym9iQGhlcmUuZXhhbXBsZQBhbm5hQGhlcmUuZXhhbXBsZQBzZWNyZXQ="), StartsWith("535 5.7.8"));
+}
+
+/// Logs in by `mechanism`; gives the last reply.
+std::string log_in(Client& client, std::string_view mechanism, const sasl::ClientContext& context) {
+    const auto spoken = sasl::make_client_mechanism(mechanism, context);
+    auto reply = client.ask("AUTH " + std::string(mechanism) + " " + base::encode_base64(*spoken->initial()));
+    while (reply.starts_with("334 ")) {
+        const auto response = spoken->respond(base::decode_base64(reply.substr(4)).value());
+        reply = client.ask(response ? base::encode_base64(*response) : "*");
+    }
+    EXPECT_EQ(reply.starts_with("235"), spoken->complete());
+    return reply;
+}
+
+TEST_F(ConversationTest, LogsInByScramBoundToTheChannel) {
+    start();
+    for (const std::string mechanism : {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1"}) {
+        auto client = submitting();
+        sasl::ClientContext context{.login = "anna@here.example", .password = "secret", .random = &random_};
+        if (mechanism.ends_with("PLUS")) context.bindings.exporter = client->exported();
+        EXPECT_THAT(log_in(*client, mechanism, context), StartsWith("235 2.7.0")) << mechanism;
+        EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example>"), StartsWith("250 ")) << mechanism;
+        EXPECT_THAT(client->ask("AUTH " + mechanism), StartsWith("503 5.5.1")) << mechanism;
+    }
+}
+
+TEST_F(ConversationTest, ScramRefusesWrongPasswordsUnknownLoginsAndOtherChannelsAlike) {
+    start();
+    const auto attempt = [&](std::string mechanism, std::string login, std::string password) {
+        auto client = submitting();
+        return log_in(*client, mechanism,
+                      {.login = login, .password = password, .random = &random_, .bindings = {.exporter = "of someone else"}});
+    };
+    // Without -PLUS a client that has bindings says so, and is told that somebody hid our -PLUS.
+    for (const std::string mechanism : {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"})
+        EXPECT_THAT(attempt(mechanism, "anna@here.example", "secret"), StartsWith("535 5.7.8")) << mechanism;
+    for (const std::string login : {"anna@here.example", "nobody@here.example"}) {
+        auto client = submitting();
+        EXPECT_EQ(log_in(*client, "SCRAM-SHA-256", {.login = login, .password = "wrong", .random = &random_}),
+                  "535 5.7.8 Authentication failed");
+    }
+    directory_.fail_with({base::ErrorKind::disk, "down"});
+    auto client = submitting();
+    EXPECT_THAT(log_in(*client, "SCRAM-SHA-256", {.login = "anna@here.example", .password = "secret", .random = &random_}),
+                StartsWith("454 4.7.0"));
 }
 
 TEST_F(ConversationTest, StartsTlsAndForgetsWhatWasSaidBefore) {

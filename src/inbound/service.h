@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/message_id.h"
+#include "base/random.h"
 #include "directory/directory.h"
 #include "inbound/connection_limits.h"
 #include "net/loops.h"
@@ -48,6 +49,7 @@ struct Dependencies {
     trace::Journal& journal;
     base::Log& log;
     const base::Clock& clock;
+    base::Random& random;
     base::MessageIdSource& ids;
     net::BlockingPool& pool;
     net::Resolver* resolver;                              // without one, clients keep their addresses for names
