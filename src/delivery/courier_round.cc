@@ -39,24 +39,39 @@ bool is_about_connection(const smtp::Reply& reply, const std::optional<Failure>&
     return ended && ended->stage < Stage::ending && reply.code == 421;
 }
 
-smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open) {
-    const auto& envelope = parcel.message->envelope;
-    smtp::Transaction transaction;
-    transaction.sender = envelope.sender;
-    transaction.recipients.reserve(open.size());
-    for (const std::size_t position : open) transaction.recipients.push_back({envelope.recipients.at(parcel.recipients[position]).mailbox});
-    transaction.parameters.size = parcel.message->content->size();
-    transaction.parameters.body = envelope.body == mail::BodyType::eight_bit ? mail::BodyType::eight_bit : mail::BodyType::seven_bit;
-    return transaction;
-}
-
 bool all_ascii(const std::string& text) {
     return std::ranges::none_of(text, [](char octet) { return (static_cast<unsigned char>(octet) & 0x80U) != 0; });
 }
 
 bool needs_utf8(const spool::Envelope& envelope) {
+    if (envelope.wishes.smtputf8) return true;
     if (envelope.sender.mailbox && !all_ascii(envelope.sender.mailbox->local)) return true;
     return !std::ranges::all_of(envelope.recipients, [](const spool::Recipient& recipient) { return all_ascii(recipient.mailbox.local); });
+}
+
+/// What ORCPT said, for who relays on (RFC 3461 §5.2.1); of an alias of ours the host need not know.
+std::optional<smtp::OriginalRecipient> original_of(const spool::Recipient& recipient) {
+    const auto semicolon = recipient.orcpt.find(';');
+    if (semicolon == std::string::npos) return std::nullopt;
+    return smtp::OriginalRecipient{recipient.orcpt.substr(0, semicolon), recipient.orcpt.substr(semicolon + 1)};
+}
+
+smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open) {
+    const auto& envelope = parcel.message->envelope;
+    smtp::Transaction transaction;
+    transaction.sender = envelope.sender;
+    transaction.recipients.reserve(open.size());
+    for (const std::size_t position : open) {
+        const auto& recipient = envelope.recipients.at(parcel.recipients[position]);
+        transaction.recipients.push_back({recipient.mailbox, {.notify = recipient.notify, .original_recipient = original_of(recipient)}});
+    }
+    auto& parameters = transaction.parameters;
+    parameters.size = parcel.message->content->size();
+    parameters.body = envelope.body;
+    parameters.ret = envelope.wishes.ret;
+    parameters.smtputf8 = needs_utf8(envelope);
+    parameters.envid = envelope.wishes.envid;
+    return transaction;
 }
 
 /// Each reply once: most often all recipients have the same.
@@ -218,8 +233,11 @@ std::optional<RecipientOutcome> CourierRound::refusal(const spool::StoredMessage
         return RecipientOutcome{
             Kind::failed, fmt::format("554 5.6.3 message holds 8-bit content and {} does not offer 8BITMIME", connection_->name()), {}};
     // RFC 6531 §3.2.
-    if (needs_utf8(message.envelope))
-        return RecipientOutcome{Kind::failed, "553 5.6.7 an address beyond US-ASCII cannot be sent to a host without SMTPUTF8", {}};
+    if (needs_utf8(message.envelope) && !extensions.smtputf8)
+        return RecipientOutcome{
+            Kind::failed,
+            fmt::format("553 5.6.7 an address or header beyond US-ASCII, and {} does not offer SMTPUTF8", connection_->name()),
+            {}};
     return std::nullopt;
 }
 
@@ -237,6 +255,7 @@ void CourierRound::take_replies(Load& load, const Connection::HandedOver& handed
         if (connection_only) continue;
         auto outcome = outcome_of_reply(reply, remote_host);
         if (over_limit) outcome.kind = Kind::deferred;
+        if (connection_->extensions().dsn) outcome.handed = RecipientOutcome::Handed::to_host_that_reports;
         load.outcomes[load.open[k]] = outcome;
         now.push_back(std::move(outcome));
     }

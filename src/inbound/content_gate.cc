@@ -54,6 +54,7 @@ std::string_view ContentGate::open(std::string_view content) {
     opened_ = true;
     const auto header = mail::parse_header(content);
     received_fields_ = header.count("Received");
+    eight_bit_header_ = eight_bit_ && has_high_octet(content.substr(0, header.size));
     has_date_ = header.find("Date") != nullptr;
     has_message_id_ = header.find("Message-ID") != nullptr;
     return content;

@@ -22,6 +22,7 @@ public:
     [[nodiscard]] bool has_date() const { return has_date_; }
     [[nodiscard]] bool has_message_id() const { return has_message_id_; }
     [[nodiscard]] bool eight_bit() const { return eight_bit_; }
+    [[nodiscard]] bool eight_bit_header() const { return eight_bit_header_; }
 
 private:
     std::string_view open(std::string_view content);
@@ -32,6 +33,7 @@ private:
     bool has_date_ = false;
     bool has_message_id_ = false;
     bool eight_bit_ = false;
+    bool eight_bit_header_ = false;
     std::size_t received_fields_ = 0;
 };
 

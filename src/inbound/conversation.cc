@@ -418,10 +418,10 @@ void Conversation::begin_content() {
     session_.accept();
 }
 
-/// ESMTP, ESMTPS, ESMTPSA … (RFC 3848).
-std::string Conversation::protocol_name() const {
+/// ESMTP, ESMTPS, UTF8SMTPSA … (RFC 3848, RFC 6531 §4.3).
+std::string Conversation::protocol_name(const Transaction& transaction) const {
     if (!session_.extended()) return "SMTP";
-    return fmt::format("ESMTP{}{}", tls_.empty() ? "" : "S", login_.empty() ? "" : "A");
+    return fmt::format("{}{}{}", transaction.wishes.smtputf8 ? "UTF8SMTP" : "ESMTP", tls_.empty() ? "" : "S", login_.empty() ? "" : "A");
 }
 
 /// What we put on top: where it came from and, for our own users, what their program left out (RFC 5321 §4.4, RFC 6409 §8).
@@ -432,7 +432,7 @@ std::string Conversation::trace_header(const Transaction& transaction) const {
          .client_name = client_name_,
          .client_address = client_address_.find(':') == std::string::npos ? client_address_ : "IPv6:" + client_address_,
          .by = options_->session.hostname,
-         .protocol = protocol_name(),
+         .protocol = protocol_name(transaction),
          .id = transaction.id.text(),
          .tls = tls_,
          .recipient = transaction.recipients.size() == 1 ? mail::render_mailbox(transaction.recipients.front().mailbox) : "",
@@ -518,6 +518,8 @@ spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time
         recipient.state.due = std::max(now, release.value_or(now));
         if (release) recipient.state.last_status = "to be sent on later, as its sender asked";
     }
+    // Who declared SMTPUTF8 without need for it shall not be refused where it is missing (RFC 6531 §3.2); addresses tell for themselves.
+    transaction.wishes.smtputf8 = transaction.wishes.smtputf8 && transaction.gate.eight_bit_header();
     return {.sender = transaction.sender,
             .recipients = std::move(transaction.recipients),
             .body = transaction.gate.eight_bit() ? mail::BodyType::eight_bit : mail::BodyType::seven_bit,

@@ -76,7 +76,7 @@ private:
     void log_login(const LoginEnd& end, const smtp::Reply& reply);
     [[nodiscard]] policy::Facts facts() const;
     [[nodiscard]] std::string trace_header(const Transaction& transaction) const;
-    [[nodiscard]] std::string protocol_name() const;
+    [[nodiscard]] std::string protocol_name(const Transaction& transaction) const;
 
     Service& service_;
     Dependencies& with_;
