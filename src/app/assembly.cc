@@ -21,6 +21,7 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
     options.relay_domains = config.relay_domains;
     options.any_sender = config.any_sender;
     options.future_release = config.future_release;
+    options.greeting_delay = config.limits.greeting_delay;
     options.received_fields = config.limits.received_fields;
     return std::make_shared<const inbound::Options>(std::move(options));
 }

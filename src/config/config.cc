@@ -260,6 +260,7 @@ void read_limits(Section section, LimitsConfig& limits) {
     section.count("connections", limits.connections, 1, kMany);
     section.count("connections_per_ip", limits.connections_per_ip, 1, kMany);
     section.count("received_fields", limits.received_fields, 1, 1000);
+    section.duration("greeting_delay", limits.greeting_delay);
     section.time_span("command_timeout", limits.command_timeout);
     section.time_span("content_timeout", limits.content_timeout);
     section.size("disk_reserve", limits.disk_reserve);

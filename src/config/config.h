@@ -37,6 +37,7 @@ struct LimitsConfig {
     std::size_t connections = 20000;
     std::size_t connections_per_ip = 50;
     std::size_t received_fields = 50;
+    std::chrono::seconds greeting_delay{0};
     std::chrono::seconds command_timeout{300};
     std::chrono::seconds content_timeout{180};
     base::Octets disk_reserve = base::mebibytes(256);

@@ -79,6 +79,7 @@ private_key = "/other.key"
 [limits]
 message_size = "1MiB"
 recipients = 100
+greeting_delay = "2s"
 command_timeout = "10s"
 [dns]
 servers = ["127.0.0.1:5353"]
@@ -128,6 +129,7 @@ size = "1GiB"
     ASSERT_THAT(config.listeners, SizeIs(2));
     EXPECT_EQ(config.listeners[0].tls, ListenerTls::off);
     EXPECT_EQ(config.listeners[1].role, policy::Role::submission);
+    EXPECT_EQ(config.limits.greeting_delay, std::chrono::seconds(2));
     ASSERT_EQ(config.certificates.size(), 2U);
     EXPECT_EQ(config.certificates[0].certificate, "/c.pem");
     EXPECT_EQ(config.certificates[1].private_key, "/other.key");

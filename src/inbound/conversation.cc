@@ -144,8 +144,31 @@ awaitable<bool> Conversation::async_begin() {
             [](std::shared_ptr<Conversation> self) -> awaitable<void> { co_await self->async_look_up_name(); }(shared_from_this()),
             net::asio::detached);
     }
+    if (!co_await async_hear_silence()) co_return false;
     session_.greet();
     co_return co_await async_flush();
+}
+
+/// Who talks before the greeting is a program that sends without listening: no mail server does (RFC 5321 §4.3.1). False when it ends here.
+awaitable<bool> Conversation::async_hear_silence() {
+    const auto delay = options_->greeting_delay;
+    if (profile_.role != policy::Role::mx || delay.count() == 0 ||
+        std::ranges::any_of(options_->relay_networks, [this](const auto& network) { return network.contains(client_address_); }))
+        co_return true;
+    reading_ = true;
+    const auto spoke = co_await stream_.async_read(read_buffer_, net::within(delay));
+    reading_ = false;
+    if (!spoke) {
+        const bool silent = spoke.error().kind == base::ErrorKind::timed_out;
+        if (!silent) co_await async_flush();  // we may be stopping
+        co_return silent;
+    }
+    session_.receive({read_buffer_.data(), *spoke});
+    const auto reply = smtp::make_reply(554, {5, 5, 1}, "you talked before you were greeted");
+    log_refusal("early_talker", "", "greeting", reply);
+    session_.greet_with_refusal(reply);
+    co_await async_flush();
+    co_return false;
 }
 
 /// Read, answer, send, until the session or the peer is done.
@@ -202,6 +225,8 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
         transaction_ = {};
     } else if (std::holds_alternative<smtp::TransactionReset>(event)) {
         transaction_ = {};
+    } else if (const auto* hasty = std::get_if<smtp::ImproperPipelining>(&event)) {
+        with_.log.info("improper_pipelining", {{"session", session_id_}, {"client", client_address_}, {"subject", hasty->verb}});
     } else if (auto* refused = std::get_if<smtp::CommandRefused>(&event)) {
         constexpr std::uint16_t kWrongProof = 535;
         if (refused->verb == "AUTH" && refused->reply.code == kWrongProof && !proving_.login.empty())

@@ -46,6 +46,7 @@ private:
     using Awaitable = net::asio::awaitable<Value>;
 
     Awaitable<bool> async_begin();
+    Awaitable<bool> async_hear_silence();
     Awaitable<> async_converse();
     Awaitable<bool> async_handle_events();
     Awaitable<bool> async_handle(smtp::ServerEvent event);

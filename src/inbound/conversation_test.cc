@@ -393,6 +393,30 @@ TEST_F(ConversationTest, StartsTlsAndForgetsWhatWasSaidBefore) {
     EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("250 "));
 }
 
+TEST_F(ConversationTest, RefusesWhoTalksBeforeTheGreeting) {
+    options_.greeting_delay = std::chrono::seconds(30);  // over at once, as the client talks
+    start();
+    auto client = connect(mx_);
+    client->say("EHLO client.example\r\nMAIL FROM:<x@y.example>\r\n");
+    EXPECT_EQ(client->hear(), "554 5.5.1 you talked before you were greeted");
+    EXPECT_EQ(client->hear(), "");
+}
+
+TEST_F(ConversationTest, GreetsAtOnceWhoMayRelay) {
+    options_.greeting_delay = std::chrono::seconds(3600);
+    options_.relay_networks = {*policy::parse_network("127.0.0.0/8")};
+    start();
+    EXPECT_THAT(connect(mx_)->hear(), StartsWith("220 "));
+}
+
+TEST_F(ConversationTest, SaysGoodbyeToWhoWaitsForTheGreeting) {
+    options_.greeting_delay = std::chrono::seconds(3600);
+    start();
+    auto client = connect(mx_);
+    service_->shut_down();
+    EXPECT_THAT(client->hear(), StartsWith("421 4.3.2"));
+}
+
 TEST_F(ConversationTest, SaysWhenAllConnectionsAreInUse) {
     start(1, 100);
     auto first = greeted();

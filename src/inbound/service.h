@@ -38,6 +38,7 @@ struct Options {
     std::vector<std::string> relay_domains;
     bool any_sender = false;
     std::chrono::seconds future_release{0};  // how long submitted mail may be held back at its sender's wish (RFC 4865); 0: not offered
+    std::chrono::seconds greeting_delay{0};  // on mx, but not for relay_networks: who talks meanwhile is refused
     std::size_t received_fields = 50;        // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)
 };
 

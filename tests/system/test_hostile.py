@@ -347,3 +347,14 @@ def test_too_many_errors_end_the_connection(client, server):
             if replies[-1].startswith("421") or not replies[-1]:
                 break
         assert replies[0].startswith("500") and replies[-1].startswith("421 4.7.0") and len(replies) < 50
+
+
+def test_early_talker_is_refused_and_the_patient_are_served(lab, make_thurn):
+    server = make_thurn("b", limits={"greeting_delay": "1s"})
+    with lab["client"].inside(), socket.create_connection((server.host.ip, 25), timeout=10) as hasty:
+        hasty.sendall(b"EHLO hasty.example\r\n")
+        assert hasty.makefile("rb").read().startswith(b"554 5.5.1")
+    server.wait_for_log("event=early_talker.*code=554")
+    with smtp(lab["client"], server.host) as patient:
+        send_on(patient, make_message("patient"), "x@elsewhere.example", ["bob@b.example"])
+    server.wait_for_mail("bob@b.example", "patient")
