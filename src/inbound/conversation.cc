@@ -72,6 +72,14 @@ spool::Recipient recipient_of(smtp::RecipientGiven given) {
     return recipient;
 }
 
+/// Only where there is one: nobody shall learn of another. In UTF-8 it would outlast an alias that leads to where UTF-8 cannot go.
+std::string recipient_to_name(const Transaction& transaction) {
+    if (transaction.recipients.size() != 1) return {};
+    auto address = mail::render_mailbox(transaction.recipients.front().mailbox);
+    const bool ascii = std::ranges::none_of(address, [](char c) { return static_cast<unsigned char>(c) > 127; });
+    return ascii ? address : std::string();
+}
+
 std::string address_text(const net::asio::ip::address& address) {
     if (address.is_v6() && address.to_v6().is_v4_mapped())
         return net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6()).to_string();
@@ -460,7 +468,7 @@ std::string Conversation::trace_header(const Transaction& transaction) const {
          .protocol = protocol_name(transaction),
          .id = transaction.id.text(),
          .tls = tls_,
-         .recipient = transaction.recipients.size() == 1 ? mail::render_mailbox(transaction.recipients.front().mailbox) : "",
+         .recipient = recipient_to_name(transaction),
          .date = now});
     if (profile_.role != policy::Role::submission) return header;
     if (!transaction.gate.has_date()) header += fmt::format("Date: {}\r\n", now);

@@ -132,10 +132,10 @@ struct ServerOptions {
 /// Server side of one SMTP connection, without I/O (RFC 5321 §3, RFC 2920, RFC 3030, RFC 3207, RFC 4954).
 ///
 /// Loop     receive() → next_event() until empty → take_output() → send → read again.
-/// Waits    HelloGiven, SecretWanted, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins, ContentEnded, VerifyWanted,
-///          ExpandWanted, QueueRunWanted, XclientGiven and XforwardGiven stay open until accept() or answer();
-///          until then next_event() yields nothing and input is kept in order. A positive answer() to ContentBegins must be 354. Refusals
-///          Legal order is one table (conversation.h). Only CRLF ends a line: a command with a bare LF is refused and all up to the next
+/// Waits    HelloGiven, SecretWanted, CredentialsGiven, SenderGiven, RecipientGiven, ContentBegins, ContentEnded, VerifyWanted, ExpandWanted,
+///          QueueRunWanted, XclientGiven and XforwardGiven stay open until accept() or answer(); until then next_event() yields nothing and
+///          input is kept in order. A positive answer() to ContentBegins must be 354.
+/// Refusals Legal order is one table (conversation.h). Only CRLF ends a line: a command with a bare LF is refused and all up to the next
 ///          CRLF dropped. A fault or excess in content is told by ContentDropped at once and answered at the content's true end.
 /// Before   Until greet() nothing is read; what comes is kept, and told by EarlyTalk. The driver then reads no more before it decides.
 /// LMTP     accept() and answer() to ContentEnded speak for every accepted recipient, answer_each() for each of them.

@@ -11,13 +11,11 @@ namespace thurn::spool {
 /// Which messages live, where they lie and how their recipients stand: the log's meaning.
 ///
 /// Idea      What changed lately is in memory, the rest in the index. freeze() sets what is in memory apart together with the place in the
-/// log it
-///           belongs to; write_frozen() brings both into the index in one batch. So the index always is the log's meaning up to a place
-///           that it knows itself, and after any crash replaying the log from there gives the truth. Most messages are finished before a
-///           checkpoint comes and never touch the index.
+///           log it belongs to; write_frozen() brings both into the index in one batch. So the index always is the log's meaning up to a
+///           place that it knows itself, and after any crash replaying the log from there gives the truth. Most messages are finished
+///           before a checkpoint comes and never touch the index.
 /// Rules     Changes must come in the order of the log. A recipient that is final stays as it is, and changes to what is not there (any
-/// more)
-///           are ignored: so replaying gives what was, and a late outcome harms nothing.
+///           more) are ignored: so replaying gives what was, and a late outcome harms nothing.
 /// Limits    Memory grows with weight() only; call freeze() and write_frozen() when it is over a bound.
 /// Errors    `corrupt`, `disk`: the index failed. The log still has everything; clear the index and replay.
 /// Threads   Any; changes and freeze() one at a time, write_frozen() one at a time.

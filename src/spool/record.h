@@ -27,8 +27,7 @@ inline constexpr std::uint64_t kMaxContent = 64U << 20;  // of one record; longe
 /// What a segment says of itself.
 ///
 /// Why `salt`        It seeds the checksum of each record, together with the record's place. So neither a sender who puts octets that look
-/// like a
-///                   record into a message, nor what a disk block held before, is ever taken for a record.
+///                   like a record into a message, nor what a disk block held before, is ever taken for a record.
 /// Why `previous_…`  After a failed sync the segment before this one is good up to `previous_end` only, whatever else is found in it.
 struct SegmentHeader {
     std::uint64_t spool = 0;  // the same in all segments of one spool
@@ -77,7 +76,8 @@ struct RecordHeader {
 void seal_record(std::string& head, RecordHeader header, std::uint64_t salt, std::uint64_t offset);
 
 /// Reads the fixed part of a record sealed for this place. Of what is not one, all but one in 2^24 is refused; record_intact() has the last
-/// word. Errors   `corrupt`.
+/// word.
+/// Errors   `corrupt`.
 [[nodiscard]] base::Result<RecordHeader> decode_record_header(std::string_view octets, std::uint64_t salt, std::uint64_t offset);
 /// Whether `head` (header and meta) is what was sealed for this place.
 [[nodiscard]] bool record_intact(std::string_view head, std::uint64_t salt, std::uint64_t offset);

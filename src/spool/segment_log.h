@@ -27,8 +27,7 @@ using SpareSegments = base::Guarded<std::vector<std::string>>;
 ///
 /// Use       add() records as long as fits() says so, then write_added(); roll() when they do not fit.
 /// Failure   After a failed write or sync the segment is given up at the end of its last good sync and a new one begun, whose header says
-/// so
-///           (INCIDENTS rule 9). Records that were written but not synced, and whose writers were told so, are written again there.
+///           so. Records that were written but not synced, and whose writers were told so, are written again there.
 /// Threads   One. `segments` is shared.
 class SegmentLog {
 public:

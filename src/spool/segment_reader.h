@@ -34,7 +34,9 @@ struct FoundDamage {
 /// Walks the records of one segment, stepping over damage.
 ///
 /// Shape    After damage the walk goes on at the next place where a record's checksum holds. The end mark, with no record behind it, is no
-/// damage. Limits   Holds a window of a mebioctet, or of one record when that is longer. Errors   `disk`.
+///          damage.
+/// Limits   Holds a window of a mebioctet, or of one record when that is longer.
+/// Errors   `disk`.
 class SegmentReader {
 public:
     /// Precondition: `file` outlives the reader. `end`: nothing is read from there on.

@@ -49,11 +49,11 @@ enum class Sync { yes, no };  // `no`: written to the operating system, and so s
 /// Accepted messages on stable storage. The promise behind every 250.
 ///
 /// Contract  A commit whose `done` was told success survives any crash: of the process, and of the machine as far as the disk keeps its
-/// word on
-///           fdatasync. One told an error was never accepted and will not come back (except `disk` after a failed sync, where a copy may).
+///           word on fdatasync. One told an error was never accepted and will not come back (except `disk` after a failed sync, where a
+///           copy may).
 /// Shape     A message whose recipients are all final is gone, content too.
 /// Threads   Any. `done` is called on the spool's own thread: it must only post elsewhere. load(), due(), list() may read the disk: call on
-/// the blocking pool.
+///           the blocking pool.
 class Spool {
 public:
     using Committed = std::move_only_function<void(base::Result<StoredMessage>)>;

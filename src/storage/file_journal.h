@@ -25,8 +25,7 @@ struct FileJournalOptions {
 ///
 /// Cost     append() packs the event and copies it under a short lock; it never waits for the disk.
 /// Disk     A disk that stalls or fails costs events, never mail: they are dropped, counted, and the log is told once when it begins and
-/// once
-///          when it is over. Nothing is synced. Every start and every failure begins a new file, so a torn end stays where it is.
+///          once when it is over. Nothing is synced. Every start and every failure begins a new file, so a torn end stays where it is.
 /// Reading  find() and search() write out first what is in memory. For another process: JournalReader.
 /// Threads  Any.
 class FileJournal final : public trace::Journal {

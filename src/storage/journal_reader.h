@@ -17,9 +17,8 @@ namespace thurn::storage {
 /// One file of the journal: `trace/20261122-013722-7.trc`, from when it was begun (UTC) and the how-manieth it is.
 ///
 /// Shape    8 octets `thurntrc`, 4 of version, 4 of zeros; then records: 4 octets of length, 4 of checksum (the lower half of XXH3-64 of
-/// what
-///          follows), and as many octets as trace::append_event() made. Numbers are little-endian. A record that is cut short, or whose
-///          length cannot be, ends the file; one with a wrong checksum is passed over.
+///          what follows), and as many octets as trace::append_event() made. Numbers are little-endian. A record that is cut short, or
+///          whose length cannot be, ends the file; one with a wrong checksum is passed over.
 struct JournalFile {
     std::uint64_t number = 0;
     base::Time begun{};

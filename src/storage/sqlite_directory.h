@@ -23,12 +23,11 @@ struct SqliteDirectoryOptions {
 /// The embedded directory: domains, accounts and aliases in one SQLite file.
 ///
 /// Shape    A resource. Two connections, one of them for changes; what addresses mean is remembered until anything in the database changes,
-/// by us or by another
-///          process (`thurn account` while the server runs shows within 2 ms). The file is made 0600.
+///          by us or by another process (`thurn account` while the server runs shows within 2 ms). The file is made 0600.
 /// Cost     An address seen before: under a µs, or some 7 once in `trust_memory_for`; a new one: some 20 µs. Changes sync the disk and hash
-/// passwords: blocking pool only. Limits   Passwords have 1..511 octets, as crypt(3) has it, and no NUL. Local parts of accounts have no
-/// '/', and are not `.` or `..`. Errors   `corrupt`, `disk`, `full`; `refused`: locked by another for longer than `busy_timeout`. A file
-/// that is replaced (not changed)
+///          passwords: blocking pool only.
+/// Limits   Passwords have 1..511 octets, as crypt(3) has it, and no NUL. Local parts of accounts have no '/', and are not `.` or `..`.
+/// Errors   `corrupt`, `disk`, `full`; `refused`: locked by another for longer than `busy_timeout`. A file that is replaced (not changed)
 ///          while it is open is noticed at the next start only.
 /// Threads  Any.
 class SqliteDirectory final : public directory::Directory, public directory::DirectoryAdmin {
