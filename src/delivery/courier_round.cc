@@ -43,10 +43,12 @@ bool all_ascii(const std::string& text) {
     return std::ranges::none_of(text, [](char octet) { return (static_cast<unsigned char>(octet) & 0x80U) != 0; });
 }
 
-bool needs_utf8(const spool::Envelope& envelope) {
+/// Others who get the same message may have addresses that these hosts cannot take; they need not know.
+bool needs_utf8(const Parcel& parcel) {
+    const auto& envelope = parcel.message->envelope;
     if (envelope.wishes.smtputf8) return true;
     if (envelope.sender.mailbox && !all_ascii(envelope.sender.mailbox->local)) return true;
-    return !std::ranges::all_of(envelope.recipients, [](const spool::Recipient& recipient) { return all_ascii(recipient.mailbox.local); });
+    return !std::ranges::all_of(parcel.recipients, [&](auto index) { return all_ascii(envelope.recipients.at(index).mailbox.local); });
 }
 
 /// What ORCPT said, for who relays on (RFC 3461 §5.2.1); of an alias of ours the host need not know.
@@ -69,7 +71,7 @@ smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::
     parameters.size = parcel.message->content->size();
     parameters.body = envelope.body;
     parameters.ret = envelope.wishes.ret;
-    parameters.smtputf8 = needs_utf8(envelope);
+    parameters.smtputf8 = needs_utf8(parcel);
     parameters.envid = envelope.wishes.envid;
     return transaction;
 }
@@ -167,7 +169,7 @@ asio::awaitable<CourierRound::Opened> CourierRound::async_try(std::size_t host, 
 }
 
 asio::awaitable<void> CourierRound::async_attempt(Load& load) {
-    if (auto refused = refusal(*load.parcel.message)) {
+    if (auto refused = refusal(load.parcel)) {
         settle_open(load, *refused);
         parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), summarize(load.outcomes), {refused->status}, {}});
         worked_ = true;
@@ -219,7 +221,8 @@ bool CourierRound::may_speak_in_clear() const {
 }
 
 /// What this host told beforehand that it will not take.
-std::optional<RecipientOutcome> CourierRound::refusal(const spool::StoredMessage& message) const {
+std::optional<RecipientOutcome> CourierRound::refusal(const Parcel& parcel) const {
+    const auto& message = *parcel.message;
     const auto& extensions = connection_->extensions();
     const auto size = message.content->size();
     // 0 says that there is no fixed limit (RFC 1870 §4).
@@ -233,7 +236,7 @@ std::optional<RecipientOutcome> CourierRound::refusal(const spool::StoredMessage
         return RecipientOutcome{
             Kind::failed, fmt::format("554 5.6.3 message holds 8-bit content and {} does not offer 8BITMIME", connection_->name()), {}};
     // RFC 6531 §3.2.
-    if (needs_utf8(message.envelope) && !extensions.smtputf8)
+    if (needs_utf8(parcel) && !extensions.smtputf8)
         return RecipientOutcome{
             Kind::failed,
             fmt::format("553 5.6.7 an address or header beyond US-ASCII, and {} does not offer SMTPUTF8", connection_->name()),

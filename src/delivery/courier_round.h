@@ -59,7 +59,7 @@ private:
     [[nodiscard]] bool all_failed() const;
     [[nodiscard]] ConnectionOptions connection_options(std::size_t host) const;
     [[nodiscard]] bool may_speak_in_clear() const;
-    [[nodiscard]] std::optional<RecipientOutcome> refusal(const spool::StoredMessage& message) const;
+    [[nodiscard]] std::optional<RecipientOutcome> refusal(const Parcel& parcel) const;
     void take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took);
     void take_failure(Load& load, const Failure& failure, std::chrono::milliseconds took);
     void settle_open(Load& load, const RecipientOutcome& outcome);

@@ -271,7 +271,7 @@ asio::awaitable<void> Dispatcher::async_stop(std::chrono::milliseconds grace) {
         for (auto& feed : feeds) feed->wake();
     const auto until = std::chrono::steady_clock::now() + grace;
     asio::steady_timer pause(home_);
-    while ((couriers_ > 0 || unrecorded_ > 0) && std::chrono::steady_clock::now() < until) {
+    while ((couriers_ > 0 || unrecorded_ > 0 || reports_ > 0) && std::chrono::steady_clock::now() < until) {
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     }
@@ -372,6 +372,7 @@ asio::awaitable<void> Dispatcher::async_defer_damaged(base::MessageId id, std::v
     std::set<std::uint32_t> waiting;
     if (listed && !listed->empty() && listed->front().id == id) {
         message.envelope.sender = listed->front().sender;
+        message.envelope.wishes = listed->front().wishes;
         for (auto& [index, recipient] : listed->front().recipients) {
             if (index >= message.envelope.recipients.size()) message.envelope.recipients.resize(index + 1);
             if (recipient.state.standing != spool::Standing::held && recipient.state.due <= with_.clock.now()) waiting.insert(index);

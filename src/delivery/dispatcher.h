@@ -201,6 +201,9 @@ private:
     void leave(base::MessageId id, std::uint32_t index);
 
     // dispatcher_reports.cc: who is told.
+    void report_in_turn(Awaitable<> work, const char* name);
+    Awaitable<> async_report(Awaitable<> work);
+    void start_reports();
     [[nodiscard]] report::DsnRecipient describe_outcome(const spool::Recipient& recipient, const RecipientOutcome& outcome) const;
     [[nodiscard]] bool delay_is_told_now(const spool::StoredMessage& message, const spool::Recipient& recipient, base::Time due) const;
     Awaitable<> async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report);
@@ -242,8 +245,10 @@ private:
     std::chrono::steady_clock::time_point swept_from_start_{};
     bool rewind_ = false;
     std::size_t couriers_ = 0;
-    std::size_t unrecorded_ = 0;          // records and reports on their way into the spool
-    std::atomic<bool> stopping_ = false;  // read by couriers, too
+    std::size_t unrecorded_ = 0;                                       // records on their way into the spool
+    std::size_t reports_ = 0;                                          // being written
+    std::deque<std::pair<Awaitable<>, const char*>> reports_in_line_;  // each with its name for the log
+    std::atomic<bool> stopping_ = false;                               // read by couriers, too
 };
 
 }  // namespace thurn::delivery

@@ -81,9 +81,9 @@ void Dispatcher::settle(const Settlement& settlement, std::vector<spool::Recipie
     Verdicts verdicts;
     for (std::size_t i = 0; i < settlement.parcel.recipients.size(); ++i) settle_one(settlement, i, verdicts);
     std::ranges::move(verdicts.updates, std::back_inserter(updates));
-    if (!verdicts.failures.updates.empty()) spawn(async_bounce(message, std::move(verdicts.failures)), "bounce");
-    if (!verdicts.delays.empty()) spawn(async_tell(message, std::move(verdicts.delays), "delay notice"), "delay notice");
-    if (!verdicts.successes.empty()) spawn(async_tell(message, std::move(verdicts.successes), "success report"), "success report");
+    if (!verdicts.failures.updates.empty()) report_in_turn(async_bounce(message, std::move(verdicts.failures)), "bounce");
+    if (!verdicts.delays.empty()) report_in_turn(async_tell(message, std::move(verdicts.delays), "delay notice"), "delay notice");
+    if (!verdicts.successes.empty()) report_in_turn(async_tell(message, std::move(verdicts.successes), "success report"), "success report");
 }
 
 void Dispatcher::settle_one(const Settlement& settlement, std::size_t position, Verdicts& verdicts) {
@@ -266,6 +266,7 @@ asio::awaitable<base::Result<std::size_t>> Dispatcher::async_change(base::Messag
         auto state = recipient.state;
         state.standing = rule.becomes;
         state.due = with_.clock.now();
+        if (change == Change::release) state.due = std::max(state.due, first_due(*loaded));  // its sender's wish holds still
         trace(id, trace::Settled{mail::render_mailbox(recipient.mailbox), rule.word, "by the operator", {}});
         if (change == Change::retry && !state.site.empty()) scheduler_.wake(state.site);
         active.under_way.insert(index);

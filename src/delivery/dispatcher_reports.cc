@@ -20,8 +20,9 @@ namespace asio = net::asio;
 namespace {
 
 constexpr std::size_t kReturnedHeader = 64 * 1024;
-constexpr std::uint64_t kReturnedContent = 1024 * 1024;  // of a message that is to be returned whole; the header of a larger one
+constexpr std::uint64_t kReturnedContent = 256 * 1024;  // of a message that is to be returned whole; the header of a larger one
 constexpr std::chrono::minutes kReportRetry{5};
+constexpr std::size_t kReportsAtOnce = 16;
 
 /// `5.1.1` out of `550 5.1.1 no such user`; a general one where the text has none.
 std::string status_code_of(std::string_view status) {
@@ -55,6 +56,33 @@ Returned returned_of(const spool::Content& content, std::uint64_t most) {
 
 }  // namespace
 
+/// A site that is given up has thousands of messages to report about at once, each with a copy of its content.
+void Dispatcher::report_in_turn(Awaitable<> work, const char* name) {
+    reports_in_line_.emplace_back(std::move(work), name);
+    start_reports();
+}
+
+void Dispatcher::start_reports() {
+    while (reports_ < kReportsAtOnce && !reports_in_line_.empty()) {
+        auto [work, name] = std::move(reports_in_line_.front());
+        reports_in_line_.pop_front();
+        ++reports_;
+        spawn(async_report(std::move(work)), name);
+    }
+}
+
+asio::awaitable<void> Dispatcher::async_report(Awaitable<> work) {
+    std::exception_ptr trouble;
+    try {
+        co_await std::move(work);
+    } catch (...) {
+        trouble = std::current_exception();
+    }
+    --reports_;
+    start_reports();
+    if (trouble) std::rethrow_exception(trouble);
+}
+
 report::DsnRecipient Dispatcher::describe_outcome(const spool::Recipient& recipient, const RecipientOutcome& outcome) const {
     report::DsnRecipient told{.final_recipient = mail::render_mailbox(recipient.mailbox),
                               .original_recipient = recipient.original,
@@ -82,9 +110,7 @@ bool Dispatcher::delay_is_told_now(const spool::StoredMessage& message, const sp
 
 /// Writes the bounce, then records the failures. When it cannot be stored the recipients stay, and all of it is tried again later.
 asio::awaitable<void> Dispatcher::async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report) {
-    ++unrecorded_;
     const auto sent = co_await async_try_report(message, std::move(report.recipients));
-    --unrecorded_;
     if (sent) {
         const auto to = mail::render_path(message->envelope.sender);
         with_.log.info("bounce_sent", {{"id", message->id.text()}, {"bounce", sent->text()}, {"to", to}});
@@ -122,7 +148,7 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_try_report(std:
 asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std::shared_ptr<const spool::StoredMessage> message,
                                                                              std::vector<report::DsnRecipient> recipients) {
     // RET is about failures only (RFC 3461 §4.3).
-    const bool whole = message->envelope.wishes.ret == mail::ReturnContent::full && message->envelope.body != mail::BodyType::binary &&
+    const bool whole = message->envelope.wishes.ret == mail::ReturnContent::full && message->envelope.body == mail::BodyType::seven_bit &&
                        std::ranges::any_of(recipients, [](const auto& told) { return told.action == report::DsnAction::failed; });
     const auto most = whole ? kReturnedContent : 0;
     const auto returned = co_await with_.pool.async_run([message, most] { return returned_of(*message->content, most); });
@@ -141,9 +167,8 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std
                                          .original_header = text.substr(0, returned.header),
                                          .original_content = returned.whole ? std::optional(text) : std::nullopt});
     auto draft = with_.spool.draft(id);
-    if (auto appended = draft->append(dsn.text); !appended) co_return base::pass_on(appended);
+    if (auto appended = draft->append(dsn); !appended) co_return base::pass_on(appended);
     spool::Envelope envelope;
-    if (dsn.eight_bit) envelope.body = mail::BodyType::eight_bit;
     envelope.recipients.push_back(
         {.mailbox = *message->envelope.sender.mailbox,
          .original = {},
@@ -159,7 +184,7 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std
                               .login = {},
                               .sender = {},
                               .recipients = {mail::render_mailbox(*message->envelope.sender.mailbox)},
-                              .size = dsn.text.size()});
+                              .size = dsn.size()});
     trace(id, trace::Noted{"report about", message->id.text()});
     accept(*std::move(stored));
     co_return id;

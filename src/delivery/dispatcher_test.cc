@@ -260,6 +260,12 @@ TEST_F(DispatcherTest, EndsAliasesThatLeadOnWithoutEnd) {
     EXPECT_THAT(mail_of("anna").front(), AllOf(HasSubstr("5.4.6"), HasSubstr("a0@here.example")));
 }
 
+TEST_F(DispatcherTest, WritesManyBouncesInTurn) {
+    start();
+    for (int k = 0; k < 100; ++k) send("anna@here.example", {"nobody@here.example"});
+    EXPECT_TRUE(eventually([&] { return all_gone() && mail_of("anna").size() == 100; }));
+}
+
 TEST_F(DispatcherTest, AnAliasWhoseTargetsCannotBeRecordedStays) {
     directory_.add_alias("team@here.example", {"anna@here.example"});
     start();

@@ -236,11 +236,7 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
     } else if (const auto* hasty = std::get_if<smtp::ImproperPipelining>(&event)) {
         with_.log.info("improper_pipelining", {{"session", session_id_}, {"client", client_address_}, {"subject", hasty->verb}});
     } else if (auto* refused = std::get_if<smtp::CommandRefused>(&event)) {
-        constexpr std::uint16_t kWrongProof = 535;
-        if (refused->verb == "AUTH" && refused->reply.code == kWrongProof && !proving_.login.empty())
-            log_login(
-                {.mechanism = proving_.mechanism, .login = proving_.login, .result = "refused", .reason = {}, .begun = proving_since_},
-                refused->reply);
+        if (refused->verb == "AUTH") log_failed_proof(refused->reply);
         log_refusal("command_refused", transaction_.id.value == 0 ? "" : transaction_.id.text(), refused->verb, refused->reply);
     }
     co_return true;
@@ -288,33 +284,66 @@ void Conversation::log_login(const LoginEnd& end, const smtp::Reply& reply) {
                             {"ms", milliseconds_since(end.begun)}});
 }
 
+/// The session refused an exchange; which login it was about is known once its first message was read.
+void Conversation::log_failed_proof(const smtp::Reply& reply) {
+    constexpr std::uint16_t kWrongProof = 535;
+    const auto proving = std::exchange(proving_, std::nullopt);
+    if (reply.code != kWrongProof) return;
+    if (proving)
+        log_login({.mechanism = proving->wanted.mechanism,
+                   .login = proving->wanted.login,
+                   .result = "refused",
+                   .reason = {},
+                   .begun = proving->begun},
+                  reply);
+    else
+        log_login({.mechanism = {}, .login = {}, .result = "refused", .reason = {}, .begun = std::chrono::steady_clock::now()}, reply);
+}
+
 /// SCRAM: what is stored goes to the session, which does the rest.
 awaitable<void> Conversation::async_find_secret(smtp::SecretWanted wanted) {
-    proving_ = std::move(wanted);
-    proving_since_ = std::chrono::steady_clock::now();
-    auto secret = co_await with_.pool.async_run([this] { return with_.directory.find_scram_secret(proving_.login, proving_.hash); });
+    proving_ = {.wanted = std::move(wanted), .begun = std::chrono::steady_clock::now()};
+    auto secret = co_await async_stored_secret();
     if (secret) {
+        proving_->secret = *secret;
         session_.give_secret(*std::move(secret));
         co_return;
     }
+    const auto proving = std::exchange(proving_, std::nullopt);
     const auto reply = smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later");
-    log_login({.mechanism = proving_.mechanism,
-               .login = proving_.login,
+    log_login({.mechanism = proving->wanted.mechanism,
+               .login = proving->wanted.login,
                .result = "unavailable",
                .reason = secret.error().detail,
-               .begun = proving_since_},
+               .begun = proving->begun},
               reply);
     session_.answer(reply);
 }
 
+/// Precondition: an exchange is under way.
+awaitable<base::Result<sasl::ScramSecret>> Conversation::async_stored_secret() {
+    co_return co_await with_.pool.async_run(
+        [this] { return with_.directory.find_scram_secret(proving_->wanted.login, proving_->wanted.hash); });
+}
+
+/// Between the two ends of the exchange the account may have been disabled, or its password changed.
+awaitable<base::Result<bool>> Conversation::async_still_good() {
+    const auto now = co_await async_stored_secret();
+    if (!now) co_return std::unexpected(now.error());
+    co_return *now == proving_->secret;
+}
+
 awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven given) {
-    const bool proven = given.proof == smtp::CredentialsGiven::Proof::proven;
-    const auto begun = proven ? proving_since_ : std::chrono::steady_clock::now();
+    const bool proven = given.proof == smtp::CredentialsGiven::Proof::proven && proving_;
+    const auto begun = proven ? proving_->begun : std::chrono::steady_clock::now();
     const bool impersonation = !given.authorization.empty() && given.authorization != given.login;
-    base::Result<bool> checked = true;
-    if (!proven)
+    base::Result<bool> checked = false;
+    if (proven)
+        checked = co_await async_still_good();
+    else
         checked =
             co_await with_.pool.async_run([&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
+    proving_.reset();
     wipe(given.password);
     const bool right = checked && *checked && !impersonation;
     const auto reply = right      ? smtp::make_reply(235, {2, 7, 0}, "logged in")
@@ -380,7 +409,10 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
         refuse("rcpt", address, decision);
         co_return;
     }
-    if (std::ranges::find(transaction_.recipients, mailbox, &spool::Recipient::mailbox) == transaction_.recipients.end()) {
+    const auto known = std::ranges::find(transaction_.recipients, mailbox, &spool::Recipient::mailbox);
+    if (known != transaction_.recipients.end()) {
+        known->notify = mail::merge(known->notify, given.parameters.notify);
+    } else {
         transaction_.decisions.push_back({"rcpt", address, "accept", decision.rule, decision.reason});
         transaction_.recipients.push_back(recipient_of(std::move(given)));
     }

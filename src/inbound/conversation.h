@@ -53,6 +53,8 @@ private:
     Awaitable<bool> async_flush();
     Awaitable<bool> async_start_tls();
     Awaitable<> async_find_secret(smtp::SecretWanted wanted);
+    Awaitable<base::Result<sasl::ScramSecret>> async_stored_secret();
+    Awaitable<base::Result<bool>> async_still_good();
     Awaitable<> async_check_credentials(smtp::CredentialsGiven given);
     Awaitable<> async_take_sender(smtp::SenderGiven given);
     Awaitable<> async_take_recipient(smtp::RecipientGiven given);
@@ -70,11 +72,17 @@ private:
     void put_off(std::string_view what, const std::string& subject, const base::Error& error);
     void log_spool_failure(base::MessageId id, const base::Error& error);
     void log_refusal(std::string_view event, std::string_view id, std::string_view subject, const smtp::Reply& reply);
+    struct Proving {
+        smtp::SecretWanted wanted;
+        std::chrono::steady_clock::time_point begun;
+        sasl::ScramSecret secret{};
+    };
     struct LoginEnd {
         std::string_view mechanism, login, result, reason;
         std::chrono::steady_clock::time_point begun;
     };
     void log_login(const LoginEnd& end, const smtp::Reply& reply);
+    void log_failed_proof(const smtp::Reply& reply);
     [[nodiscard]] policy::Facts facts() const;
     [[nodiscard]] std::string trace_header(const Transaction& transaction) const;
     [[nodiscard]] std::string protocol_name(const Transaction& transaction) const;
@@ -91,8 +99,7 @@ private:
     std::string client_name_;  // verified reverse name, once known
     std::string tls_;          // `TLSv1.3 with TLS_AES_256_GCM_SHA384`
     std::string login_;
-    smtp::SecretWanted proving_{};  // mechanism and login of a SCRAM exchange under way
-    std::chrono::steady_clock::time_point proving_since_;
+    std::optional<Proving> proving_;  // the SCRAM exchange under way
     Transaction transaction_;
     std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     std::uint64_t messages_ = 0;  // accepted

@@ -383,6 +383,34 @@ TEST_F(ConversationTest, ScramRefusesWrongPasswordsUnknownLoginsAndOtherChannels
                 StartsWith("454 4.7.0"));
 }
 
+TEST_F(ConversationTest, ScramLetsNobodyInWhoseAccountWasShutDuringTheExchange) {
+    start();
+    auto client = submitting();
+    const auto spoken =
+        sasl::make_client_mechanism("SCRAM-SHA-256", {.login = "anna@here.example", .password = "secret", .random = &random_});
+    const auto challenge = client->ask("AUTH SCRAM-SHA-256 " + base::encode_base64(*spoken->initial()));
+    const auto proof = spoken->respond(base::decode_base64(challenge.substr(4)).value());
+    directory_.remove_account("anna@here.example");
+    const auto last = client->ask(base::encode_base64(*proof));
+    EXPECT_THAT(last.starts_with("334 ") ? client->ask("") : last, StartsWith("535 5.7.8"));
+    EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example>"), StartsWith("530 5.7.0"));
+}
+
+TEST_F(ConversationTest, RecipientGivenTwiceIsReportedAboutAsEitherAsks) {
+    options_.session.extensions.dsn = true;
+    start();
+    auto client = greeted();
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("250 "));
+    EXPECT_THAT(client->ask("RCPT TO:<anna@here.example> NOTIFY=NEVER"), StartsWith("250 "));
+    EXPECT_THAT(client->ask("RCPT TO:<anna@here.example> NOTIFY=SUCCESS"), StartsWith("250 "));
+    EXPECT_THAT(client->ask("DATA"), StartsWith("354 "));
+    EXPECT_THAT(client->ask("\r\nHello.\r\n."), StartsWith("250 "));
+    const auto messages = accepted();
+    const auto& recipients = messages.at(0).envelope.recipients;
+    ASSERT_EQ(recipients.size(), 1U);
+    EXPECT_EQ(recipients[0].notify, (mail::Notify{.given = true, .success = true, .failure = false, .delay = false}));
+}
+
 TEST_F(ConversationTest, StartsTlsAndForgetsWhatWasSaidBefore) {
     start();
     auto client = greeted();

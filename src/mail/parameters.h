@@ -24,4 +24,13 @@ struct Notify {
 [[nodiscard]] constexpr bool wants_failure(Notify notify) { return !notify.given || notify.failure; }
 [[nodiscard]] constexpr bool wants_delay(Notify notify) { return !notify.given || notify.delay; }
 
+/// For a recipient that was given twice: whatever either asks for.
+[[nodiscard]] constexpr Notify merge(Notify a, Notify b) {
+    if (!a.given && !b.given) return {};
+    return {.given = true,
+            .success = a.success || b.success,
+            .failure = wants_failure(a) || wants_failure(b),
+            .delay = wants_delay(a) || wants_delay(b)};
+}
+
 }  // namespace thurn::mail

@@ -163,26 +163,22 @@ std::string render_part(std::string_view boundary, std::string_view type, std::s
     return part + "Content-Transfer-Encoding: quoted-printable\r\n\r\n" + encode_quoted_printable(text);
 }
 
-/// Whether the whole message can be a part: message/rfc822 must not be encoded (RFC 2046 §5.2.1), so it must hold nothing that would need it.
+/// Whether the whole message can be a part: message/rfc822 must not be encoded (RFC 2046 §5.2.1), so it must hold nothing that would need
+/// it, 8-bit octets included: a report that some host cannot take has nobody to come back to.
 bool can_be_returned(std::string_view content) {
     if (content.find(kBoundaryMark) != std::string_view::npos && content.find(kOurMark) != std::string_view::npos) return false;
     while (!content.empty()) {
         const std::size_t end = content.find("\r\n");
         const auto line = content.substr(0, end);
-        if (line.size() > kMaxLine || line.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) return false;
+        const auto harmless = [](char c) { return static_cast<unsigned char>(c) < 128 && c != '\r' && c != '\n' && c != '\0'; };
+        if (line.size() > kMaxLine || !std::ranges::all_of(line, harmless)) return false;
         content.remove_prefix(end == std::string_view::npos ? content.size() : end + 2);
     }
     return true;
 }
 
-bool is_eight_bit(std::string_view text) {
-    return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) > 127; });
-}
-
 std::string render_content_part(std::string_view boundary, std::string_view content) {
-    return fmt::format("--{}\r\nContent-Type: message/rfc822\r\n{}\r\n{}{}", boundary,
-                       is_eight_bit(content) ? "Content-Transfer-Encoding: 8bit\r\n" : "", content,
-                       content.ends_with("\r\n") ? "" : "\r\n");
+    return fmt::format("--{}\r\nContent-Type: message/rfc822\r\n\r\n{}{}", boundary, content, content.ends_with("\r\n") ? "" : "\r\n");
 }
 
 // --- the whole ------------------------------------------------------------------------------------------------------------------
@@ -228,7 +224,7 @@ std::string render_header(const DsnOptions& options, std::string_view boundary) 
 
 }  // namespace
 
-Dsn render_dsn(const DsnOptions& options) {
+std::string render_dsn(const DsnOptions& options) {
     const std::string boundary = fmt::format("{}{}{}", kBoundaryMark, kOurMark, token(options.message_id));
     std::string message = render_header(options, boundary);
     message += "This is a delivery report in MIME format (RFC 6522).\r\n\r\n";
@@ -237,8 +233,7 @@ Dsn render_dsn(const DsnOptions& options) {
     const bool whole = options.original_content && can_be_returned(*options.original_content);
     message += whole ? render_content_part(boundary, *options.original_content)
                      : render_part(boundary, "Content-Type: text/rfc822-headers\r\n", header_to_return(options.original_header));
-    message += fmt::format("\r\n--{}--\r\n", boundary);
-    return {.text = std::move(message), .eight_bit = whole && is_eight_bit(*options.original_content)};
+    return message + fmt::format("\r\n--{}--\r\n", boundary);
 }
 
 }  // namespace thurn::report

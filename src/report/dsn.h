@@ -40,18 +40,13 @@ struct DsnOptions {
     std::optional<std::string_view> original_content{};  // all of it, to be returned as message/rfc822 instead
 };
 
-struct Dsn {
-    std::string text;  // CRLF line ends
-    bool eight_bit = false;
-};
-
 /// A whole message, CRLF line ends, that a person can read and a program can parse: multipart/report with three parts.
 /// Shape   `Auto-Submitted: auto-replied`; lines at most 998 octets; nothing of the remote text can break the structure: in the status part
 ///         control and 8-bit octets become `?` (addresses: RFC 6533 utf-8 form) and long lines are folded; the text and the returned header
-///         are quoted-printable when they hold 8-bit octets, long lines, stray CR or LF, or what looks like a boundary. 7-bit unless a
-///         whole message with 8-bit octets is returned; one that would break the structure is returned by its header.
+///         are quoted-printable when they hold 8-bit octets, long lines, stray CR or LF, or what looks like a boundary. All is 7-bit, so
+///         that a report passes wherever it has to: of a message that is not, or would break the structure, the header is returned.
 /// Limits  The first 64 KiB of the original header, 2000 octets of each text, are returned.
 /// Source  RFC 3464, RFC 6522, RFC 3834, RFC 6533 §3.
-[[nodiscard]] Dsn render_dsn(const DsnOptions& options);
+[[nodiscard]] std::string render_dsn(const DsnOptions& options);
 
 }  // namespace thurn::report

@@ -363,7 +363,11 @@ base::Result<std::vector<Listed>> Catalogue::list(base::MessageId after, std::si
         auto stored = find(id);
         if (!stored && stored.error().kind == base::ErrorKind::not_found) continue;  // it has finished meanwhile
         if (!stored) return base::pass_on(stored);
-        Listed listed{.id = id, .sender = std::move(stored->envelope.sender), .size = {stored->content_size}, .recipients = {}};
+        Listed listed{.id = id,
+                      .sender = std::move(stored->envelope.sender),
+                      .size = {stored->content_size},
+                      .wishes = std::move(stored->envelope.wishes),
+                      .recipients = {}};
         auto& recipients = stored->envelope.recipients;
         for (std::uint32_t i = 0; i < recipients.size(); ++i) {
             if (!is_final(recipients[i].state.standing)) listed.recipients.emplace_back(i, std::move(recipients[i]));

@@ -98,7 +98,11 @@ base::Result<std::vector<Listed>> MemorySpool::list(base::MessageId after, std::
         std::vector<Listed> all;
         for (auto at = state.messages.upper_bound(after); at != state.messages.end() && all.size() < limit; ++at) {
             const auto& message = at->second;
-            Listed listed{.id = at->first, .sender = message.envelope.sender, .size = message.content->size(), .recipients = {}};
+            Listed listed{.id = at->first,
+                          .sender = message.envelope.sender,
+                          .size = message.content->size(),
+                          .wishes = message.envelope.wishes,
+                          .recipients = {}};
             for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i) {
                 if (!is_final(message.envelope.recipients[i].state.standing)) {
                     listed.recipients.emplace_back(i, message.envelope.recipients[i]);

@@ -32,6 +32,7 @@ struct Listed {
     base::MessageId id;
     mail::ReversePath sender;
     base::Octets size;
+    Wishes wishes{};
     std::vector<std::pair<std::uint32_t, Recipient>> recipients;
 };
 

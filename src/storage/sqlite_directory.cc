@@ -198,10 +198,12 @@ bool SqliteDirectory::offers_scram() {
 }
 
 Result<sasl::ScramSecret> SqliteDirectory::find_scram_secret(std::string_view login, sasl::Hash hash) {
-    const auto decoy = sasl::make_decoy_secret(login, state_->decoy_key, hash);
     const auto address = mail::parse_mailbox(login, mail::Charset::utf8);
-    if (!address) return decoy;
-    auto text = state_->reading.with([&](auto& held) { return held.entries.find_scram_secret(directory::fold_mailbox(*address), hash); });
+    if (!address) return sasl::make_decoy_secret(login, state_->decoy_key, hash);
+    const auto account = directory::fold_mailbox(*address);
+    // Of the folded login: a salt that changed with the case would tell that there is no such account.
+    const auto decoy = sasl::make_decoy_secret(mail::render_mailbox(account), state_->decoy_key, hash);
+    auto text = state_->reading.with([&](auto& held) { return held.entries.find_scram_secret(account, hash); });
     if (!text) return pass_on(text);
     return text->empty() ? decoy : sasl::parse_scram_secret(*text);
 }

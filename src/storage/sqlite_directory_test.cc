@@ -289,6 +289,7 @@ TEST_F(SqliteDirectoryTest, GivesNobodysLoginTheSameDecoyAfterARestart) {
     directory_ = open();
     EXPECT_EQ(directory_->find_scram_secret("nobody@a.example", sasl::Hash::sha256), before);
     EXPECT_NE(directory_->find_scram_secret("somebody@a.example", sasl::Hash::sha256)->salt, before.salt);
+    EXPECT_EQ(directory_->find_scram_secret("NoBody@A.example", sasl::Hash::sha256), before) << "as with real logins, case does not matter";
     EXPECT_TRUE(directory_->find_scram_secret("no address", sasl::Hash::sha1));
     const auto real = directory_->find_scram_secret("anna@a.example", sasl::Hash::sha256).value();
     ASSERT_TRUE(directory_->set_enabled("anna@a.example", false));

@@ -195,6 +195,38 @@ def test_utf8_is_not_mangled_for_a_host_that_cannot_take_it(lab, a, reports, fau
     assert len(peer.messages) == 1
 
 
+def test_another_recipient_in_utf8_is_no_reason_to_refuse(lab, a, faulty):
+    """The local one needs SMTPUTF8; what goes to the host without it does not."""
+    peer = faulty()
+    a.add_account("grün@a.example")
+    with smtp(lab["client"], a.host, 587, "starttls", "alice@a.example") as client:
+        client.command_encoding = "utf-8"
+        assert client.docmd("MAIL", "FROM:<alice@a.example> SMTPUTF8")[0] == 250
+        for recipient in ("grün@a.example", "x@up.example"):
+            assert client.docmd("RCPT", f"TO:<{recipient}>")[0] == 250
+        code, text = client.data(CONTENT)
+        assert code == 250, text
+    a.wait_for_mail("gr%C3%BCn@a.example")
+    wait_until(lambda: peer.messages, 20, "the other one arrives")
+    assert max(peer.messages[0].content) < 128
+
+
+def test_bounce_of_8bit_mail_passes_a_host_without_8bitmime(lab, a, faulty):
+    """A report that cannot be delivered has nobody to come back to."""
+    peer = faulty(EHLO="250 scripted.lab", RCPT=lambda command: "550 5.1.1 no such user" if "nobody" in command else "250 2.1.5 ok")
+    content = CONTENT.replace(b"Hello.", "Grüße.".encode())
+    a.configure(relay={"networks": [f"{lab['client'].ip}/32"]})
+    a.reload()
+    a.wait_for_log("event=reloaded")
+    with smtp(lab["client"], a.host) as client:
+        assert client.docmd("MAIL", "FROM:<sender@up.example> BODY=8BITMIME RET=FULL")[0] == 250
+        assert client.docmd("RCPT", "TO:<nobody@a.example>")[0] == 550
+        assert client.docmd("RCPT", "TO:<nobody@refusing.example>")[0] == 250
+        assert client.data(content)[0] == 250
+    wait_until(lambda: peer.messages, 20, "the bounce")
+    assert "<>" in peer.messages[0].sender and max(peer.messages[0].content) < 128
+
+
 # Later
 
 def test_message_is_held_back_as_its_sender_asks(lab, a):
