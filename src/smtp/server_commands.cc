@@ -11,6 +11,12 @@ using namespace replies;
 
 namespace {
 
+/// Also of a method we have not heard of: its body could hold commands.
+bool is_http_request(const CommandLine& command) {
+    if (command.verb != Verb::unknown) return false;
+    return is_http_method(command.word) || command.argument.starts_with("HTTP/") || command.argument.contains(" HTTP/");
+}
+
 bool is_control(char octet) {
     const auto value = static_cast<unsigned char>(octet);
     return (value < 0x20 && octet != '\t') || value == 0x7f;
@@ -52,7 +58,7 @@ void ServerSession::State::on_line(std::string_view line) {
     if (!extended || ends_group(current)) group_ended = true;
     if (current != Verb::bdat) chunks_follow = false;
     if (std::ranges::any_of(line, is_control)) return command.verb == Verb::bdat ? say_and_close(kControlOctet) : refuse(kControlOctet);
-    if (command.verb == Verb::unknown && is_http_method(command.word)) return say_and_close(kHttp);
+    if (is_http_request(command)) return say_and_close(kHttp);
     on_command(command);
 }
 
