@@ -22,8 +22,8 @@ endif()
 find_program(CCACHE ccache)
 if(CCACHE)
   # Relative paths and no build folder in the hash: clones and presets of this machine share what was compiled once.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CMAKE_SOURCE_DIR}/tools/cached)
 endif()
 
 # thurn_module(NAME DEPENDS modules… LIBRARIES link targets… [IO])
@@ -55,7 +55,6 @@ function(thurn_module name)
     if(MODULE_IO)
       target_precompile_headers(${name}_test REUSE_FROM thurn_asio)
     endif()
-    target_compile_definitions(${name}_test PRIVATE THURN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test --gtest_brief=1)
     set_tests_properties(${name} PROPERTIES TIMEOUT 300 ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.suppressions")
   endif()
