@@ -11,7 +11,7 @@
 
 namespace thurn::mail {
 
-/// Whether octets over 127 are allowed in addresses (RFC 6531).
+/// Whether octets over 127 are allowed in addresses (RFC 6530, RFC 6531).
 enum class Charset { ascii, utf8 };
 
 /// The right-hand side of a mailbox, in one normal form: compare with ==.

@@ -10,7 +10,7 @@ namespace thurn::mail {
 
 /// An enhanced status code, `5.1.1`.
 /// Shape    `status_class` is 2, 4 or 5; `subject` and `detail` are 0..999.
-/// Source   RFC 3463 §2.
+/// Source   RFC 3463 §2; which codes there are: RFC 5248 and its registry.
 struct EnhancedStatus {
     std::uint16_t status_class = 0;
     std::uint16_t subject = 0;

@@ -130,7 +130,7 @@ struct HostFinder::State {
         }
         if (count == 0) return take_implicit();
         // RFC 7505 §3: a null MX stands alone; among others it is a slip and counts for nothing.
-        if (null && count == 1) return end(bounce("556 5.1.10 " + domain + " accepts no mail (null MX)"));
+        if (null && count == 1) return end(bounce("556 5.1.10 " + domain + " accepts no mail (null MX)"));  // RFC 7504
         skipped = count - exchanges.size();
         keep_best();
         find_own_name();
