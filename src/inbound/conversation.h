@@ -1,7 +1,9 @@
 #pragma once
 
+#include "inbound/client.h"
 #include "inbound/content_gate.h"
 #include "inbound/service.h"
+#include "inbound/session_log.h"
 #include "net/stream.h"
 
 #include <chrono>
@@ -46,6 +48,7 @@ private:
     using Awaitable = net::asio::awaitable<Value>;
 
     Awaitable<bool> async_begin();
+    Awaitable<> async_turn_away(ConnectionLimits::Verdict verdict);
     Awaitable<bool> async_hear_silence();
     Awaitable<> async_converse();
     Awaitable<bool> async_handle_events();
@@ -62,26 +65,20 @@ private:
     Awaitable<> async_take_chunk(std::string_view octets);
     Awaitable<> async_finish_message();
     Awaitable<base::Result<base::MessageId>> async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope);
-    Awaitable<> async_look_up_name();
 
     void leave_limits();
+    void look_up_name();
     void begin_content();
     [[nodiscard]] spool::Envelope make_envelope(Transaction& transaction, base::Time now) const;
     void trace_accepted(const Transaction& transaction, base::Octets size, base::Time at);
     void refuse(std::string_view what, const std::string& subject, const policy::Decision& decision);
     void put_off(std::string_view what, const std::string& subject, const base::Error& error);
     void log_spool_failure(base::MessageId id, const base::Error& error);
-    void log_refusal(std::string_view event, std::string_view id, std::string_view subject, const smtp::Reply& reply);
     struct Proving {
         smtp::SecretWanted wanted;
         std::chrono::steady_clock::time_point begun;
         sasl::ScramSecret secret{};
     };
-    struct LoginEnd {
-        std::string_view mechanism, login, result, reason;
-        std::chrono::steady_clock::time_point begun;
-    };
-    void log_login(const LoginEnd& end, const smtp::Reply& reply);
     void log_failed_proof(const smtp::Reply& reply);
     [[nodiscard]] policy::Facts facts() const;
     [[nodiscard]] std::string trace_header(const Transaction& transaction) const;
@@ -94,11 +91,8 @@ private:
     std::shared_ptr<const Options> options_;  // shared with the service and other conversations
     std::span<char> read_buffer_;
     smtp::ServerSession session_;
-    std::string session_id_;
-    std::string client_address_;
-    std::string client_name_;  // verified reverse name, once known
-    std::string tls_;          // `TLSv1.3 with TLS_AES_256_GCM_SHA384`
-    std::string login_;
+    Client client_;
+    SessionLog log_{with_.log, client_};
     std::optional<Proving> proving_;  // the SCRAM exchange under way
     Transaction transaction_;
     std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();

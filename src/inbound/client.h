@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace thurn::inbound {
+
+/// Who talks to us, as far as we know by now: what decisions, trace and log go by.
+struct Client {
+    std::string session{};   // `s42`
+    std::string listener{};  // mx, submission, …
+    std::string address{};   // an IPv4-mapped one as IPv4
+    std::uint16_t port = 0;
+    std::string name{};   // verified reverse name, once known
+    std::string tls{};    // `TLSv1.3 with TLS_AES_256_GCM_SHA384`
+    std::string login{};  // empty without AUTH
+};
+
+}  // namespace thurn::inbound

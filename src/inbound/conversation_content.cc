@@ -1,0 +1,185 @@
+// From the first octet of content to the promise of 250. What comes is stored as it comes; the commit alone makes it ours.
+#include "inbound/conversation.h"
+#include "inbound/try_again.h"
+#include "mail/date.h"
+#include "mail/header.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+namespace thurn::inbound {
+
+using net::asio::awaitable;
+
+namespace {
+
+/// Only where there is one: nobody shall learn of another. In UTF-8 it would outlast an alias that leads to where UTF-8 cannot go.
+std::string recipient_to_name(const Transaction& transaction) {
+    if (transaction.recipients.size() != 1) return {};
+    auto address = mail::render_mailbox(transaction.recipients.front().mailbox);
+    const bool ascii = std::ranges::none_of(address, [](char c) { return static_cast<unsigned char>(c) > 127; });
+    return ascii ? address : std::string();
+}
+
+}  // namespace
+
+void Conversation::begin_content() {
+    transaction_.draft = with_.spool.draft(transaction_.id);
+    session_.accept();
+}
+
+/// ESMTP, ESMTPS, UTF8SMTPSA … (RFC 3848, RFC 6531 §4.3).
+std::string Conversation::protocol_name(const Transaction& transaction) const {
+    if (!session_.extended()) return "SMTP";
+    return fmt::format("{}{}{}", transaction.wishes.smtputf8 ? "UTF8SMTP" : "ESMTP", client_.tls.empty() ? "" : "S",
+                       client_.login.empty() ? "" : "A");
+}
+
+/// What we put on top: where it came from and, for our own users, what their program left out (RFC 5321 §4.4, RFC 6409 §8).
+std::string Conversation::trace_header(const Transaction& transaction) const {
+    const auto now = mail::render_date(with_.clock.now());
+    auto header = mail::render_received(
+        {.helo = session_.helo_name(),
+         .client_name = client_.name,
+         .client_address = client_.address.find(':') == std::string::npos ? client_.address : "IPv6:" + client_.address,
+         .by = options_->session.hostname,
+         .protocol = protocol_name(transaction),
+         .id = transaction.id.text(),
+         .tls = client_.tls,
+         .recipient = recipient_to_name(transaction),
+         .date = now});
+    if (profile_.role != policy::Role::submission) return header;
+    if (!transaction.gate.has_date()) header += fmt::format("Date: {}\r\n", now);
+    if (!transaction.gate.has_message_id())
+        header += fmt::format("Message-ID: <{}@{}>\r\n", transaction.id.text(), options_->session.hostname);
+    return header;
+}
+
+awaitable<void> Conversation::async_take_chunk(std::string_view octets) {
+    const bool opened_before = transaction_.gate.opened();
+    const auto passed = transaction_.gate.feed(octets);
+    if (!transaction_.gate.opened()) co_return;
+    if (!opened_before) co_await async_store(trace_header(transaction_));
+    co_await async_store(passed);
+}
+
+awaitable<void> Conversation::async_store(std::string_view octets) {
+    if (!transaction_.draft || octets.empty()) co_return;
+    auto& draft = *transaction_.draft;
+    base::Result<void> appended;
+    if (draft.needs_disk(octets.size()))
+        appended = co_await with_.pool.async_run([&draft, octets] { return draft.append(octets); });
+    else
+        appended = draft.append(octets);
+    if (appended) co_return;
+    log_spool_failure(transaction_.id, appended.error());
+    transaction_.storage_error = appended.error();
+    transaction_.draft.reset();
+}
+
+void Conversation::log_spool_failure(base::MessageId id, const base::Error& error) {
+    const auto reply = try_again(error);
+    log_.error("spool_failed", {.id = id, .reason = error.detail, .reply = &reply});
+}
+
+awaitable<void> Conversation::async_finish_message() {
+    if (!transaction_.gate.opened()) {
+        const auto rest = transaction_.gate.finish();
+        co_await async_store(trace_header(transaction_));
+        co_await async_store(rest);
+    }
+    auto transaction = std::exchange(transaction_, {});
+    if (transaction.storage_error) {
+        session_.answer(try_again(*transaction.storage_error));
+        co_return;
+    }
+    if (transaction.gate.received_fields() > options_->received_fields) {
+        const auto reply =
+            smtp::make_reply(554, {5, 4, 6}, fmt::format("mail loop: more than {} Received fields", options_->received_fields));
+        log_.info("message_refused", {.id = transaction.id, .subject = "content", .reply = &reply});
+        session_.answer(reply);
+        co_return;
+    }
+    const auto now = with_.clock.now();
+    const auto size = transaction.draft->size();
+    const auto count = transaction.recipients.size();
+    trace_accepted(transaction, size, now);
+    const auto committed = co_await async_commit(std::move(transaction.draft), make_envelope(transaction, now));
+    const auto id = transaction.id.text();
+    if (!committed) {
+        log_spool_failure(transaction.id, committed.error());
+        with_.journal.append({transaction.id, with_.clock.now(), trace::Noted{"not accepted after all", committed.error().detail}});
+        session_.answer(try_again(committed.error()));
+        co_return;
+    }
+    with_.log.info("accepted", {{"session", client_.session},
+                                {"id", id},
+                                {"client", client_.address},
+                                {"login", client_.login},
+                                {"listener", client_.listener},
+                                {"from", mail::render_path(transaction.sender)},
+                                {"recipients", count},
+                                {"size", size.count},
+                                {"tls", client_.tls},
+                                {"code", 250},
+                                {"status", "2.0.0"},
+                                {"ms", milliseconds_since(transaction.begun)}});
+    ++messages_;
+    session_.accept("queued as " + id);
+}
+
+spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time now) const {
+    const auto& release = transaction.wishes.release;
+    for (auto& recipient : transaction.recipients) {
+        recipient.state.due = std::max(now, release.value_or(now));
+        if (release) recipient.state.last_status = "to be sent on later, as its sender asked";
+    }
+    // Who declared SMTPUTF8 without need for it shall not be refused where it is missing (RFC 6531 §3.2); addresses tell for themselves.
+    transaction.wishes.smtputf8 = transaction.wishes.smtputf8 && transaction.gate.eight_bit_header();
+    return {.sender = transaction.sender,
+            .recipients = std::move(transaction.recipients),
+            .body = transaction.gate.eight_bit() ? mail::BodyType::eight_bit : mail::BodyType::seven_bit,
+            .wishes = std::move(transaction.wishes),
+            .login = client_.login,
+            .client = client_.address};
+}
+
+/// Resumes here once the message is on stable storage; the queue has got it by then, whatever becomes of this connection.
+awaitable<base::Result<base::MessageId>> Conversation::async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope) {
+    auto initiate = [this](auto handler, std::unique_ptr<spool::Draft> content, spool::Envelope about) {
+        auto executor = net::asio::get_associated_executor(handler);
+        with_.spool.commit(
+            std::move(content), std::move(about),
+            [&hand_over = with_.hand_over, executor, handler = std::move(handler)](base::Result<spool::StoredMessage> stored) mutable {
+                base::Result<base::MessageId> result = stored ? base::Result<base::MessageId>(stored->id) : base::pass_on(stored);
+                if (stored) hand_over(*std::move(stored));
+                net::asio::post(executor,
+                                [handler = std::move(handler), result = std::move(result)]() mutable { handler(std::move(result)); });
+            });
+    };
+    co_return co_await net::asio::async_initiate<const net::asio::use_awaitable_t<>, void(base::Result<base::MessageId>)>(
+        std::move(initiate), net::asio::use_awaitable, std::move(draft), std::move(envelope));
+}
+
+void Conversation::trace_accepted(const Transaction& transaction, base::Octets size, base::Time at) {
+    trace::Accepted accepted{.listener = client_.listener,
+                             .client = fmt::format("{}:{}", client_.address, client_.port),
+                             .client_name = client_.name,
+                             .helo = session_.helo_name(),
+                             .tls = client_.tls,
+                             .login = client_.login,
+                             .sender = mail::render_path(transaction.sender),
+                             .recipients = {},
+                             .size = size.count};
+    for (const auto& recipient : transaction.recipients) accepted.recipients.push_back(mail::render_mailbox(recipient.mailbox));
+    with_.journal.append({transaction.id, at, std::move(accepted)});
+    for (const auto& decided : transaction.decisions) with_.journal.append({transaction.id, at, decided});
+}
+
+}  // namespace thurn::inbound

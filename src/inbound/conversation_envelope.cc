@@ -1,0 +1,101 @@
+// Sender and recipients: each is decided from facts, and answered with the decision's own words.
+#include "inbound/conversation.h"
+#include "inbound/try_again.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace thurn::inbound {
+
+using net::asio::awaitable;
+
+namespace {
+
+/// What MAIL asked for, with times that count from `now` made absolute.
+spool::Wishes wishes_of(const smtp::MailParameters& parameters, base::Time now) {
+    spool::Wishes wishes{
+        .ret = parameters.ret, .envid = parameters.envid, .smtputf8 = parameters.smtputf8, .require_tls = parameters.require_tls};
+    if (parameters.hold_for) wishes.release = now + *parameters.hold_for;
+    if (parameters.hold_until) wishes.release = *parameters.hold_until;
+    return wishes;
+}
+
+spool::Recipient recipient_of(smtp::RecipientGiven given) {
+    spool::Recipient recipient{.mailbox = std::move(given.mailbox), .original = {}, .notify = given.parameters.notify, .state = {}};
+    if (const auto& original = given.parameters.original_recipient) recipient.orcpt = original->type + ';' + original->address;
+    return recipient;
+}
+
+}  // namespace
+
+policy::Facts Conversation::facts() const { return {.role = profile_.role, .client_address = client_.address, .login = client_.login}; }
+
+awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
+    transaction_ = {};
+    if (!with_.spool.has_room()) {
+        put_off("mail", mail::render_path(given.path), {base::ErrorKind::full, "the spool has no room for new mail"});
+        co_return;
+    }
+    bool owns = true;
+    if (!client_.login.empty() && given.path.mailbox && !options_->any_sender) {
+        auto owned = co_await with_.pool.async_run([this, &given] { return with_.directory.owns(client_.login, *given.path.mailbox); });
+        if (!owned) {
+            put_off("mail", mail::render_path(given.path), owned.error());
+            co_return;
+        }
+        owns = *owned;
+    }
+    auto decision = policy::decide_sender(facts(), given.path, owns, options_->any_sender);
+    if (decision.kind != policy::Decision::Kind::accept) {
+        refuse("mail", mail::render_path(given.path), decision);
+        co_return;
+    }
+    transaction_.id = with_.ids.next();
+    transaction_.wishes = wishes_of(given.parameters, with_.clock.now());
+    transaction_.sender = std::move(given.path);
+    transaction_.begun = std::chrono::steady_clock::now();
+    session_.accept();
+}
+
+awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
+    const auto& mailbox = given.mailbox;
+    auto resolution = with_.directory.peek(mailbox);
+    if (!resolution) resolution = co_await with_.pool.async_run([this, &mailbox] { return with_.directory.resolve(mailbox); });
+    if (!*resolution) {
+        put_off("rcpt", mail::render_mailbox(mailbox), resolution->error());
+        co_return;
+    }
+    const bool relayed = std::ranges::find(options_->relay_domains, mailbox.domain.text()) != options_->relay_domains.end();
+    auto decision = policy::decide_recipient(facts(), **resolution, relayed, options_->relay_networks);
+    const auto address = mail::render_mailbox(mailbox);
+    if (decision.kind != policy::Decision::Kind::accept) {
+        refuse("rcpt", address, decision);
+        co_return;
+    }
+    const auto known = std::ranges::find(transaction_.recipients, mailbox, &spool::Recipient::mailbox);
+    if (known != transaction_.recipients.end()) {
+        known->notify = mail::merge(known->notify, given.parameters.notify);
+    } else {
+        transaction_.decisions.push_back({"rcpt", address, "accept", decision.rule, decision.reason});
+        transaction_.recipients.push_back(recipient_of(std::move(given)));
+    }
+    session_.accept();
+}
+
+void Conversation::refuse(std::string_view what, const std::string& subject, const policy::Decision& decision) {
+    auto reply = smtp::make_reply(decision.code, decision.status, decision.text);
+    log_.info("refused", {.id = transaction_.id, .stage = what, .subject = subject, .rule = decision.rule, .reply = &reply});
+    if (transaction_.id.value != 0)
+        transaction_.decisions.push_back({std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject",
+                                          decision.rule, decision.reason});
+    session_.answer(reply);
+}
+
+/// A failure of our own: refused for now, and why is for the log alone.
+void Conversation::put_off(std::string_view what, const std::string& subject, const base::Error& error) {
+    const auto reply = try_again(error);
+    log_.warning("put_off", {.id = transaction_.id, .stage = what, .subject = subject, .reason = error.detail, .reply = &reply});
+    session_.answer(reply);
+}
+
+}  // namespace thurn::inbound
