@@ -69,6 +69,20 @@ std::vector<std::string> choose_fields(const MessageHeader& header, const std::v
     return names;
 }
 
+base::Result<SignerNames> parse_signer(std::string_view domain, std::string_view selector) {
+    auto first = parse_name(domain, "the domain");
+    if (!first) return base::pass_on(first);
+    auto second = parse_name(selector, "the selector");
+    if (!second) return base::pass_on(second);
+    return SignerNames{.domain = *std::move(first), .selector = *std::move(second)};
+}
+
+base::Result<void> check_signable(const MessageHeader& header) {
+    if (header.malformed()) return base::fail(base::ErrorKind::invalid, "the header has a line that is no field");
+    if (header.named("from").empty()) return base::fail(base::ErrorKind::invalid, "a message without From cannot be signed");
+    return {};
+}
+
 DkimSigner::DkimSigner(const MessageHeader& header, const PrivateKey& key, BodyHasher& hasher, DkimSignOptions options)
     : header_(header), key_(key), hasher_(hasher), options_(std::move(options)) {
     hasher.want({.canonicalization = options_.body});
@@ -76,20 +90,17 @@ DkimSigner::DkimSigner(const MessageHeader& header, const PrivateKey& key, BodyH
 
 base::Result<std::string> DkimSigner::sign() const {
     assert(hasher_.finished());
-    if (header_.malformed()) return base::fail(base::ErrorKind::invalid, "the header has a line that is no field");
-    if (header_.named("from").empty()) return base::fail(base::ErrorKind::invalid, "a message without From cannot be signed");
-    const auto domain = parse_name(options_.domain, "the domain");
-    if (!domain) return std::unexpected(domain.error());
-    const auto selector = parse_name(options_.selector, "the selector");
-    if (!selector) return std::unexpected(selector.error());
+    if (auto well = check_signable(header_); !well) return base::pass_on(well);
+    const auto names = parse_signer(options_.domain, options_.selector);
+    if (!names) return std::unexpected(names.error());
 
-    Signature signature{.header = options_.header, .fields = choose_fields(header_, options_.fields, options_.oversigned)};
+    const Signature signature{.header = options_.header, .fields = choose_fields(header_, options_.fields, options_.oversigned)};
     TagWriter field("DKIM-Signature");
     field.put("v", "1");
     field.put("a", std::string(mailauth::name_of(key_.type())) + "-sha256");
     field.put("c", std::string(name_of(options_.header)) + "/" + std::string(name_of(options_.body)));
-    field.put("d", *domain);
-    field.put("s", *selector);
+    field.put("d", names->domain);
+    field.put("s", names->selector);
     field.put("t", std::to_string(options_.now.count()));
     if (options_.lifetime) field.put("x", std::to_string((options_.now + *options_.lifetime).count()));
     field.put_list("h", signature.fields);

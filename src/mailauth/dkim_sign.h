@@ -49,6 +49,16 @@ private:
     DkimSignOptions options_;
 };
 
+/// Who signs, in the form tags have.
+struct SignerNames {
+    std::string domain;
+    std::string selector;
+};
+/// Errors   `invalid`: one of them is no domain name.
+[[nodiscard]] base::Result<SignerNames> parse_signer(std::string_view domain, std::string_view selector);
+/// Errors   `invalid`: no signature over this header would verify anywhere.
+[[nodiscard]] base::Result<void> check_signable(const MessageHeader& header);
+
 /// The names for h=: each as often as it is in the header, and once more where it is to be oversigned.
 [[nodiscard]] std::vector<std::string> choose_fields(const MessageHeader& header, const std::vector<std::string>& fields,
                                                      const std::vector<std::string>& oversigned);

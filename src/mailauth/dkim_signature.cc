@@ -144,13 +144,20 @@ private:
     }
     Step forms() {
         const auto value = tags_.value("c");
-        if (!value) return {};
+        if (!value) return default_forms();
         const auto parts = split_value(*value, '/');
         const auto first = parse_form(parts[0]);
         const auto second = parts.size() > 1 ? parse_form(parts[1]) : Canonicalization::simple;  // RFC 6376 §3.5
         if (!first || !second || parts.size() > 2) return bad("c", "is an unknown canonicalization");
         result_.header = *first;
         result_.body.canonicalization = *second;
+        return {};
+    }
+    /// RFC 6376 §3.5 has simple/simple. RFC 8617 §4.1.2 does not say; its authors' implementation takes relaxed/relaxed.
+    Step default_forms() {
+        const bool arc = field_ == SignatureField::arc_message_signature;
+        result_.header = arc ? Canonicalization::relaxed : Canonicalization::simple;
+        result_.body.canonicalization = result_.header;
         return {};
     }
     Step length() {
