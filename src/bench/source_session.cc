@@ -61,7 +61,7 @@ void SourceSession::on_connected() {
 }
 
 void SourceSession::begin_handshake() {
-    auto session = net::TlsSession::for_client(shared_.tls, socket_.get(), {});
+    auto session = net::TlsSession::for_client(shared_.tls, socket_.get(), {}, 0);
     if (!session) return broken(session.error().detail);
     tls_ = *std::move(session);
     stage_ = Stage::shaking;

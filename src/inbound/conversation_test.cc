@@ -192,7 +192,7 @@ protected:
     base::MessageIdSource ids_{clock_, 0, {}};
     support::FakeRandom random_;
     test::TlsFiles files_{"mx.here.example"};
-    net::ServerCertificates certificates_{{files_.files()}, log_};
+    net::ServerCertificates certificates_{{files_.files()}, {}, log_};
     base::Guarded<std::vector<spool::StoredMessage>> accepted_;
     Options options_;
     net::Loops loops_{2};

@@ -2,6 +2,7 @@
 
 #include "net/host_name.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::size_t kMostOctets = 1U << 20U;
 
+using NamesPtr = std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>>;
 using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
 
 BioPtr over(const std::string& octets) { return BioPtr(BIO_new_mem_buf(octets.data(), static_cast<int>(octets.size()))); }
@@ -100,7 +102,6 @@ base::Result<KeyPtr> load_private_key(const std::filesystem::path& path) {
 
 std::vector<std::string> names_of(X509* certificate) {
     std::vector<std::string> names;
-    using NamesPtr = std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>>;
     const NamesPtr alternatives(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
     if (!alternatives) {
         add_common_name(names, certificate);
@@ -111,6 +112,18 @@ std::vector<std::string> names_of(X509* certificate) {
         if (name->type == GEN_DNS) add_name(names, text_of(name->d.dNSName));
     }
     return names;
+}
+
+std::vector<std::string> mailboxes_of(X509* certificate) {
+    std::vector<std::string> mailboxes;
+    const NamesPtr alternatives(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    for (int at = 0; at < sk_GENERAL_NAME_num(alternatives.get()); ++at) {
+        const GENERAL_NAME* const name = sk_GENERAL_NAME_value(alternatives.get(), at);
+        if (name->type != GEN_EMAIL) continue;
+        auto mailbox = text_of(name->d.rfc822Name);
+        if (std::ranges::all_of(mailbox, [](unsigned char c) { return c > 32 && c < 127; })) mailboxes.push_back(std::move(mailbox));
+    }
+    return mailboxes;
 }
 
 }  // namespace thurn::net

@@ -33,5 +33,7 @@ using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 /// DNS names of a certificate, lower case, perhaps with a first label `*`: its subjectAltNames, or the common name if it has none (RFC 6125
 /// §6.4.4). Names with a NUL or other octets no host name has are left out (CVE-2009-4565).
 [[nodiscard]] std::vector<std::string> names_of(X509* certificate);
+/// Its rfc822Names (RFC 5280 §4.2.1.6) as they stand, without those that hold a NUL or are not ASCII.
+[[nodiscard]] std::vector<std::string> mailboxes_of(X509* certificate);
 
 }  // namespace thurn::net

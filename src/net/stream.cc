@@ -199,9 +199,10 @@ asio::awaitable<base::Result<void>> Stream::async_write(std::span<const std::str
     return State::async_write(state_, pieces, deadline);
 }
 
-asio::awaitable<base::Result<void>> Stream::async_accept_tls(std::shared_ptr<const TlsContext> context, Deadline deadline) {
+asio::awaitable<base::Result<void>> Stream::async_accept_tls(std::shared_ptr<const TlsContext> context, Deadline deadline,
+                                                         ClientCertificate client) {
     const auto state = state_;
-    auto session = TlsSession::for_server(std::move(context), state->descriptor(), state->local.port());
+    auto session = TlsSession::for_server(std::move(context), state->descriptor(), state->local.port(), client);
     if (!session) co_return base::pass_on(session);
     state->tls = *std::move(session);
     co_return co_await State::async_handshake(state, deadline);
@@ -210,7 +211,7 @@ asio::awaitable<base::Result<void>> Stream::async_accept_tls(std::shared_ptr<con
 asio::awaitable<base::Result<void>> Stream::async_connect_tls(std::shared_ptr<const TlsContext> context, std::string name,
                                                               Deadline deadline) {
     const auto state = state_;
-    auto session = TlsSession::for_client(std::move(context), state->descriptor(), std::move(name));
+    auto session = TlsSession::for_client(std::move(context), state->descriptor(), std::move(name), state->peer.port());
     if (!session) co_return base::pass_on(session);
     state->tls = *std::move(session);
     co_return co_await State::async_handshake(state, deadline);

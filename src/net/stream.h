@@ -45,7 +45,8 @@ public:
     [[nodiscard]] asio::awaitable<base::Result<void>> async_write(std::string_view octets, Deadline deadline);
     [[nodiscard]] asio::awaitable<base::Result<void>> async_write(std::span<const std::string_view> pieces, Deadline deadline);
 
-    [[nodiscard]] asio::awaitable<base::Result<void>> async_accept_tls(std::shared_ptr<const TlsContext> context, Deadline deadline);
+    [[nodiscard]] asio::awaitable<base::Result<void>> async_accept_tls(std::shared_ptr<const TlsContext> context, Deadline deadline,
+                                                                       ClientCertificate client = ClientCertificate::ignored);
     /// `name`: for SNI, and for verification when the context asks for it.
     [[nodiscard]] asio::awaitable<base::Result<void>> async_connect_tls(std::shared_ptr<const TlsContext> context, std::string name,
                                                                         Deadline deadline);

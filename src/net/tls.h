@@ -14,6 +14,8 @@ struct ssl_ctx_st;
 
 namespace thurn::net {
 
+class ResumableSessions;
+
 /// What a handshake agreed on. `verified`: the peer's certificate chained to a trusted root and matched the name asked for.
 struct TlsFacts {
     std::string version;  // TLSv1.3
@@ -21,6 +23,8 @@ struct TlsFacts {
     unsigned bits = 0;
     std::string server_name;  // SNI, as far as it is a valid host name
     bool verified = false;
+    bool resumed = false;
+    std::vector<std::string> client_mailboxes;  // of a client's certificate that is trusted: its rfc822Names, on the server only
 };
 
 /// What both ends of a connection can know it by (RFC 5056). Empty: not to be had, as under anything but TLS 1.3, whose predecessors need
@@ -31,10 +35,30 @@ struct TlsBindings {
         server_end_point;  // tls-server-end-point, RFC 5929 §4; not on the server after a resumption, whose certificate is forgotten
 };
 
-/// A certificate chain and its key, PEM, on disk. The first pair serves names that none matches.
+/// A certificate chain and its key, PEM, on disk; `ocsp_response`: DER, what its issuer says of its revocation, or empty. The first pair serves
+/// names that none matches.
 struct CertificateFiles {
     std::filesystem::path certificate;
     std::filesystem::path private_key;
+    std::filesystem::path ocsp_response = {};
+};
+
+/// What a handshake may agree on.
+struct TlsRules {
+    enum class Floor { tls12, tls13 };
+    Floor floor = Floor::tls12;
+    std::string ciphers = {};       // of TLS 1.2, as OpenSSL lists them; empty: forward secrecy and no known weakness
+    std::string ciphersuites = {};  // of TLS 1.3; empty: all
+};
+struct ServerTlsOptions {
+    TlsRules rules = {};
+    std::filesystem::path client_ca = {};  // who signs the certificates that clients may show; empty: clients are not asked for any
+};
+/// Whether a client is asked for a certificate; it may have none, and a stranger's is no reason to end.
+enum class ClientCertificate { ignored, wanted };
+struct ClientTlsOptions {
+    TlsRules rules = {};
+    CertificateFiles own = {};  // shown to servers that ask for one; empty: none
 };
 
 /// An OpenSSL context, made once and shared by many connections. TLS 1.2 and 1.3 only; no renegotiation, no compression.
@@ -43,13 +67,19 @@ struct CertificateFiles {
 class TlsContext {
 public:
     /// Certificates are chosen by SNI among the names in them.
-    /// Errors   `not_found`, `refused`: a file cannot be read; `invalid`: no PEM, or key and certificate do not match. Names the file.
-    [[nodiscard]] static base::Result<std::shared_ptr<const TlsContext>> for_server(const std::vector<CertificateFiles>& files);
+    /// Errors   `not_found`, `refused`: a file cannot be read; `invalid`: no PEM, key and certificate do not match, or no such ciphers. Names
+    ///          the file. An OCSP response that is not fit is a remark only: mail must not stop for it.
+    [[nodiscard]] static base::Result<std::shared_ptr<const TlsContext>> for_server(const std::vector<CertificateFiles>& files,
+                                                                                    const ServerTlsOptions& options = {});
     enum class Verify { no, yes };
-    /// `ca_file`: empty for the system's roots.
-    [[nodiscard]] static base::Result<std::shared_ptr<const TlsContext>> for_client(Verify verify, const std::filesystem::path& ca_file);
+    /// `ca_file`: empty for the system's roots. Sessions are resumed where a server lets us.
+    [[nodiscard]] static base::Result<std::shared_ptr<const TlsContext>> for_client(Verify verify, const std::filesystem::path& ca_file,
+                                                                                    const ClientTlsOptions& options = {});
     ~TlsContext();
     [[nodiscard]] ssl_ctx_st* native() const;
+    [[nodiscard]] const std::vector<std::string>& remarks() const;  // what was left out, and why
+    [[nodiscard]] bool knows_clients() const;  // a `client_ca` was given
+    [[nodiscard]] ResumableSessions& resumable() const;
     /// Session tickets are good only where this is the same. Stream gives its local port as `scope`: what one listener handed out is no
     /// good at another.
     [[nodiscard]] std::string session_id_context(std::uint16_t scope) const;
@@ -77,7 +107,7 @@ struct CertificateFacts {
 /// Threads  Any.
 class ServerCertificates {
 public:
-    ServerCertificates(std::vector<CertificateFiles> files, base::Log& log);
+    ServerCertificates(std::vector<CertificateFiles> files, ServerTlsOptions options, base::Log& log);
     ~ServerCertificates();
     /// Loads for the first time.
     [[nodiscard]] base::Result<void> load();

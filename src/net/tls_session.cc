@@ -4,12 +4,15 @@
 #include "net/tls_session.h"
 
 #include "net/host_name.h"
+#include "net/pem.h"
+#include "net/resumable_sessions.h"
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
 
+#include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -101,7 +104,7 @@ base::Result<void> expect_name(SSL* session, std::string name) {
 }  // namespace
 
 base::Result<std::unique_ptr<TlsSession>> TlsSession::for_server(std::shared_ptr<const TlsContext> context, int descriptor,
-                                                                 std::uint16_t scope) {
+                                                                 std::uint16_t scope, ClientCertificate client) {
     ERR_clear_error();
     SSL* const made = SSL_new(context->native());
     std::unique_ptr<TlsSession> session(new TlsSession(std::move(context), made));
@@ -110,18 +113,24 @@ base::Result<std::unique_ptr<TlsSession>> TlsSession::for_server(std::shared_ptr
         made && attach(made, descriptor) &&
         SSL_set_session_id_context(made, reinterpret_cast<const unsigned char*>(id.data()), static_cast<unsigned>(id.size())) == 1;
     if (!ready) return base::fail(base::ErrorKind::full, "TLS: no memory for a session");
+    // A stranger's certificate is no reason to turn a client away, only none to believe it: the verdict is read after the handshake.
+    if (client == ClientCertificate::wanted && session->context_->knows_clients())
+        SSL_set_verify(made, SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
     SSL_set_accept_state(made);
     return session;
 }
 
 base::Result<std::unique_ptr<TlsSession>> TlsSession::for_client(std::shared_ptr<const TlsContext> context, int descriptor,
-                                                                 std::string name) {
+                                                                 std::string name, std::uint16_t port) {
     ERR_clear_error();
     SSL* const made = SSL_new(context->native());
     std::unique_ptr<TlsSession> session(new TlsSession(std::move(context), made));
     if (!made || !attach(made, descriptor)) return base::fail(base::ErrorKind::full, "TLS: no memory for a session");
     session->named_ = !name.empty();
+    if (session->named_) session->server_ = fmt::format("{}:{}", to_lower(name), port);
     if (auto named = expect_name(made, std::move(name)); !named) return base::pass_on(named);
+    SSL_set_app_data(made, &session->server_);
+    if (const auto earlier = session->context_->resumable().take(session->server_)) SSL_set_session(made, earlier.get());
     SSL_set_connect_state(made);
     return session;
 }
@@ -207,7 +216,11 @@ TlsFacts TlsSession::facts() const {
     }
     if (const char* name = SSL_get_servername(session_, TLSEXT_NAMETYPE_host_name); name && is_host_name(name))
         facts.server_name = to_lower(name);
-    facts.verified = named_ && SSL_get0_peer_certificate(session_) && SSL_get_verify_result(session_) == X509_V_OK;
+    X509* const certificate = SSL_get0_peer_certificate(session_);
+    const bool trusted = certificate && SSL_get_verify_result(session_) == X509_V_OK;
+    facts.verified = named_ && trusted;
+    facts.resumed = SSL_session_reused(session_) == 1;
+    if (trusted && SSL_is_server(session_)) facts.client_mailboxes = mailboxes_of(certificate);
     return facts;
 }
 

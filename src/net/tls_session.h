@@ -5,6 +5,7 @@
 #include "net/step.h"
 #include "net/tls.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,10 +24,12 @@ class TlsSession {
 public:
     /// `scope`: tickets are good only among sessions of one context with the same scope.
     [[nodiscard]] static base::Result<std::unique_ptr<TlsSession>> for_server(std::shared_ptr<const TlsContext> context, int descriptor,
-                                                                              std::uint16_t scope);
-    /// `name`: host name or address literal for SNI and verification; may be empty if nothing is to be verified.
+                                                                              std::uint16_t scope,
+                                                                              ClientCertificate client = ClientCertificate::ignored);
+    /// `name`: host name or address literal for SNI and verification; may be empty if nothing is to be verified. An earlier session with the
+    /// same `name` and `port` is resumed where the server agrees; none without a name.
     [[nodiscard]] static base::Result<std::unique_ptr<TlsSession>> for_client(std::shared_ptr<const TlsContext> context, int descriptor,
-                                                                              std::string name);
+                                                                              std::string name, std::uint16_t port);
     ~TlsSession();
     TlsSession(const TlsSession&) = delete;
     TlsSession& operator=(const TlsSession&) = delete;
@@ -52,6 +55,7 @@ private:
 
     std::shared_ptr<const TlsContext> context_;
     ssl_st* session_;
+    std::string server_;  // by which its sessions are kept; empty on the server
     bool named_ = false;  // the verification includes a name
     bool established_ = false;
     bool broken_ = false;  // after a fatal error even SSL_shutdown() must not be called

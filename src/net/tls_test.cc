@@ -459,7 +459,7 @@ protected:
 
     test::TlsFiles files_{"mx.example.org"};
     CollectingLog log_;
-    ServerCertificates certificates_{{files_.files()}, log_};
+    ServerCertificates certificates_{{files_.files()}, {}, log_};
     const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
@@ -488,7 +488,7 @@ TEST_F(ServerCertificatesTest, AreKeptWhenTheNewFilesAreBadWithOneWarning) {
 
 TEST(ServerCertificatesLoad, FailsWithoutFiles) {
     base::NullLog log;
-    ServerCertificates certificates({{"/nonexistent/c.pem", "/nonexistent/k.pem"}}, log);
+    ServerCertificates certificates({{"/nonexistent/c.pem", "/nonexistent/k.pem"}}, {}, log);
     EXPECT_EQ(certificates.load().error().kind, ErrorKind::not_found);
 }
 
