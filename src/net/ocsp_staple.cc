@@ -37,7 +37,9 @@ std::time_t next_update_of(OCSP_SINGLERESP* answer) {
 base::Result<OcspStaple> load_ocsp_staple(const std::filesystem::path& path, X509* certificate) {
     auto octets = load_small_file(path);
     if (!octets) return base::pass_on(octets);
-    const auto wrong = [&path](std::string_view why) { return base::fail(base::ErrorKind::invalid, fmt::format("{}: {}", path.string(), why)); };
+    const auto wrong = [&path](std::string_view why) {
+        return base::fail(base::ErrorKind::invalid, fmt::format("{}: {}", path.string(), why));
+    };
     ERR_clear_error();
     const auto* at = reinterpret_cast<const unsigned char*>(octets->data());
     const ResponsePtr response(d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(octets->size())));

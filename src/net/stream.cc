@@ -200,7 +200,7 @@ asio::awaitable<base::Result<void>> Stream::async_write(std::span<const std::str
 }
 
 asio::awaitable<base::Result<void>> Stream::async_accept_tls(std::shared_ptr<const TlsContext> context, Deadline deadline,
-                                                         ClientCertificate client) {
+                                                             ClientCertificate client) {
     const auto state = state_;
     auto session = TlsSession::for_server(std::move(context), state->descriptor(), state->local.port(), client);
     if (!session) co_return base::pass_on(session);

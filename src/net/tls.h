@@ -78,7 +78,7 @@ public:
     ~TlsContext();
     [[nodiscard]] ssl_ctx_st* native() const;
     [[nodiscard]] const std::vector<std::string>& remarks() const;  // what was left out, and why
-    [[nodiscard]] bool knows_clients() const;  // a `client_ca` was given
+    [[nodiscard]] bool knows_clients() const;                       // a `client_ca` was given
     [[nodiscard]] ResumableSessions& resumable() const;
     /// Session tickets are good only where this is the same. Stream gives its local port as `scope`: what one listener handed out is no
     /// good at another.

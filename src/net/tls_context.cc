@@ -222,8 +222,8 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::for_client(Verify ve
     auto made = make_context(TLS_client_method(), options.rules);
     if (!made) return base::pass_on(made);
     SSL_CTX* const context = made->get();
-    const bool roots = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context) == 1
-                                       : SSL_CTX_load_verify_file(context, ca_file.c_str()) == 1;
+    const bool roots =
+        ca_file.empty() ? SSL_CTX_set_default_verify_paths(context) == 1 : SSL_CTX_load_verify_file(context, ca_file.c_str()) == 1;
     if (!roots)
         return base::fail(base::ErrorKind::invalid, fmt::format("no trusted certificates in {}: {}",
                                                                 ca_file.empty() ? "the system's store" : ca_file.string(), reason()));

@@ -85,8 +85,10 @@ const std::string* ChannelBindings::find(std::string_view name) const {
 
 std::vector<std::string_view> offered_mechanisms(const ServerContext& context) {
     std::vector<std::string_view> names;
+    if (context.certificate) names.emplace_back("EXTERNAL");
     for (const auto& scram : kScramNames)
         if (is_possible(scram, context.random, context.bindings)) names.push_back(scram.name);
+    if (context.tokens) names.insert(names.end(), {"OAUTHBEARER", "XOAUTH2"});
     names.insert(names.end(), {"PLAIN", "LOGIN"});
     return names;
 }

@@ -126,10 +126,12 @@ struct ServerContext {
     base::Random* random = nullptr;  // for nonces; without it there is no SCRAM and no CRAM-MD5
     ChannelBindings bindings = {};   // without any there is no -PLUS
     std::string hostname = "localhost";
+    bool certificate = false;  // the client has shown one that is trusted: there is EXTERNAL
+    bool tokens = false;       // there is somebody to ask about tokens: there are OAUTHBEARER and XOAUTH2
 };
 
 /// What the AUTH line of EHLO may list, the best first; under TLS only, as PLAIN and LOGIN show the password (RFC 4954 §4). CRAM-MD5 (needs
-/// recoverable passwords), OAUTHBEARER, XOAUTH2 and EXTERNAL are made when asked for by name, but are not in it.
+/// recoverable passwords) is made when asked for by name, but is not in it.
 [[nodiscard]] std::vector<std::string_view> offered_mechanisms(const ServerContext& context);
 /// `name` in any case (RFC 4954 §4); nullptr: unknown, or the context does not have what it needs.
 [[nodiscard]] std::unique_ptr<ServerMechanism> make_server_mechanism(std::string_view name, const ServerContext& context = {});

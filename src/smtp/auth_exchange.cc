@@ -24,9 +24,11 @@ FixedReply reply_for(const base::Error& error) {
     }
 }
 
+std::string line_of(const sasl::Challenge& challenge) { return "334 " + base::encode_base64(challenge.octets) + "\r\n"; }
+
 AuthExchange::Outcome outcome_of(base::Result<sasl::ServerStep> step) {
     if (!step) return reply_for(step.error());
-    if (auto* challenge = std::get_if<sasl::Challenge>(&*step)) return "334 " + base::encode_base64(challenge->octets) + "\r\n";
+    if (auto* challenge = std::get_if<sasl::Challenge>(&*step)) return line_of(*challenge);
     if (auto* wanted = std::get_if<sasl::ScramSecretWanted>(&*step)) return std::move(*wanted);
     if (auto* claim = std::get_if<sasl::Claim>(&*step)) return std::move(*claim);
     return kFailed;  // CRAM-MD5's question: it is not among the mechanisms that are offered
@@ -45,6 +47,11 @@ AuthExchange::Outcome AuthExchange::answer(std::string_view line) {
 }
 
 AuthExchange::Outcome AuthExchange::give(sasl::ScramSecret secret) { return outcome_of(mechanism_->give(std::move(secret))); }
+
+std::optional<std::string> AuthExchange::refuse() {
+    const auto challenge = mechanism_->refuse();
+    return challenge ? std::optional(line_of(*challenge)) : std::nullopt;
+}
 
 AuthExchange::Outcome AuthExchange::step(std::string_view base64) {
     auto decoded = base::decode_base64(base64);

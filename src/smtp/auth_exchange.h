@@ -28,6 +28,8 @@ public:
     /// A line of the client, without CRLF.
     [[nodiscard]] Outcome answer(std::string_view line);
     [[nodiscard]] Outcome give(sasl::ScramSecret secret);
+    /// What was claimed is not believed. A line to be sent still, whose answer ends the exchange; or none.
+    [[nodiscard]] std::optional<std::string> refuse();
 
 private:
     [[nodiscard]] Outcome step(std::string_view base64);

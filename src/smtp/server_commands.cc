@@ -205,8 +205,8 @@ void ServerSession::State::on_auth_outcome(AuthExchange::Outcome outcome) {
     mode = Mode::command;
     if (auto* wanted = std::get_if<sasl::ScramSecretWanted>(&outcome))
         return ask(Open::secret, SecretWanted{.mechanism = auth_mechanism, .login = std::move(wanted->login), .hash = wanted->hash});
-    auth.reset();
     if (auto* claim = std::get_if<sasl::Claim>(&outcome)) return on_claim(*claim);
+    auth.reset();
     const auto& reply = std::get<FixedReply>(outcome);
     if (reply.code == kAuthFailedCode) ++auth_failures;
     refuse("AUTH", reply);
@@ -224,8 +224,34 @@ void ServerSession::State::on_claim(sasl::Claim& claim) {
         given.authorization = std::move(proven->authorization);
         given.login = std::move(proven->login);
         given.proof = CredentialsGiven::Proof::proven;
+    } else if (auto* shown = std::get_if<sasl::CertificateClaim>(&claim)) {
+        given.login = login_of_certificate(shown->authorization);
+        given.authorization = std::move(shown->authorization);
+        given.proof = CredentialsGiven::Proof::certificate;
+    } else if (auto* token = std::get_if<sasl::TokenClaim>(&claim)) {
+        given.authorization = std::move(token->authorization);
+        given.password = std::move(token->token);
+        given.proof = CredentialsGiven::Proof::token;
+        wipe(token->token);
     }
     ask(Open::credentials, std::move(given));
+}
+
+/// Of several mailboxes, the one that the client wants to be.
+std::string ServerSession::State::login_of_certificate(std::string_view authorization) const {
+    const auto wanted = std::ranges::find_if(
+        certificate, [authorization](const auto& mailbox) { return base::equal_ignoring_case(mailbox, authorization); });
+    return wanted == certificate.end() ? certificate.front() : *wanted;
+}
+
+/// What is wrong with a token is told in a last challenge, and 535 only after its answer (RFC 7628 §3.2.3).
+bool ServerSession::State::explain_refusal() {
+    const auto line = auth && !stopping ? auth->refuse() : std::nullopt;
+    if (!line) return false;
+    open = Open::none;
+    mode = Mode::auth;
+    output += *line;
+    return true;
 }
 
 }  // namespace thurn::smtp

@@ -139,6 +139,7 @@ void ServerSession::State::settle(bool positive) {
             auth.reset();
             break;
         case Open::credentials:
+            auth.reset();
             authenticated = positive;
             if (!positive) ++auth_failures;
             break;
@@ -248,6 +249,7 @@ void ServerSession::accept(std::string text) {
 
 void ServerSession::answer(const Reply& reply) {
     if (state_->open == Open::none) return;  // timed out or shut down meanwhile
+    if (state_->open == Open::credentials && reply.code == kAuthFailedCode && state_->explain_refusal()) return;
     const bool go_on = state_->open == Open::content_begin && reply.intermediate() && state_->mode == Mode::chunk;
     if (!go_on) state_->say_for_all(render_reply(reply));
     if (reply.permanent()) ++state_->errors;
@@ -279,6 +281,8 @@ void ServerSession::give_secret(sasl::ScramSecret secret) {
 }
 
 void ServerSession::bind_channel(sasl::ChannelBindings bindings) { state_->bindings = std::move(bindings); }
+
+void ServerSession::certificate_shown(std::vector<std::string> mailboxes) { state_->certificate = std::move(mailboxes); }
 
 void ServerSession::tls_started() {
     State& state = *state_;

@@ -35,8 +35,9 @@ struct SecretWanted {
 };
 /// AUTH is complete. The password must be wiped by whoever is done with it. accept() says 235 2.7.0, refuse otherwise (535 5.7.8).
 struct CredentialsGiven {
-    /// `claimed`: the password is to be checked. `proven`: the mechanism has done so, and there is no password.
-    enum class Proof { claimed, proven };
+    /// `claimed`: the password is to be checked. `proven`: the mechanism has done so, and there is no password. `certificate`: the client's
+    /// names the login. `token`: `password` is a token, which says who it is; there is no login.
+    enum class Proof { claimed, proven, certificate, token };
     std::string mechanism;
     std::string authorization;
     std::string login;
@@ -116,6 +117,7 @@ struct ServerOptions {
     AuthRule auth = AuthRule::off;         // AUTH is offered only while TLS is active; `required` refuses MAIL before it (530 5.7.0)
     ServerExtensions extensions = {};      // beside STARTTLS and AUTH
     base::Random* random = nullptr;        // for SCRAM, which is not offered without it
+    bool tokens = false;                   // whether the driver can check those of OAUTHBEARER and XOAUTH2
     base::Octets message_size = base::mebibytes(50);  // 552 5.3.4, at SIZE= and during the transfer; 0: no limit
     std::size_t recipients = 1000;                    // 452 4.5.3 beyond (RFC 5321 §4.5.3.1.10)
     std::size_t command_line = 2048;                  // octets with CRLF; RFC 5321 §4.5.3.1.4 and the extensions' allowances; 500 5.5.2
@@ -166,6 +168,8 @@ public:
     void give_secret(sasl::ScramSecret secret);  // Precondition: SecretWanted is open
     /// What the TLS connection can be known by; after each handshake, before tls_started() or greet(). Without it there is no -PLUS.
     void bind_channel(sasl::ChannelBindings bindings);
+    /// The mailboxes in a client's certificate that is trusted: EXTERNAL is offered then. When bind_channel() is called.
+    void certificate_shown(std::vector<std::string> mailboxes);
     void tls_started();  // forgets EHLO, envelope and unread plaintext, RFC 3207 §4.2
     void timed_out();    // time_limit() has passed: says 421 4.4.2, closes
     void shut_down();    // we are stopping: says 421 4.3.2 and closes; at once, or after the content being received is answered

@@ -104,6 +104,8 @@ struct ServerSession::State {
     [[nodiscard]] const FixedReply* auth_refused() const;
     void on_auth_outcome(AuthExchange::Outcome outcome);
     void on_claim(sasl::Claim& claim);
+    [[nodiscard]] std::string login_of_certificate(std::string_view authorization) const;
+    [[nodiscard]] bool explain_refusal();
 
     // Content
     void begin_content();
@@ -135,7 +137,11 @@ struct ServerSession::State {
     [[nodiscard]] std::string usual_reply(std::string text) const;
 
     [[nodiscard]] sasl::ServerContext auth_context() const {
-        return {.random = options.random, .bindings = bindings, .hostname = options.hostname};
+        return {.random = options.random,
+                .bindings = bindings,
+                .hostname = options.hostname,
+                .certificate = !certificate.empty(),
+                .tokens = options.tokens};
     }
     [[nodiscard]] bool auth_possible() const { return options.auth != AuthRule::off && options.tls == TlsState::active && !authenticated; }
     [[nodiscard]] bool in_transaction() const { return stage == Stage::sender || stage == Stage::recipients || stage == Stage::chunks; }
@@ -172,6 +178,7 @@ struct ServerSession::State {
     std::unique_ptr<AuthExchange> auth;
     std::string auth_mechanism;
     sasl::ChannelBindings bindings;
+    std::vector<std::string> certificate;  // the mailboxes it names
 
     mail::BodyType body = mail::BodyType::seven_bit;  // of the transaction
     Chunk chunk;
