@@ -63,10 +63,12 @@ void check_certificates(const config::Config& config, Remarks& remarks) {
                            "and tls.private_key"});
     std::error_code ignored;
     if (self_signed_wanted(config) && !std::filesystem::exists(files.front().certificate, ignored)) return;  // made at the first start
-    if (const auto context = net::TlsContext::for_server(files); !context) {
+    const auto context = net::TlsContext::for_server(files, config.tls);
+    if (!context) {
         remarks.push_back({Remark::Weight::error, "tls", context.error().detail});
         return;
     }
+    for (const auto& remark : (*context)->remarks()) remarks.push_back({Remark::Weight::warning, "tls", remark});
     for (const auto& pair : files) check_dates(pair, remarks);
 }
 
@@ -81,7 +83,7 @@ void check_private_key(const std::filesystem::path& key, Remarks& remarks) {
 /// Whether the server will see renewals; asked as root, who alone can tell.
 void check_renewal(const config::Config& config, Remarks& remarks) {
     const auto identity = choose_identity(config);
-    if (!identity || !*identity || !net::TlsContext::for_server(certificate_files(config))) return;
+    if (!identity || !*identity || !net::TlsContext::for_server(certificate_files(config), config.tls)) return;
     for (const auto& file : not_renewable(config, **identity))
         remarks.push_back(
             {Remark::Weight::warning, "tls",

@@ -204,9 +204,9 @@ base::Result<void> Server::claim_data() {
 }
 
 base::Result<void> Server::prepare_tls() {
-    auto opportunistic = net::TlsContext::for_client(net::TlsContext::Verify::no, {});
-    if (!opportunistic) return base::pass_on(opportunistic);
-    auto verifying = net::TlsContext::for_client(net::TlsContext::Verify::yes, {});
+    auto opportunistic = net::TlsContext::for_client(net::TlsContext::Verify::no, {}, config_.outbound_tls);
+    if (!opportunistic) return misconfigured("outbound: " + opportunistic.error().detail);
+    auto verifying = net::TlsContext::for_client(net::TlsContext::Verify::yes, {}, config_.outbound_tls);
     if (!verifying) return base::pass_on(verifying);
     opportunistic_ = *std::move(opportunistic);
     verifying_ = *std::move(verifying);
@@ -217,7 +217,7 @@ base::Result<void> Server::prepare_tls() {
         log_.warning("self_signed_certificate", {{"file", files.front().certificate.string()},
                                                  {"advice", "mail programs will not trust it; set tls.certificate and tls.private_key"}});
     }
-    certificates_ = std::make_unique<net::ServerCertificates>(files, log_);
+    certificates_ = std::make_unique<net::ServerCertificates>(files, config_.tls, log_);
     const auto loaded = certificates_->load();
     return loaded ? loaded : misconfigured((self_signed_wanted(config_) ? "" : "tls: ") + loaded.error().detail);
 }
@@ -315,6 +315,7 @@ void Server::make_service() {
         inbound::Dependencies{.spool = *spool_.spool,
                               .directory = *directory_,
                               .passwords = *passwords_,
+                              .tokens = nullptr,
                               .journal = *journal_,
                               .log = log_,
                               .clock = clock_,

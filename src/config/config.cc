@@ -233,9 +233,20 @@ net::CertificateFiles read_certificate(Section& section) {
     net::CertificateFiles pair;
     section.path("certificate", pair.certificate);
     section.path("private_key", pair.private_key);
+    section.path("ocsp_response", pair.ocsp_response);
     if (pair.certificate.empty() != pair.private_key.empty())
         section.complain(pair.certificate.empty() ? "certificate" : "private_key", "certificate and private_key come as a pair");
     return pair;
+}
+
+/// Keys with a `prefix`, since [outbound] has others beside them.
+void read_tls_rules(Section& section, std::string_view prefix, net::TlsRules& rules) {
+    const auto key = [prefix](std::string_view name) { return std::string(prefix).append(name); };
+    section.choice(key("minimum_version"), rules.floor, {"1.2", "1.3"});
+    section.text(key("ciphers"), rules.ciphers);
+    section.text(key("ciphersuites"), rules.ciphersuites);
+    if (const auto known = net::check_rules(rules); !known)
+        section.complain(key(rules.ciphers.empty() ? "ciphersuites" : "ciphers"), known.error().detail);
 }
 
 void read_tls(Section section, Config& config) {
@@ -247,6 +258,8 @@ void read_tls(Section section, Config& config) {
         if (config.certificates.back().certificate.empty()) more.complain("certificate", "certificate and private_key come as a pair");
         more.finish();
     }
+    read_tls_rules(section, "", config.tls.rules);
+    section.path("client_ca", config.tls.client_ca);
     section.finish();
 }
 
@@ -416,6 +429,11 @@ void read_outbound(Section section, Config& config) {
     section.flag("ipv4", config.outbound_ipv4);
     section.flag("ipv6", config.outbound_ipv6);
     section.count("port", config.outbound_port, 1, 65535);
+    read_tls_rules(section, "tls_", config.outbound_tls.rules);
+    section.path("tls_certificate", config.outbound_tls.own.certificate);
+    section.path("tls_private_key", config.outbound_tls.own.private_key);
+    if (config.outbound_tls.own.certificate.empty() != config.outbound_tls.own.private_key.empty())
+        section.complain("tls_certificate", "tls_certificate and tls_private_key come as a pair");
     section.time_span("connect_timeout", config.outbound_connect_timeout);
     section.time_span("command_timeout", config.outbound_command_timeout);
     section.time_span("ending_timeout", config.outbound_ending_timeout);

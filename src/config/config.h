@@ -60,6 +60,7 @@ struct Config {
     std::size_t threads = 0;  // 0: one loop per core
     std::vector<ListenerConfig> listeners;
     std::vector<net::CertificateFiles> certificates;  // the main pair first; none: a self-signed pair in data_dir/tls
+    net::ServerTlsOptions tls;                        // of the listeners
     LimitsConfig limits;
     std::vector<std::string> dns_servers;
     bool dnssec = true;
@@ -79,6 +80,7 @@ struct Config {
     bool outbound_ipv6 = true;
     bool outbound_ipv4 = true;
     std::uint16_t outbound_port = 25;
+    net::ClientTlsOptions outbound_tls;
     std::chrono::seconds outbound_connect_timeout{30};
     std::chrono::seconds outbound_command_timeout{300};  // for each reply but the last; RFC 5321 §4.5.3.2
     std::chrono::seconds outbound_ending_timeout{600};   // for the reply to the content

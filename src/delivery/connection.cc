@@ -88,7 +88,7 @@ asio::awaitable<Connection::Failed> Connection::async_secure() {
     // The context refuses such a peer already; were it ever handed over wrongly, mail must still not go to a stranger.
     if (options_.tls == route::TlsDemand::verify && !facts->verified)
         co_return Failure{Stage::securing, {base::ErrorKind::refused, "certificate is not verified"}, std::nullopt};
-    tls_ = fmt::format("{} with {}", facts->version, facts->cipher);
+    tls_ = fmt::format("{} with {}{}", facts->version, facts->cipher, facts->verified ? ", certificate verified" : "");
     auto bindings = stream_.tls_bindings();
     session_.bind_channel({.exporter = std::move(bindings.exporter), .server_end_point = std::move(bindings.server_end_point)});
     co_return std::nullopt;

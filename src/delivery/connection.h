@@ -69,7 +69,7 @@ public:
     [[nodiscard]] const smtp::Extensions& extensions() const { return session_.extensions(); }
     [[nodiscard]] const route::HostAddress& host() const { return options_.host; }
     [[nodiscard]] const std::string& name() const { return name_; }
-    [[nodiscard]] const std::string& tls() const { return tls_; }  // version and cipher, empty without
+    [[nodiscard]] const std::string& tls() const { return tls_; }  // version, cipher and verification; empty without
 
     Connection(ConnectionOptions options, net::Stream stream);  // for async_open()
 

@@ -70,6 +70,15 @@ public:
     [[nodiscard]] virtual base::Result<bool> check(std::string_view login, std::string_view password) = 0;
 };
 
+/// Whom a bearer token speaks for (RFC 6750), as its issuer says. Slow: blocking pool only.
+/// Errors   Any: the issuer cannot be asked now; nobody is let in, and nobody is told that the token is bad.
+class TokenChecker {
+public:
+    virtual ~TokenChecker() = default;
+    /// The login; nullopt: not a token to believe.
+    [[nodiscard]] virtual base::Result<std::optional<std::string>> check(std::string_view token) = 0;
+};
+
 /// Changes to the directory; behind `thurn domain|account|alias`.
 /// Errors   `exists`, `not_found`, `invalid` with what is wrong; `disk`.
 class DirectoryAdmin {

@@ -27,6 +27,7 @@ smtp::ServerOptions session_options(const Options& options, const ListenerProfil
         result.extensions.future_release = smtp::FutureRelease{options.future_release, with.clock.now() + options.future_release};
     result.tls = with.certificates ? profile.tls : smtp::TlsState::unavailable;
     result.auth = profile.role == policy::Role::submission ? smtp::AuthRule::required : smtp::AuthRule::off;
+    result.tokens = with.tokens != nullptr;
     if (result.auth != smtp::AuthRule::off && with.directory.offers_scram()) result.random = &with.random;
     return result;
 }
@@ -211,13 +212,18 @@ awaitable<bool> Conversation::async_flush() {
 
 awaitable<bool> Conversation::async_start_tls() {
     auto context = with_.certificates->current();
-    const auto shaken = co_await stream_.async_accept_tls(std::move(context), net::within(kHandshakeTimeout));
+    const auto shaken = co_await stream_.async_accept_tls(
+        std::move(context), net::within(kHandshakeTimeout),
+        profile_.role == policy::Role::submission ? net::ClientCertificate::wanted : net::ClientCertificate::ignored);
     if (!shaken) {
         log_.info("tls_failed", {.reason = shaken.error().detail});
         co_return false;
     }
     const auto agreed = stream_.tls_facts();
-    if (agreed) client_.tls = fmt::format("{} with {}", agreed->version, agreed->cipher);
+    if (agreed) {
+        client_.tls = fmt::format("{} with {}", agreed->version, agreed->cipher);
+        session_.certificate_shown(agreed->client_mailboxes);
+    }
     client_.login.clear();
     transaction_ = {};
     auto bindings = stream_.tls_bindings();

@@ -58,6 +58,7 @@ private:
     Awaitable<> async_find_secret(smtp::SecretWanted wanted);
     Awaitable<base::Result<sasl::ScramSecret>> async_stored_secret();
     Awaitable<base::Result<bool>> async_still_good();
+    Awaitable<base::Result<bool>> async_believe(smtp::CredentialsGiven& given);
     Awaitable<> async_check_credentials(smtp::CredentialsGiven given);
     Awaitable<> async_take_sender(smtp::SenderGiven given);
     Awaitable<> async_take_recipient(smtp::RecipientGiven given);
@@ -94,6 +95,7 @@ private:
     Client client_;
     SessionLog log_{with_.log, client_};
     std::optional<Proving> proving_;  // the SCRAM exchange under way
+    bool token_refused_ = false;      // and logged
     Transaction transaction_;
     std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     std::uint64_t messages_ = 0;  // accepted

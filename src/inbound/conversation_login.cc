@@ -1,4 +1,6 @@
-// Who says who they are: passwords are checked on the pool's threads, SCRAM by the session, which asks for what is stored.
+// Who says who they are: passwords and tokens are checked on the pool's threads, SCRAM by the session, which asks for what is stored, and
+// certificates by TLS.
+#include "base/ascii.h"
 #include "inbound/conversation.h"
 
 #include <cstring>
@@ -15,13 +17,28 @@ void wipe(std::string& secret) {
     secret.clear();
 }
 
+base::Result<bool> is_enabled(directory::Directory& directory, std::string_view login) {
+    const auto account = directory.find_account(login);
+    if (!account) return std::unexpected(account.error());
+    return *account && (*account)->enabled;
+}
+
+/// Fills in the login that the token speaks for.
+base::Result<bool> is_enabled_by_token(directory::TokenChecker& tokens, directory::Directory& directory, smtp::CredentialsGiven& given) {
+    auto login = tokens.check(given.password);
+    if (!login) return base::pass_on(login);
+    if (!*login) return false;
+    given.login = **std::move(login);
+    return is_enabled(directory, given.login);
+}
+
 }  // namespace
 
 /// The session refused an exchange; which login it was about is known once its first message was read.
 void Conversation::log_failed_proof(const smtp::Reply& reply) {
     constexpr std::uint16_t kWrongProof = 535;
     const auto proving = std::exchange(proving_, std::nullopt);
-    if (reply.code != kWrongProof) return;
+    if (reply.code != kWrongProof || std::exchange(token_refused_, false)) return;
     if (proving)
         log_.info("auth", {.mechanism = proving->wanted.mechanism,
                            .login = proving->wanted.login,
@@ -65,18 +82,30 @@ awaitable<base::Result<bool>> Conversation::async_still_good() {
     co_return *now == proving_->secret;
 }
 
+/// Whether the client is who it says it is; of a token, also who that is.
+awaitable<base::Result<bool>> Conversation::async_believe(smtp::CredentialsGiven& given) {
+    using Proof = smtp::CredentialsGiven::Proof;
+    switch (given.proof) {
+        case Proof::claimed:
+            co_return co_await with_.pool.async_run(
+                [&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
+        case Proof::proven:
+            if (!proving_) co_return false;
+            co_return co_await async_still_good();
+        case Proof::certificate:
+            co_return co_await with_.pool.async_run([this, &given] { return is_enabled(with_.directory, given.login); });
+        case Proof::token:
+            co_return co_await with_.pool.async_run([this, &given] { return is_enabled_by_token(*with_.tokens, with_.directory, given); });
+    }
+    co_return false;
+}
+
 awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven given) {
-    const bool proven = given.proof == smtp::CredentialsGiven::Proof::proven && proving_;
-    const auto begun = proven ? proving_->begun : std::chrono::steady_clock::now();
-    const bool impersonation = !given.authorization.empty() && given.authorization != given.login;
-    base::Result<bool> checked = false;
-    if (proven)
-        checked = co_await async_still_good();
-    else
-        checked =
-            co_await with_.pool.async_run([&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
+    const auto begun = proving_ ? proving_->begun : std::chrono::steady_clock::now();
+    const auto checked = co_await async_believe(given);
     proving_.reset();
     wipe(given.password);
+    const bool impersonation = !given.authorization.empty() && !base::equal_ignoring_case(given.authorization, given.login);
     const bool right = checked && *checked && !impersonation;
     const auto reply = right      ? smtp::make_reply(235, {2, 7, 0}, "logged in")
                        : !checked ? smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later")
@@ -93,7 +122,9 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
         client_.login = given.login;
         session_.accept();
     } else {
+        token_refused_ = checked && given.proof == smtp::CredentialsGiven::Proof::token;  // the session has 535 to say still
         session_.answer(reply);
     }
 }
+
 }  // namespace thurn::inbound

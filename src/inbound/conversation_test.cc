@@ -126,6 +126,7 @@ protected:
         service_ = std::make_unique<Service>(Dependencies{.spool = spool_,
                                                           .directory = directory_,
                                                           .passwords = directory_,
+                                                          .tokens = nullptr,
                                                           .journal = journal_,
                                                           .log = log_,
                                                           .clock = clock_,

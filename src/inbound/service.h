@@ -47,6 +47,7 @@ struct Dependencies {
     spool::Spool& spool;
     directory::Directory& directory;
     directory::PasswordChecker& passwords;
+    directory::TokenChecker* tokens;  // without one, OAUTHBEARER and XOAUTH2 are not offered
     trace::Journal& journal;
     base::Log& log;
     const base::Clock& clock;

@@ -50,6 +50,8 @@ struct TlsRules {
     std::string ciphers = {};       // of TLS 1.2, as OpenSSL lists them; empty: forward secrecy and no known weakness
     std::string ciphersuites = {};  // of TLS 1.3; empty: all
 };
+/// Errors   `invalid`: ciphers that OpenSSL does not know; names them.
+[[nodiscard]] base::Result<void> check_rules(const TlsRules& rules);
 struct ServerTlsOptions {
     TlsRules rules = {};
     std::filesystem::path client_ca = {};  // who signs the certificates that clients may show; empty: clients are not asked for any

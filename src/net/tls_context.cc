@@ -77,6 +77,12 @@ std::string wildcard_of(std::string_view name) {
 
 }  // namespace
 
+base::Result<void> check_rules(const TlsRules& rules) {
+    auto made = make_context(TLS_method(), rules);
+    if (!made) return base::pass_on(made);
+    return {};
+}
+
 /// One SSL_CTX per set of names; an RSA and an ECDSA pair of the same names share one, and OpenSSL offers what the client can use.
 /// Invariant: `contexts` is never empty; the first serves names that none matches.
 struct TlsContext::Parts {
