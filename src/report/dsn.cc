@@ -1,10 +1,10 @@
 #include "report/dsn.h"
 
+#include "base/quoted_printable.h"
 #include "mail/date.h"
 #include "mail/header.h"
 #include "mail/status.h"
 #include "report/dsn_text.h"
-#include "report/quoted_printable.h"
 
 #include <algorithm>
 
@@ -160,7 +160,8 @@ bool needs_encoding(std::string_view text) {
 std::string render_part(std::string_view boundary, std::string_view type, std::string_view text) {
     std::string part = fmt::format("--{}\r\n{}", boundary, type);
     if (!needs_encoding(text)) return part + "\r\n" + std::string(text) + (text.ends_with("\r\n") ? "" : "\r\n");
-    return part + "Content-Transfer-Encoding: quoted-printable\r\n\r\n" + encode_quoted_printable(text);
+    part += "Content-Transfer-Encoding: quoted-printable\r\n\r\n" + base::encode_quoted_printable(text);
+    return part + (text.ends_with("\r\n") ? "" : "\r\n");
 }
 
 /// Whether the whole message can be a part: message/rfc822 must not be encoded (RFC 2046 §5.2.1), so it must hold nothing that would need

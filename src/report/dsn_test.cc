@@ -1,7 +1,6 @@
 #include "report/dsn.h"
 
 #include "mail/header.h"
-#include "report/quoted_printable.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -238,26 +237,6 @@ TEST(Dsn, OnlyAHarmlessMessageIdIsReferredTo) {
         odd.original_header = header;
         EXPECT_THAT(render_dsn(odd), Not(HasSubstr("References:"))) << id;
     }
-}
-
-struct EncodingCase {
-    const char* name;
-    std::string text, encoded;
-};
-
-TEST(QuotedPrintable, KeepsItsRules) {
-    const std::vector<EncodingCase> cases{
-        {"Plain", "abc\r\n", "abc\r\n"},
-        {"NoLineEnd", "abc", "abc\r\n"},
-        {"Equals", "a=b\r\n", "a=3Db\r\n"},
-        {"TrailingSpace", "a \r\nb\t\r\n", "a=20\r\nb=09\r\n"},
-        {"StrayEnds", "a\rb\nc\r\n", "a=0Db=0Ac\r\n"},
-        {"Fits", std::string(76, 'x') + "\r\n", std::string(76, 'x') + "\r\n"},
-        {"Folds", std::string(77, 'x') + "\r\n", std::string(75, 'x') + "=\r\nxx\r\n"},
-        {"EightBit", "\xff\r\n", "=FF\r\n"},
-        {"Empty", "", ""},
-    };
-    for (const EncodingCase& row : cases) EXPECT_EQ(encode_quoted_printable(row.text), row.encoded) << row.name;
 }
 
 TEST(Dsn, NamesWhatTheSenderCalledItByInItsEnvelope) {
