@@ -39,41 +39,8 @@ bool is_about_connection(const smtp::Reply& reply, const std::optional<Failure>&
     return ended && ended->stage < Stage::ending && reply.code == 421;
 }
 
-bool all_ascii(const std::string& text) {
-    return std::ranges::none_of(text, [](char octet) { return (static_cast<unsigned char>(octet) & 0x80U) != 0; });
-}
-
-/// Others who get the same message may have addresses that these hosts cannot take; they need not know.
-bool needs_utf8(const Parcel& parcel) {
-    const auto& envelope = parcel.message->envelope;
-    if (envelope.wishes.smtputf8) return true;
-    if (envelope.sender.mailbox && !all_ascii(envelope.sender.mailbox->local)) return true;
-    return !std::ranges::all_of(parcel.recipients, [&](auto index) { return all_ascii(envelope.recipients.at(index).mailbox.local); });
-}
-
-/// What ORCPT said, for who relays on (RFC 3461 §5.2.1); of an alias of ours the host need not know.
-std::optional<smtp::OriginalRecipient> original_of(const spool::Recipient& recipient) {
-    const auto semicolon = recipient.orcpt.find(';');
-    if (semicolon == std::string::npos) return std::nullopt;
-    return smtp::OriginalRecipient{recipient.orcpt.substr(0, semicolon), recipient.orcpt.substr(semicolon + 1)};
-}
-
-smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open) {
-    const auto& envelope = parcel.message->envelope;
-    smtp::Transaction transaction;
-    transaction.sender = envelope.sender;
-    transaction.recipients.reserve(open.size());
-    for (const std::size_t position : open) {
-        const auto& recipient = envelope.recipients.at(parcel.recipients[position]);
-        transaction.recipients.push_back({recipient.mailbox, {.notify = recipient.notify, .original_recipient = original_of(recipient)}});
-    }
-    auto& parameters = transaction.parameters;
-    parameters.size = parcel.message->content->size();
-    parameters.body = envelope.body;
-    parameters.ret = envelope.wishes.ret;
-    parameters.smtputf8 = needs_utf8(parcel);
-    parameters.envid = envelope.wishes.envid;
-    return transaction;
+std::string_view name_of(mail::Passage passage) {
+    return passage == mail::Passage::seven_bit ? "converted to 7-bit" : "converted from binary to 8-bit";
 }
 
 /// Each reply once: most often all recipients have the same.
@@ -127,7 +94,7 @@ bool CourierRound::all_failed() const { return std::ranges::all_of(standings_, &
 
 asio::awaitable<void> CourierRound::async_carry(Parcel parcel) {
     const std::size_t count = parcel.recipients.size();
-    Load load{parcel, std::vector<RecipientOutcome>(count), std::vector<std::size_t>(count), InDoubtMark(executor_, parcels_, parcel)};
+    Load load{parcel, std::vector<RecipientOutcome>(count), std::vector<std::size_t>(count), InDoubtMark(executor_, parcels_, parcel), {}};
     std::iota(load.open.begin(), load.open.end(), std::size_t{0});
     while (!load.open.empty()) {
         const bool connected = connection_ || co_await async_connect(parcel);
@@ -169,15 +136,25 @@ asio::awaitable<CourierRound::Opened> CourierRound::async_try(std::size_t host, 
 }
 
 asio::awaitable<void> CourierRound::async_attempt(Load& load) {
-    if (auto refused = refusal(load.parcel)) {
-        settle_open(load, *refused);
-        parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), summarize(load.outcomes), {refused->status}, {}});
-        worked_ = true;
+    if (auto refused = refusal(load.parcel, {connection_->extensions(), connection_->name()})) {
+        settle_untried(load, *refused);
         co_return;
     }
     const Stopwatch watch;
     auto transaction = make_transaction(load.parcel, load.open);
     auto content = load.parcel.message->content;
+    load.remark.clear();
+    if (const auto passage = conversion_for(load.parcel.message->envelope.body, connection_->extensions())) {
+        auto converted = co_await async_convert(load, *passage);
+        if (!converted) {
+            settle_untried(load, unconverted(converted.error()));
+            co_return;
+        }
+        content = *std::move(converted);
+        transaction.parameters.size = content->size();
+        transaction.parameters.body = *passage == mail::Passage::seven_bit ? mail::BodyType::seven_bit : mail::BodyType::eight_bit;
+        load.remark = name_of(*passage);
+    }
     auto handed = co_await connection_->async_hand_over(std::move(transaction), std::move(content), load.mark, means_.pool);
     if (handed)
         take_replies(load, *handed, watch.read());
@@ -185,6 +162,27 @@ asio::awaitable<void> CourierRound::async_attempt(Load& load) {
         take_failure(load, handed.error(), watch.read());
     if (!connection_) co_return;
     if (!connection_->reusable() || connection_->messages() >= messages_per_connection_) co_await async_drop();
+}
+
+/// In what is not sent: our copy stays as it came.
+asio::awaitable<CourierRound::Converted> CourierRound::async_convert(const Load& load, mail::Passage passage) {
+    auto work = [content = load.parcel.message->content, passage] { return convert_content(*content, passage); };
+    co_return co_await means_.pool.async_run(std::move(work));
+}
+
+/// The disk may be better the next time, the message will not.
+RecipientOutcome CourierRound::unconverted(const base::Error& error) const {
+    if (error.kind == base::ErrorKind::disk || error.kind == base::ErrorKind::corrupt)
+        return {Kind::deferred, fmt::format("451 4.3.0 cannot read the message from the spool: {}", error.detail), {}};
+    return {Kind::failed,
+            fmt::format("554 5.6.3 {} cannot take the message as it is, and it cannot be converted: {}", connection_->name(), error.detail),
+            {}};
+}
+
+void CourierRound::settle_untried(Load& load, const RecipientOutcome& outcome) {
+    settle_open(load, outcome);
+    parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), summarize(load.outcomes), {outcome.status}, {}, {}});
+    worked_ = true;
 }
 
 asio::awaitable<void> CourierRound::async_drop() {
@@ -220,30 +218,6 @@ bool CourierRound::may_speak_in_clear() const {
     return destination_->tls == route::TlsDemand::may && !destination_->implicit_tls && !destination_->credentials;
 }
 
-/// What this host told beforehand that it will not take.
-std::optional<RecipientOutcome> CourierRound::refusal(const Parcel& parcel) const {
-    const auto& message = *parcel.message;
-    const auto& extensions = connection_->extensions();
-    const auto size = message.content->size();
-    // 0 says that there is no fixed limit (RFC 1870 §4).
-    if (extensions.size && extensions.size->count > 0 && size > *extensions.size)
-        return RecipientOutcome{Kind::failed,
-                                fmt::format("552 5.3.4 message of {} octets is larger than the {} that {} takes", size.count,
-                                            extensions.size->count, connection_->name()),
-                                {}};
-    // RFC 6152 §3: convert or bounce; what it was made for must not arrive with its eighth bits cut off.
-    if (message.envelope.body == mail::BodyType::eight_bit && !extensions.eight_bit_mime)
-        return RecipientOutcome{
-            Kind::failed, fmt::format("554 5.6.3 message holds 8-bit content and {} does not offer 8BITMIME", connection_->name()), {}};
-    // RFC 6531 §3.2.
-    if (needs_utf8(parcel) && !extensions.smtputf8)
-        return RecipientOutcome{
-            Kind::failed,
-            fmt::format("553 5.6.7 an address or header beyond US-ASCII, and {} does not offer SMTPUTF8", connection_->name()),
-            {}};
-    return std::nullopt;
-}
-
 void CourierRound::take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took) {
     const std::string& remote_host = connection_->host().host;
     const bool some_taken = std::ranges::any_of(handed.replies, &smtp::Reply::positive);
@@ -265,7 +239,8 @@ void CourierRound::take_replies(Load& load, const Connection::HandedOver& handed
     load.open = std::move(left);
     if (!now.empty()) {
         worked_ = true;
-        parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), summarize(now), distinct_statuses(now), took});
+        parcels_->attempted(load.parcel,
+                            {connection_->name(), connection_->tls(), summarize(now), distinct_statuses(now), took, load.remark});
     }
     if (!handed.ended) return;
     if (!load.open.empty()) return take_failure(load, *handed.ended, took);
@@ -281,7 +256,7 @@ void CourierRound::take_failure(Load& load, const Failure& failure, std::chrono:
     if (ends_parcel(failure)) settle_open(load, outcome);
     worked_ = worked_ || is_ours(failure);
     const std::string result = load.open.empty() ? summarize(load.outcomes) : "connection failed";
-    parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), result, {outcome.status}, took});
+    parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), result, {outcome.status}, took, load.remark});
     means_.log.debug("connection_lost", {{"host", connection_->name()}, {"reason", outcome.status}});
     connection_.reset();
     const bool stale = was_kept && failure.stage == Stage::envelope;
@@ -303,7 +278,7 @@ void CourierRound::note_failed_host(const Parcel& parcel, std::size_t host, cons
     // The trace wants what the host really said, even where that is not our status.
     std::vector<std::string> replies{failure.reply ? smtp::describe_reply(*failure.reply) : last_failure_.status};
     means_.log.debug("connection_failed", {{"host", name}, {"reason", replies.front()}});
-    parcels_->attempted(parcel, {name, {}, "connection failed", std::move(replies), took});
+    parcels_->attempted(parcel, {name, {}, "connection failed", std::move(replies), took, {}});
 }
 
 }  // namespace thurn::delivery

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "delivery/connection.h"
+#include "delivery/fitting.h"
 #include "delivery/smtp_courier.h"
 
 #include <chrono>
@@ -46,7 +47,9 @@ private:
         std::vector<RecipientOutcome> outcomes;
         std::vector<std::size_t> open;
         InDoubtMark mark;
+        std::string remark;  // for the trace: what was done to the content
     };
+    using Converted = base::Result<std::shared_ptr<const spool::Content>>;
 
     boost::asio::awaitable<void> async_carry(Parcel parcel);
     boost::asio::awaitable<bool> async_connect(const Parcel& parcel);
@@ -59,7 +62,9 @@ private:
     [[nodiscard]] bool all_failed() const;
     [[nodiscard]] ConnectionOptions connection_options(std::size_t host) const;
     [[nodiscard]] bool may_speak_in_clear() const;
-    [[nodiscard]] std::optional<RecipientOutcome> refusal(const Parcel& parcel) const;
+    boost::asio::awaitable<Converted> async_convert(const Load& load, mail::Passage passage);
+    [[nodiscard]] RecipientOutcome unconverted(const base::Error& error) const;
+    void settle_untried(Load& load, const RecipientOutcome& outcome);
     void take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took);
     void take_failure(Load& load, const Failure& failure, std::chrono::milliseconds took);
     void settle_open(Load& load, const RecipientOutcome& outcome);

@@ -5,6 +5,7 @@
 // syncs once more.
 #include "delivery/maildir.h"
 
+#include "delivery/fitting.h"
 #include "delivery/line_ends.h"
 #include "delivery/mailbox_path.h"
 
@@ -211,6 +212,14 @@ std::string harmless_host(std::string host) {
     return host.empty() ? "localhost" : host;
 }
 
+RecipientOutcome outcome_of_conversion(const base::Error& error) {
+    if (error.kind == base::ErrorKind::disk || error.kind == base::ErrorKind::corrupt)
+        return {RecipientOutcome::Kind::deferred, fmt::format("451 4.3.0 cannot read the message from the spool: {}", error.detail), {}};
+    return {RecipientOutcome::Kind::failed,
+            fmt::format("554 5.6.3 a mailbox holds lines, and this binary message cannot be converted: {}", error.detail),
+            {}};
+}
+
 base::Time now() { return std::chrono::time_point_cast<base::Duration>(std::chrono::system_clock::now()); }
 
 }  // namespace
@@ -259,7 +268,13 @@ RecipientOutcome Maildir::deliver(const spool::StoredMessage& message, std::uint
             if (*found) return delivered(Written::before);
         }
     }
-    const auto written = write_message(*folders, name, render_head(message.envelope, index, account), *message.content);
+    auto content = message.content;
+    if (message.envelope.body == mail::BodyType::binary) {
+        auto converted = convert_content(*content, mail::Passage::eight_bit);
+        if (!converted) return outcome_of_conversion(converted.error());
+        content = *std::move(converted);
+    }
+    const auto written = write_message(*folders, name, render_head(message.envelope, index, account), *content);
     return written ? delivered(*written) : outcome_of(written.error());
 }
 

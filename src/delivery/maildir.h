@@ -25,7 +25,8 @@ struct MaildirOptions {
 ///          its own file in new/ or cur/ and is not written twice.
 /// Repeats  The rename refuses to replace, which finds the file in new/ at no cost. cur/ has to be read whole, so that is done only where a
 ///          file can lie there: attempts were made, the recipient is in doubt, or the message is older than this process.
-/// Content  As spooled, CRLF turned into LF (what Dovecot and others expect of a Maildir); mbox-style From lines are left alone.
+/// Content  As spooled, CRLF turned into LF (what Dovecot and others expect of a Maildir); mbox-style From lines are left alone. Binary
+///          content would not come through that, so it is converted to 8-bit lines first (mail::convert); what cannot be is refused, 5.6.3.
 /// Errors   The outcome: deferred for all a disk can do (4.3.0, 4.3.1 and 4.2.2 when full), failed only for a path that cannot exist.
 /// Threads  Blocks: the blocking pool. Any.
 class Maildir {

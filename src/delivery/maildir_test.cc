@@ -87,6 +87,22 @@ TEST_F(MaildirTest, WritesTheMessageIntoNewWithItsHeaders) {
     EXPECT_TRUE(files(box() / "cur").empty());
 }
 
+TEST_F(MaildirTest, BinaryContentBecomesLines) {
+    const std::string head = "MIME-Version: 1.0\r\nContent-Type: a/b\r\nContent-Transfer-Encoding: ";
+    auto stored = message(head + std::string("binary\r\n\r\n\0\r\n\n", 14));
+    stored.envelope.body = mail::BodyType::binary;
+    EXPECT_EQ(maildir().deliver(stored, 0, mailbox("bob")).kind, Kind::delivered);
+    const auto found = files(box() / "new");
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_TRUE(text(found[0]).ends_with("Content-Type: a/b\nContent-Transfer-Encoding: base64\n\nAA0KCg==\n")) << text(found[0]);
+
+    auto broken = message("Subject: x\r\nno field\n\r\n\r\n\n");
+    broken.envelope.body = mail::BodyType::binary;
+    const auto outcome = maildir().deliver(broken, 0, mailbox("bob"));
+    EXPECT_EQ(outcome.kind, Kind::failed);
+    EXPECT_TRUE(outcome.status.starts_with("554 5.6.3 ")) << outcome.status;
+}
+
 TEST_F(MaildirTest, MakesFoldersAndFilesForTheOwnerOnly) {
     static_cast<void>(maildir().deliver(message("x\r\n"), 0, mailbox("bob")));
     for (const auto& folder : {root_ / "mail/example.com", box(), box() / "new", box() / "cur", box() / "tmp"})

@@ -45,6 +45,7 @@ struct Attempt {
     std::string result;  // delivered, deferred, failed, connection failed
     std::vector<std::string> replies;
     std::chrono::milliseconds took{0};
+    std::string remark = {};  // what was done to the message for it: `converted to 7-bit`; mostly empty
 };
 
 /// Where a courier gets its parcels from and reports to; the dispatcher behind it owns spool and schedule.

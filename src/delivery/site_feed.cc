@@ -84,7 +84,8 @@ void SiteFeed::attempted(const Parcel& parcel, Attempt attempt) {
                            .tls = std::move(attempt.tls),
                            .result = std::move(attempt.result),
                            .replies = std::move(attempt.replies),
-                           .milliseconds = static_cast<std::uint64_t>(attempt.took.count())};
+                           .milliseconds = static_cast<std::uint64_t>(attempt.took.count()),
+                           .remark = std::move(attempt.remark)};
     for (const auto index : parcel.recipients)
         event.recipients.push_back(mail::render_mailbox(parcel.message->envelope.recipients[index].mailbox));
     dispatcher_.trace(parcel.message->id, std::move(event));

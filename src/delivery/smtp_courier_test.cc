@@ -1,5 +1,6 @@
 #include "delivery/smtp_courier.h"
 
+#include "delivery/fitting.h"
 #include "mail/mailbox.h"
 #include "support/held_content.h"
 #include "support/loopback.h"
@@ -27,6 +28,8 @@ namespace asio = boost::asio;
 using Kind = RecipientOutcome::Kind;
 using support::HeldContent;
 using support::ScriptedPeer;
+using support::UnreadableContent;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -607,7 +610,83 @@ TEST_F(SmtpCourierTest, EightBitContentIsDeclaredOrFails) {
     add(stored);
     carry({&unable});
     EXPECT_EQ(outcome(1).kind, Kind::failed);
-    EXPECT_THAT(outcome(1).status, StartsWith("554 5.6.3 "));
+    EXPECT_THAT(outcome(1).status, AllOf(StartsWith("554 5.6.3 "), HasSubstr("a header cannot be converted")));
+}
+
+struct PassageCase {
+    const char* name;
+    mail::BodyType body;
+    std::string content;
+    std::string offers;  // beyond PIPELINING
+    std::string parameters, converted, remark;
+};
+
+class PassageTest : public SmtpCourierTest, public testing::WithParamInterface<PassageCase> {};
+
+TEST_P(PassageTest, ContentIsMadeToFitTheHost) {
+    const auto& row = GetParam();
+    for (const auto where : {HeldContent::Where::memory, HeldContent::Where::disk}) {
+        const auto mail = "C: MAIL FROM:<alice@example.org>" + row.parameters + "\nC: RCPT\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n";
+        ScriptedPeer peer({"S: 220 mx\nC: EHLO\nS: 250-mx\n" + row.offers + "S: 250 PIPELINING\n" + mail + kContent + kQuit});
+        auto stored = message(std::make_shared<HeldContent>(row.content, where));
+        stored->envelope.body = row.body;
+        destination_ = {};
+        add(stored);
+        carry({&peer});
+        EXPECT_EQ(source_->settlements.back().outcomes.at(0).kind, Kind::delivered);
+        EXPECT_THAT(peer.wire().at(0), HasSubstr("DATA\r\n" + row.converted + ".\r\n"));
+        EXPECT_EQ(source_->attempts.back().remark, row.remark);
+        loop_.restart();
+    }
+}
+
+const std::string kType = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: ";
+
+INSTANTIATE_TEST_SUITE_P(
+    Rfc6152, PassageTest,
+    testing::Values(PassageCase{"SevenBit", mail::BodyType::seven_bit, "Subject: x\r\n\r\nx\r\n", "", "", "Subject: x\r\n\r\nx\r\n", ""},
+                    PassageCase{"EightBitTaken", mail::BodyType::eight_bit, kType + "8bit\r\n\r\n\xfc\r\n", "S: 250-8BITMIME\n",
+                                " BODY=8BITMIME", kType + "8bit\r\n\r\n\xfc\r\n", ""},
+                    PassageCase{"EightBitConverted", mail::BodyType::eight_bit, kType + "8bit\r\n\r\n\xfc\r\n", "S: 250-SIZE\n", " SIZE=97",
+                                kType + "quoted-printable\r\n\r\n=FC\r\n", "converted to 7-bit"},
+                    PassageCase{"BinaryToSevenBit", mail::BodyType::binary, kType + "binary\r\n\r\n\xfc\n\r\n", "", "",
+                                kType + "quoted-printable\r\n\r\n=FC=0A\r\n", "converted to 7-bit"},
+                    PassageCase{"BinaryToEightBit", mail::BodyType::binary, kType + "binary\r\n\r\n\xfc\r\n",
+                                "S: 250-8BITMIME\nS: 250-BINARYMIME\n", " BODY=8BITMIME", kType + "8bit\r\n\r\n\xfc\r\n",
+                                "converted from binary to 8-bit"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST_F(SmtpCourierTest, BinaryContentGoesByChunksWhereItIsTaken) {
+    const std::string content = kType + std::string("binary\r\n\r\n\0\n\r.\r\n.\r\n\xff", 20);
+    const auto hello = "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250-PIPELINING\nS: 250-CHUNKING\nS: 250 BINARYMIME\n";
+    ScriptedPeer peer({hello + std::string("C: MAIL FROM:<alice@example.org> BODY=BINARYMIME\nC: RCPT\nS: 250 ok\nS: 250 ok\nC: BDAT ") +
+                       std::to_string(content.size()) + "\nL: BDAT 0 LAST\ns: 250 part|250 2.0.0 taken|\nL: QUIT\nS: 221 bye\n"});
+    auto stored = message(content);
+    stored->envelope.body = mail::BodyType::binary;
+    add(stored);
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
+    EXPECT_THAT(peer.wire().at(0), HasSubstr("\r\n" + content + "BDAT 0 LAST\r\n"));
+}
+
+TEST_F(SmtpCourierTest, WhatIsTooLargeIsNotConverted) {
+    auto stored = message(std::make_shared<UnreadableContent>(kMostConverted.count + 1, 0));
+    stored->envelope.body = mail::BodyType::eight_bit;
+    ScriptedPeer peer({kPlainHello + kQuit});
+    add(stored);
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::failed);
+    EXPECT_THAT(outcome().status, StartsWith("554 5.6.3 "));
+}
+
+TEST_F(SmtpCourierTest, WhatCannotBeReadToBeConvertedWaits) {
+    auto stored = message(std::make_shared<UnreadableContent>(1000, 10));
+    stored->envelope.body = mail::BodyType::eight_bit;
+    ScriptedPeer peer({kPlainHello + kQuit});
+    add(stored);
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::deferred);
+    EXPECT_THAT(outcome().status, StartsWith("451 4.3.0 "));
 }
 
 class SmtpMoodTest : public SmtpCourierTest, public testing::WithParamInterface<unsigned> {};

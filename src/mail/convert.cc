@@ -141,7 +141,11 @@ base::Result<void> Converter::add_header(const MimePart& part, TransferEncoding 
         out_.append("Content-Transfer-Encoding: ").append(name_of(encoding)).append("\r\n");
         done_ = part.encoding_field + part.encoding_length;
     }
-    if (!part.header_ended) return copy_to(part.body, "a header");
+    if (!part.header_ended) {
+        if (part.within_signed && part.body == message_.size() && !message_.ends_with("\r\n"))
+            return fail(ErrorKind::invalid, "a signed part must not be changed");
+        return copy_to(part.body, "a header");
+    }
     if (auto copied = copy_to(part.body - 2, "a header"); !copied) return copied;
     if (encoding == TransferEncoding::quoted_printable || encoding == TransferEncoding::base64) add_missing_fields(part, encoding);
     return copy_to(part.body, "a header");

@@ -45,6 +45,7 @@ struct Attempted {
     std::string result;                // delivered, deferred, failed, connection failed
     std::vector<std::string> replies;  // remote replies, each once
     std::uint64_t milliseconds = 0;
+    std::string remark = {};  // what was done to the message for it, mostly nothing
 };
 /// What the attempt means for one recipient.
 struct Settled {

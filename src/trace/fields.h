@@ -63,6 +63,7 @@ struct Fields<Attempted> {
         visitor("result", body.result);
         visitor("replies", body.replies);
         visitor("milliseconds", body.milliseconds);
+        visitor("remark", body.remark);
     }
 };
 

@@ -59,7 +59,7 @@ std::string tell(const Routed& body, base::Time) { return body.recipient + " to 
 std::string tell(const Attempted& body, base::Time) {
     std::string line = body.host + also(" ", body.tls);
     if (!body.recipients.empty()) line += " for " + render_list(body.recipients);
-    line += fmt::format(": {} in {} ms", body.result, with_commas(body.milliseconds));
+    line += fmt::format(": {} in {} ms{}", body.result, with_commas(body.milliseconds), also(", ", body.remark));
     for (std::size_t i = 0; i < body.replies.size(); ++i) line += (i == 0 ? "; said: " : " / ") + body.replies[i];
     return line;
 }

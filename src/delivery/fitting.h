@@ -1,0 +1,40 @@
+#pragma once
+
+#include "base/octets.h"
+#include "base/result.h"
+#include "delivery/parcel.h"
+#include "mail/convert.h"
+#include "smtp/client_session.h"
+#include "spool/message.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace thurn::delivery {
+
+/// What a host told of itself.
+struct HostFacts {
+    const smtp::Extensions& offered;
+    const std::string& name;  // as Attempt has it
+};
+
+/// What this host cannot be given, as told beforehand: size, and addresses or a header in UTF-8 (RFC 1870, RFC 6531 §3.2).
+[[nodiscard]] std::optional<RecipientOutcome> refusal(const Parcel& parcel, const HostFacts& host);
+
+/// To what a content must be converted before this host can have it; nothing when it goes as it is (RFC 6152 §3, RFC 3030 §3).
+[[nodiscard]] std::optional<mail::Passage> conversion_for(mail::BodyType body, const smtp::Extensions& offered);
+
+/// Larger contents are not converted: it is done in memory.
+inline constexpr base::Octets kMostConverted = base::mebibytes(32);
+
+/// The content in that form.
+/// Errors   `invalid`, `syntax`, `too_long`: it cannot be converted, as mail::convert() says; `disk`, `corrupt`: it cannot be read.
+/// Threads  Reads and computes: belongs on the blocking pool.
+[[nodiscard]] base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool::Content& content, mail::Passage passage);
+
+/// The envelope for the recipients at these positions of `parcel.recipients`, with all that the originator asked for.
+[[nodiscard]] smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open);
+
+}  // namespace thurn::delivery
