@@ -118,7 +118,8 @@ struct MailReader {
 // SIZE and BODY are known to the session whatever it lists: clients that say HELO send them too.
 constexpr std::array<MailReader::Row, 11> kMailRows{{
     {"SIZE", [](const ParameterRules& rules) { return rules.extensions.size; }, &MailReader::take_size},
-    {"BODY", [](const ParameterRules& rules) { return rules.extensions.eight_bit_mime; }, &MailReader::take_body},
+    {"BODY", [](const ParameterRules& rules) { return rules.extensions.eight_bit_mime || takes_binary(rules.extensions); },
+     &MailReader::take_body},
     {"AUTH", [](const ParameterRules& rules) { return rules.auth == AuthParameter::known; }, &MailReader::take_auth},
     {"SMTPUTF8", [](const ParameterRules& rules) { return rules.extensions.smtputf8; }, &MailReader::take_smtputf8},
     {"RET", [](const ParameterRules& rules) { return rules.extensions.dsn; }, &MailReader::take_ret},
@@ -141,7 +142,7 @@ const FixedReply* MailReader::take_size(const Value& value) {
 const FixedReply* MailReader::take_body(const Value& value) {
     using mail::BodyType;
     if (!value) return &kUnknownBody;
-    if (same_word(*value, "8BITMIME"))
+    if (rules.extensions.eight_bit_mime && same_word(*value, "8BITMIME"))
         given.body = BodyType::eight_bit;
     else if (takes_binary(rules.extensions) && same_word(*value, "BINARYMIME"))
         given.body = BodyType::binary;

@@ -141,7 +141,6 @@ void ServerSession::State::settle(bool positive) {
         case Open::credentials:
             auth.reset();
             authenticated = positive;
-            if (!positive) ++auth_failures;
             break;
         case Open::xclient:
             if (positive) become_proxied();
@@ -253,6 +252,8 @@ void ServerSession::answer(const Reply& reply) {
     const bool go_on = state_->open == Open::content_begin && reply.intermediate() && state_->mode == Mode::chunk;
     if (!go_on) state_->say_for_all(render_reply(reply));
     if (reply.permanent()) ++state_->errors;
+    // Where nobody can be asked now, no password was wrong (RFC 4954 §6, 454).
+    if (reply.permanent() && state_->open == Open::credentials) ++state_->auth_failures;
     if (reply.code == 421)
         state_->close();
     else

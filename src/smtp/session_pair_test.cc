@@ -24,7 +24,8 @@ struct Message {
 /// A server that refuses recipients named `no…`, and keeps what it gets.
 class Server {
 public:
-    explicit Server(unsigned how) : how_(how), session(options(how)) { session.greet(); }
+    explicit Server(unsigned how) : Server(how, offered_for(how)) {}
+    Server(unsigned how, const ServerExtensions& offered) : how_(how), session(options(how, offered)) { session.greet(); }
 
     void handle_all() {
         while (auto event = session.next_event()) std::visit([this](auto& given) { on(given); }, *event);
@@ -33,19 +34,22 @@ public:
     std::vector<Message> messages;
 
 private:
-    static ServerOptions options(unsigned how) {
+    static ServerExtensions offered_for(unsigned how) {
+        return {.pipelining = !(how & kNoPipelining),
+                .chunking = (how & kChunks) != 0,
+                .binary_mime = true,
+                .smtputf8 = true,
+                .dsn = true,
+                .mt_priority = ""};
+    }
+    static ServerOptions options(unsigned how, const ServerExtensions& offered) {
         ServerOptions options;
         options.hostname = "server.example";
         options.tls = how & kTls ? TlsState::offered : TlsState::unavailable;
         options.auth = how & kAuth ? AuthRule::required : AuthRule::off;
         options.message_size = base::kibibytes(64);
         options.protocol = how & kLmtp ? Protocol::lmtp : Protocol::smtp;
-        options.extensions = {.pipelining = !(how & kNoPipelining),
-                              .chunking = (how & kChunks) != 0,
-                              .binary_mime = true,
-                              .smtputf8 = true,
-                              .dsn = true,
-                              .mt_priority = ""};
+        options.extensions = offered;
         return options;
     }
     void on(HelloGiven&) { session.accept(); }
@@ -93,6 +97,7 @@ public:
 class Pair {
 public:
     explicit Pair(unsigned how) : how_(how), server(how), client(client_options(how)) {}
+    Pair(unsigned how, const ServerExtensions& offered) : how_(how), server(how, offered), client(client_options(how)) {}
 
     /// Carries octets until both wait; gives the client's events, content excepted, which is `content_` when asked for.
     void run() {
@@ -274,6 +279,94 @@ TEST_P(SessionPairFor, CarriesParametersAndBinaryContent) {
 INSTANTIATE_TEST_SUITE_P(EveryWay, SessionPairFor,
                          testing::Values(0U, kOctets, kLmtp, kLmtp | kOctets, kNoPipelining, kNoPipelining | kOctets,
                                          kNoPipelining | kLmtp));
+
+// ---- Every set of extensions
+
+/// Bits of a number: what the server offers. STARTTLS and AUTH are kTls and kAuth.
+constexpr unsigned kPipelining = 4, kSize = 8, kEightBitMime = 16, kChunking = 32, kBinaryMime = 64, kSmtpUtf8 = 128, kDsn = 256,
+                   kSets = 512;
+
+ServerExtensions offered_in(unsigned set) {
+    return {.pipelining = (set & kPipelining) != 0,
+            .size = (set & kSize) != 0,
+            .eight_bit_mime = (set & kEightBitMime) != 0,
+            .chunking = (set & kChunking) != 0,
+            .binary_mime = (set & kBinaryMime) != 0,
+            .smtputf8 = (set & kSmtpUtf8) != 0,
+            .dsn = (set & kDsn) != 0};
+}
+
+/// What is handed over, and the extensions without which it cannot be.
+struct Load {
+    const char* name;
+    mail::BodyType body;
+    std::string_view sender;
+    std::string_view content;
+    unsigned needs;
+    std::string_view refusal;  // without them
+};
+constexpr Load kLoads[] = {
+    {"7-bit", mail::BodyType::seven_bit, "a@client.example", ".\r\ntext\r\n", 0, ""},
+    {"8-bit", mail::BodyType::eight_bit, "a@client.example", "Gr\xc3\xbc\xc3\x9f Gott\r\n.\r\n", 0, ""},
+    {"UTF-8", mail::BodyType::eight_bit, "j\xc3\xb6rg@client.example", "From: j\xc3\xb6rg@client.example\r\n\r\n", kSmtpUtf8, "5.6.7"},
+    {"binary", mail::BodyType::binary, "a@client.example", {"\0\n.\r\n.\r\n\r", 9}, kChunking | kBinaryMime, "5.6.3"},
+};
+
+/// Of the two recipients, who is refused.
+enum class Refused { nobody, second, all };
+
+Transaction transaction_for(const Load& load, Refused refused) {
+    Transaction transaction = transaction_to({refused == Refused::all ? "no0" : "yes0", refused == Refused::nobody ? "yes1" : "no1"}, 0);
+    transaction.sender.mailbox = *mail::parse_mailbox(load.sender, mail::Charset::utf8);
+    transaction.parameters.body = load.body;
+    transaction.parameters.envid = "an id";
+    transaction.recipients[0].parameters.notify = {.given = true, .success = true};
+    return transaction;
+}
+
+void expect_arrived(const Message& arrived, const Load& load, unsigned set) {
+    const bool binary = load.body == mail::BodyType::binary;
+    EXPECT_EQ(arrived.content, binary ? std::string(load.content) : normalized(load.content));
+    EXPECT_EQ(arrived.parameters.body, binary || set & kEightBitMime ? load.body : mail::BodyType::seven_bit);
+    EXPECT_EQ(arrived.parameters.envid, set & kDsn ? "an id" : "");
+    EXPECT_EQ(arrived.of_recipients.front().notify.success, (set & kDsn) != 0);
+    EXPECT_EQ(arrived.parameters.size.has_value(), (set & kSize) != 0);
+    EXPECT_EQ(arrived.parameters.smtputf8, load.needs == kSmtpUtf8);
+}
+
+void hand_over(Pair& pair, const Load& load, Refused refused, unsigned set) {
+    const auto before = pair.server.messages.size();
+    const auto replies = pair.hand_over(transaction_for(load, refused), std::string(load.content));
+    ASSERT_EQ(replies.size(), 2U);
+    if ((set & load.needs) != load.needs) {
+        for (const auto& reply : replies) EXPECT_EQ(mail::render_status(*reply.status), load.refusal);
+        EXPECT_EQ(pair.server.messages.size(), before);
+        return;
+    }
+    EXPECT_EQ(replies[0].code, refused == Refused::all ? 550 : 250);
+    EXPECT_EQ(replies[1].code, refused == Refused::nobody ? 250 : 550);
+    ASSERT_EQ(pair.server.messages.size(), before + (refused == Refused::all ? 0 : 1));
+    if (refused != Refused::all) expect_arrived(pair.server.messages.back(), load, set);
+}
+
+TEST(SessionPair, NeedsOfWhatIsOfferedOnlyWhatTheMessageNeeds) {
+    for (unsigned set = 0; set < kSets; ++set) {
+        if ((set & kAuth) && !(set & kTls)) continue;  // AUTH is for TLS
+        for (const unsigned how : {0U, kOctets, kLmtp}) {
+            Pair pair((set & (kTls | kAuth)) | how, offered_in(set));
+            pair.run();
+            ASSERT_TRUE(pair.ready) << set;
+            for (const auto& load : kLoads) {
+                for (const auto refused : {Refused::nobody, Refused::second, Refused::all}) {
+                    SCOPED_TRACE(std::string(load.name) + " with " + std::to_string(set) + ", " + std::to_string(how));
+                    hand_over(pair, load, refused, set);
+                    if (testing::Test::HasFailure()) return;
+                }
+            }
+            EXPECT_TRUE(pair.client.ready()) << set;
+        }
+    }
+}
 
 }  // namespace
 }  // namespace thurn::smtp

@@ -1,14 +1,16 @@
-// Runs tests/transcripts/*.smtp in memory, with the client's octets cut in every way. The other side of the session is fixed:
+// Runs tests/transcripts/*.smtp in memory, with the client's octets cut in every way. What each shows is listed in their README.md;
+// tests/system/test_transcripts.py runs many over sockets. The other side of the session is fixed:
 //
+//   EHLO    refused* 550 5.7.1, else accepted
 //   MAIL    blocked* 550 5.7.1, later* 451 4.7.1, else accepted
-//   RCPT    unknown* 550 5.1.1, later* 450 4.2.0, else accepted
-//   AUTH    the password `secret` is right
+//   RCPT    unknown* 550 5.1.1, later* 450 4.2.0, closing* 421 4.3.2, else accepted
+//   AUTH    the password `secret` is right, `later` 454 4.7.0, else 535 5.7.8
 //   DATA    sender nodata* 451 4.3.0, else 354
 //   VRFY    unknown* 550 5.1.1, else 250 with the text
 //   EXPN    `list` 250 with two members, else accepted, which is 252
 //   ETRN    unknown* 459 4.7.0, else accepted
 //   XCLIENT NAME=evil 550 5.7.0, else accepted
-//   content holding `X-Each` 250 and 452 4.2.2 in turn, `X-Refuse` 550 5.7.1, `X-Later` 451 4.3.0, else 250
+//   content holding `X-Each` 250 and 452 4.2.2 in turn, `X-Unanswered` nothing to LMTP's recipients, `X-Refuse` 550 5.7.1, `X-Later` 451 4.3.0, else 250
 #include "support/transcript.h"
 
 #include "mail/date.h"
@@ -18,6 +20,8 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <regex>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -29,8 +33,8 @@ using tests::TranscriptStep;
 
 /// How the pieces of the client are cut.
 struct Split {
-    std::size_t at = 0;   // every piece in two at this place; 0: not at all
-    bool octets = false;  // octet by octet
+    std::size_t at = 0;     // every piece in two at this place; 0: not at all
+    std::size_t every = 0;  // in pieces of so many octets
 };
 
 /// `extensions=chunking,dsn`: what is on beside the defaults.
@@ -100,11 +104,18 @@ public:
     [[nodiscard]] bool take_tls_wanted() { return std::exchange(tls_wanted_, false); }
 
 private:
-    void on(HelloGiven&) { session_.accept(); }
+    void on(HelloGiven& given) {
+        if (given.name.starts_with("refused"))
+            session_.answer(make_reply(550, {5, 7, 1}, "Not you"));
+        else
+            session_.accept();
+    }
     void on(SecretWanted&) { ADD_FAILURE() << "without random there is no SCRAM"; }
     void on(CredentialsGiven& given) {
         if (given.password == "secret")
             session_.accept();
+        else if (given.password == "later")
+            session_.answer(make_reply(454, {4, 7, 0}, "Later"));
         else
             session_.answer(make_reply(535, {5, 7, 8}, "Login or password is wrong"));
     }
@@ -124,6 +135,8 @@ private:
             session_.answer(make_reply(550, {5, 1, 1}, "No such user"));
         else if (given.mailbox.local.starts_with("later"))
             session_.answer(make_reply(450, {4, 2, 0}, "Later"));
+        else if (given.mailbox.local.starts_with("closing"))
+            session_.answer(make_reply(421, {4, 3, 2}, "Closing"));
         else
             accept_recipient();
     }
@@ -177,6 +190,7 @@ private:
     void on(ContentEnded&) {
         check_line_ends();
         if (content_.contains("X-Each")) return answer_each();
+        if (content_.contains("X-Unanswered")) return session_.answer_each({});
         if (content_.contains("X-Refuse")) return session_.answer(make_reply(550, {5, 7, 1}, "Refused"));
         if (content_.contains("X-Later")) return session_.answer(make_reply(451, {4, 3, 0}, "Later"));
         ++accepted_;
@@ -215,12 +229,15 @@ public:
         ASSERT_TRUE(session_.take_output().starts_with("220 mx.example.com "));
         for (const auto& step : transcript_.steps) {
             SCOPED_TRACE(transcript_.name + ":" + std::to_string(step.line) + " split " +
-                         (split_.octets ? "by octets" : std::to_string(split_.at)));
+                         (split_.every ? "every " + std::to_string(split_.every) : std::to_string(split_.at)));
             take(step);
             if (testing::Test::HasFailure()) return;
         }
         EXPECT_TRUE(replies_.empty()) << "left over: " << replies_.front();
     }
+
+    /// Every line the server said behind its greeting.
+    [[nodiscard]] const std::string& heard() const { return heard_; }
 
 private:
     void take(const TranscriptStep& step) {
@@ -231,14 +248,16 @@ private:
                 return expect(step.text);
             case TranscriptStep::Kind::time:
                 return wait(step.number);
+            case TranscriptStep::Kind::stop:
+                return stop();
             case TranscriptStep::Kind::accepted:
                 EXPECT_EQ(inbound_.accepted(), step.number);
         }
     }
     void say(std::string_view octets) {
         EXPECT_TRUE(replies_.empty()) << "left over: " << replies_.front();
-        if (split_.octets) {
-            for (const char& octet : octets) feed({&octet, 1});
+        if (split_.every != 0) {
+            for (std::size_t at = 0; at < octets.size(); at += split_.every) feed(octets.substr(at, split_.every));
         } else {
             feed(octets.substr(0, std::min(split_.at, octets.size())));
             if (split_.at < octets.size()) feed(octets.substr(split_.at));
@@ -256,10 +275,16 @@ private:
         inbound_.handle_all();
         collect();
     }
+    void stop() {
+        session_.shut_down();
+        inbound_.handle_all();
+        collect();
+    }
     void collect() {
         output_ += session_.take_output();
         for (auto end = output_.find("\r\n"); end != std::string::npos; end = output_.find("\r\n")) {
             replies_.push_back(output_.substr(0, end));
+            heard_ += replies_.back() + '\n';
             output_.erase(0, end + 2);
         }
     }
@@ -278,6 +303,7 @@ private:
     ServerSession session_;
     Inbound inbound_;
     std::string output_;
+    std::string heard_;
     std::deque<std::string> replies_;
 };
 
@@ -290,14 +316,49 @@ std::size_t longest_piece(const Transcript& transcript) {
     return longest;
 }
 
+constexpr std::size_t kHuge = 1 << 20;  // octets of a piece that is not cut everywhere
+
 TEST_P(TranscriptTest, HoldsForEverySplit) {
     const auto transcript = tests::load_transcript(GetParam());
     Runner(transcript, {}).run();
     if (HasFailure()) return;
-    Runner(transcript, {.at = 0, .octets = true}).run();
     const auto longest = longest_piece(transcript);
-    const auto stride = 1 + longest / 600;  // long pieces: a sample of the places
-    for (std::size_t at = 1; at < longest && !HasFailure(); at += stride) Runner(transcript, {.at = at, .octets = false}).run();
+    const bool huge = longest > kHuge;
+    for (std::size_t every = 1; every <= 7 && !huge && !HasFailure(); every += 2) Runner(transcript, {.at = 0, .every = every}).run();
+    const auto stride = 1 + longest / (huge ? 5 : 600);  // long pieces: a sample of the places
+    for (std::size_t at = 1; at < longest && !HasFailure(); at += stride) Runner(transcript, {.at = at, .every = 0}).run();
+}
+
+/// `501 5.5.4 Bad SIZE value`, for each FixedReply in the sources of this module.
+std::set<std::string> refusals_in_sources() {
+    const std::regex declared(R"re(FixedReply k\w+\{(\d+), \{(\d+), (\d+), (\d+)\}, "([^"]*)"\})re");
+    std::set<std::string> found;
+    for (const auto& file : std::filesystem::directory_iterator(THURN_SOURCE_DIR "/src/smtp")) {
+        if (file.path().stem().string().ends_with("_test")) continue;
+        std::ifstream stream(file.path());
+        const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+        for (std::sregex_iterator at(text.begin(), text.end(), declared), end; at != end; ++at)
+            found.insert((*at)[1].str() + ' ' + (*at)[2].str() + '.' + (*at)[3].str() + '.' + (*at)[4].str() + ' ' + (*at)[5].str());
+    }
+    return found;
+}
+
+/// RFC 2034 §4: the enhanced code has the class of the reply code.
+bool class_agrees(std::string_view line) { return line.size() < 6 || line[5] != '.' || line[0] == line[4]; }
+
+TEST(Transcripts, ShowEveryRefusalThereIs) {
+    std::string heard;
+    for (const auto& file : tests::transcript_files(THURN_SOURCE_DIR "/tests/transcripts")) {
+        const auto transcript = tests::load_transcript(file);
+        Runner runner(transcript, {});
+        runner.run();
+        heard += runner.heard();
+        for (const auto& step : transcript.steps)
+            if (step.kind == TranscriptStep::Kind::server) EXPECT_TRUE(class_agrees(step.text)) << transcript.name << ": " << step.text;
+    }
+    const auto refusals = refusals_in_sources();
+    EXPECT_GT(refusals.size(), 60U);
+    for (const auto& refusal : refusals) EXPECT_TRUE(heard.contains(refusal)) << "no transcript shows " << refusal;
 }
 
 std::string test_name(const testing::TestParamInfo<std::filesystem::path>& info) {

@@ -17,10 +17,12 @@
 ///   L: k=v …    options of the server, before all else: tls=unavailable|offered|active auth=off|offered|required recipients= message_size=
 ///               command_line= auth_line= content_line= commands= errors= auth_failures= messages=
 ///               extensions=chunking,dsn,… (see transcript_test.cc) lmtp=on
+///               socket=on: to be run against a whole server too (tests/system/test_transcripts.py)
 ///   C: text     the client says a line; CRLF is added
 ///   D: text     the client sends these octets and nothing more; escapes \r \n \t \0 \\ \xHH, and {n*text} for a repetition
 ///   S: text     the server must answer this line; `*` at its end stands for any rest; `(closed)`: the server has closed
 ///   T: 301s     so much time passes without an octet
+///   X:          the server is told to stop
 ///   A: 2        so many messages were accepted until now (a runner that cannot know skips it)
 ///
 /// The greeting is answered before the first C and is not written down. TLS handshakes happen by themselves behind the 220 to STARTTLS.
@@ -29,7 +31,7 @@
 namespace thurn::tests {
 
 struct TranscriptStep {
-    enum class Kind { client, server, time, accepted };
+    enum class Kind { client, server, time, stop, accepted };
     Kind kind;
     std::string text;  // client: octets; server: the pattern
     long number = 0;   // time: seconds; accepted: messages
@@ -121,6 +123,9 @@ inline void add_line(Transcript& transcript, std::string_view line, std::size_t 
             return;
         case 'T':
             transcript.steps.push_back({Kind::time, {}, std::stol(std::string(text)), number});
+            return;
+        case 'X':
+            transcript.steps.push_back({Kind::stop, {}, 0, number});
             return;
         case 'A':
             transcript.steps.push_back({Kind::accepted, {}, std::stol(std::string(text)), number});

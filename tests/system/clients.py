@@ -97,6 +97,10 @@ class Conversation:
 
     def start_tls(self):
         assert self.say("STARTTLS").startswith("220")
+        self.begin_tls()
+
+    def begin_tls(self):
+        """The handshake alone, without a word before it."""
         self.reader.close()
         self.socket = any_certificate().wrap_socket(self.socket)
         self.reader = self.socket.makefile("rb")
