@@ -7,6 +7,13 @@ using fuzz::require;
 
 namespace {
 
+void check(const std::vector<smtp::ProxyAttribute>& attributes) {
+    require(!attributes.empty(), "an attribute is given");
+    for (const auto& attribute : attributes) {
+        require(attribute.value.size() <= 255, "values are within their limit");
+        for (const char c : attribute.value) require(static_cast<unsigned char>(c) >= ' ' && c != 0x7f, "values hold no control octet");
+    }
+}
 void check(const smtp::MailCommand& command) {
     const auto again = mail::take_reverse_path("<" + mail::render_path(command.path) + ">", mail::Charset::utf8);
     require(again && again->path == command.path, "the reverse path survives being written");
@@ -25,6 +32,10 @@ void check(const smtp::RcptCommand& command) {
 }
 void check(const smtp::HeloCommand& command) { require(!command.name.empty() && command.name.find(' ') == std::string::npos, "one word"); }
 void check(const smtp::EhloCommand& command) { require(!command.name.empty() && command.name.size() <= 255, "within its limit"); }
+void check(const smtp::BdatCommand& command) { require(command.size.count <= std::uint64_t{1} << 63U, "no size is negative"); }
+void check(const smtp::EtrnCommand& command) { require(!command.name.empty(), "something is named"); }
+void check(const smtp::XclientCommand& command) { check(command.attributes); }
+void check(const smtp::XforwardCommand& command) { check(command.attributes); }
 void check(const smtp::AuthCommand& command) { require(!command.mechanism.empty(), "a mechanism is named"); }
 template <class Other>
 void check(const Other&) {}
@@ -36,6 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto split = smtp::split_command(line);
     const smtp::ServerExtensions none;
     const smtp::ServerExtensions all{
+        .chunking = true,
+        .binary_mime = true,
         .smtputf8 = true,
         .dsn = true,
         .require_tls = true,
