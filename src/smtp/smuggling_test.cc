@@ -62,6 +62,12 @@ Taken take(const std::string& wire, std::size_t cut) {
 
 const std::string kEnvelope = "EHLO a.example\r\nMAIL FROM:<a@a.example>\r\nRCPT TO:<b@b.example>\r\n";
 
+TEST(Smuggling, ATrueEndIsOne) {
+    const auto taken = take(kEnvelope + "DATA\r\n" + Case{"\r\n", "\r\n"}.content() + ".\r\n", 3);
+    EXPECT_TRUE(taken.forged);
+    EXPECT_EQ(taken.messages, 2);
+}
+
 TEST(Smuggling, NothingButOneEndEndsContentByData) {
     for (const auto& given : all_cases()) {
         for (const std::size_t cut : {std::size_t{1}, std::size_t{3}, std::size_t{4096}}) {
