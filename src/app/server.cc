@@ -130,6 +130,7 @@ private:
     std::unique_ptr<storage::FileJournal> journal_;
     std::unique_ptr<SwitchableDirectory> directory_;
     std::unique_ptr<storage::DirectoryPasswordChecker> passwords_;
+    std::unique_ptr<directory::TokenChecker> tokens_;
     std::optional<base::MessageIdSource> ids_;
     std::unique_ptr<spool::FilesystemLock> claim_;
     OpenSpool spool_;
@@ -266,6 +267,9 @@ base::Result<void> Server::open_stores() {
     if (!directory) return base::pass_on(directory);
     directory_ = std::make_unique<SwitchableDirectory>(*std::move(directory));
     passwords_ = std::make_unique<storage::DirectoryPasswordChecker>(*directory_, clock_, random_);
+    auto tokens = make_token_checker(config_.oauth, clock_);
+    if (!tokens) return base::pass_on(tokens);
+    tokens_ = *std::move(tokens);
     auto spool = open_spool(config_, clock_, random_, log_);
     if (!spool) return base::pass_on(spool);
     spool_ = *std::move(spool);
@@ -315,7 +319,7 @@ void Server::make_service() {
         inbound::Dependencies{.spool = *spool_.spool,
                               .directory = *directory_,
                               .passwords = *passwords_,
-                              .tokens = nullptr,
+                              .tokens = tokens_.get(),
                               .journal = *journal_,
                               .log = log_,
                               .clock = clock_,

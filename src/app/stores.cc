@@ -2,6 +2,7 @@
 
 #include "app/assembly.h"
 #include "spool/segment_spool.h"
+#include "storage/oauth_tokens.h"
 
 #include <fmt/format.h>
 
@@ -52,6 +53,31 @@ base::Result<std::unique_ptr<trace::Journal>> read_journal(const config::Config&
     auto filesystem = storage::PosixFilesystem::open(config.data_dir.string());
     if (!filesystem) return base::pass_on(filesystem);
     return std::make_unique<storage::JournalReader>(*std::move(filesystem), log);
+}
+
+base::Result<std::unique_ptr<directory::TokenChecker>> make_token_checker(const config::OauthConfig& oauth, const base::Clock& clock) {
+    std::unique_ptr<directory::TokenChecker> checker;
+    if (!oauth.keys.empty()) {
+        checker = std::make_unique<storage::SignedTokens>(
+            storage::SignedTokens::Options{
+                .keys = oauth.keys,
+                .ca_file = oauth.ca_file,
+                .expected = {.issuer = oauth.issuer, .audience = oauth.audience, .login_claim = oauth.login_claim}},
+            clock);
+    } else if (!oauth.introspection.empty()) {
+        config::Secret secret;
+        if (!oauth.credentials.empty()) {
+            auto read = config::read_secret(oauth.credentials);
+            if (!read) return base::pass_on(read);
+            secret = *std::move(read);
+        }
+        checker = std::make_unique<storage::IntrospectedTokens>(storage::IntrospectedTokens::Options{.endpoint = oauth.introspection,
+                                                                                                     .user = std::move(secret.login),
+                                                                                                     .password = std::move(secret.password),
+                                                                                                     .ca_file = oauth.ca_file,
+                                                                                                     .login_claim = oauth.login_claim});
+    }
+    return checker;
 }
 
 }  // namespace thurn::app

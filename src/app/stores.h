@@ -25,6 +25,9 @@ struct OpenSpool {
 
 /// Makes this process the only one that works on the spool in data_dir/spool, for as long as the lock lives.
 /// Errors   `refused`: another process has it.
+/// nullptr: none is configured.
+[[nodiscard]] base::Result<std::unique_ptr<directory::TokenChecker>> make_token_checker(const config::OauthConfig& oauth,
+                                                                                        const base::Clock& clock);
 [[nodiscard]] base::Result<std::unique_ptr<spool::FilesystemLock>> claim_spool(const config::Config& config);
 /// Opens, and after a crash recovers, the spool. Precondition: claim_spool() holds: the index must not be touched while another works on
 /// it.

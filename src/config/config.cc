@@ -6,6 +6,7 @@
 #include "config/nearest.h"
 #include "net/dns_servers.h"
 #include "net/endpoint.h"
+#include "storage/web_request.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -356,6 +357,29 @@ void read_route(Section section, Config& config) {
     config.routes.push_back(std::move(rule));
 }
 
+void read_oauth(Section section, OauthConfig& oauth) {
+    section.text("introspection", oauth.introspection);
+    section.text("credentials", oauth.credentials);
+    section.text("keys", oauth.keys);
+    section.text("issuer", oauth.issuer);
+    section.text("audience", oauth.audience);
+    section.text("login_claim", oauth.login_claim);
+    section.path("ca_file", oauth.ca_file);
+    if (!oauth.introspection.empty() && !oauth.keys.empty())
+        section.complain("keys", "tokens are checked by introspection or by keys, not both");
+    if (!oauth.introspection.empty() && !storage::is_confidential(oauth.introspection))
+        section.complain("introspection", "tokens are told under https: only, or over http: to this machine");
+    if (!oauth.keys.empty() && !oauth.keys.starts_with('/') && !storage::is_confidential(oauth.keys))
+        section.complain("keys", "a https: URL, or the path of a file");
+    if (!oauth.keys.empty() && (oauth.issuer.empty() || oauth.audience.empty()))
+        section.complain(oauth.issuer.empty() ? "issuer" : "audience",
+                         "with keys, issuer and audience are needed: others' tokens are signed by them too");
+    if (!oauth.credentials.empty()) {
+        if (const auto secret = read_secret(oauth.credentials); !secret) section.complain("credentials", secret.error().detail);
+    }
+    section.finish();
+}
+
 void read_directory(Section section, Config& config) {
     std::string backend = "sqlite";
     section.text("backend", backend);
@@ -489,6 +513,7 @@ void read_all(Section& root, Config& config, const Surroundings& surroundings) {
     read_delivery(root.table("delivery"), config);
     read_submission(root.table("submission"), config);
     read_queue(root.table("queue"), config);
+    read_oauth(root.table("oauth"), config.oauth);
     read_outbound(root.table("outbound"), config);
     read_log(root.table("log"), config);
     read_trace(root.table("trace"), config);

@@ -43,6 +43,18 @@ struct LimitsConfig {
     base::Octets disk_reserve = base::mebibytes(256);
 };
 
+/// Who says whom a token speaks for: an introspection endpoint, or signatures. Neither: tokens are not offered.
+struct OauthConfig {
+    std::string introspection;  // URL
+    std::string credentials;    // for the endpoint: `file:…` or `env:…`
+    std::string keys;           // URL or path of a JSON Web Key Set
+    std::string issuer;
+    std::string audience;
+    std::string login_claim = "email";
+    std::filesystem::path ca_file;  // empty: the system's roots
+    [[nodiscard]] bool any() const { return !introspection.empty() || !keys.empty(); }
+};
+
 struct DomainConfig {
     std::string name;
     std::string catch_all;
@@ -70,6 +82,7 @@ struct Config {
     std::vector<route::RouteRule> routes;
     std::chrono::seconds future_release = std::chrono::days(7);  // submission.future_release
     bool any_sender = false;                                     // submission.any_sender: logins may use senders they do not own
+    OauthConfig oauth;
     std::string tag_separator = "+";
     std::filesystem::path directory_path;
     std::string maildir_path;  // with {domain}, {local}, {address}
