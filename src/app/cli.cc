@@ -177,6 +177,7 @@ private:
         add_domain_commands();
         add_account_commands();
         add_alias_commands();
+        add_dkim_commands();
     }
     void add_domain_commands() {
         auto& domain = *app_.add_subcommand("domain", "Domains to take mail for")->require_subcommand(1)->group(kDirectoryGroup);
@@ -218,6 +219,25 @@ private:
         auto* show = add_verb(alias, "show", "Show one alias", alias_command);
         add_address(show);
         add_json(show);
+    }
+
+    CLI::App* add_dkim_verb(CLI::App& parent, const std::string& verb, const std::string& help) {
+        auto* command = add(parent, verb, help, [this, verb] {
+            dkim_.verb = verb;
+            return dkim_command(context_, dkim_);
+        });
+        command->add_option("domain", dkim_.domain, "Such as example.com")->required()->option_text(" ");
+        return command;
+    }
+    void add_dkim_commands() {
+        auto& dkim = *app_.add_subcommand("dkim", "Keys that mail is signed with")->require_subcommand(1)->group(kDirectoryGroup);
+        auto* generate = add_dkim_verb(dkim, "generate", "Make keys in data_dir/keys; prints the DNS records to publish");
+        generate->add_option("--selector", dkim_.selector, "What the records are named after, below _domainkey")->option_text("NAME=s1");
+        generate->add_option("--algorithm", dkim_.algorithm, "rsa, ed25519 or both")
+            ->transform(CLI::CheckedTransformer(std::map<std::string, DkimAlgorithm>{
+                {"rsa", DkimAlgorithm::rsa}, {"ed25519", DkimAlgorithm::ed25519}, {"both", DkimAlgorithm::both}}))
+            ->option_text("KIND=both");
+        add_dkim_verb(dkim, "dns", "Print the DNS records of a domain's keys, as lines of a zone file");
     }
 
     CLI::App* add_queue_verb(CLI::App& parent, const std::string& verb, const std::string& help) {
@@ -281,11 +301,37 @@ private:
         tool->group(kEngineersGroup);
         tool->add_subcommand("address", "Is it an address? JSON lines {id,address,smtputf8} in, {id,valid,local,domain,reason} out")
             ->callback([this] { action_ = tool_address; });
+        add_signature_tools(*tool);
         auto* load =
             app_.add_subcommand("bench", "Make load for measuring, or take it away; reads no configuration")->require_subcommand(1);
         load->group(kEngineersGroup);
         add_source(*load->add_subcommand("source", "Send mail as fast as the server takes it"));
         add_sink(*load->add_subcommand("sink", "Take mail and throw it away"));
+    }
+
+    /// Message in on standard input (DESIGN §8.5).
+    CLI::App* add_tool(CLI::App& tool, const std::string& name, const std::string& help, int (*action)(const ToolOptions&)) {
+        auto* command = add(tool, name, help, [this, action] { return action(tool_); });
+        command->add_option("--now", tool_.now, "The time it is to be, in seconds since 1970")->option_text("EPOCH");
+        return command;
+    }
+    void add_resolver(CLI::App* command) {
+        command->add_option("--resolver", tool_.resolver, "DNS server to ask; default: the system's")->option_text("IP:PORT");
+    }
+    void add_signer(CLI::App* command) {
+        command->add_option("--domain", tool_.domain, "Who signs: d=")->required()->option_text("DOMAIN");
+        command->add_option("--selector", tool_.selector, "Which key of that domain: s=")->required()->option_text("SELECTOR");
+        command->add_option("--key", tool_.key_file, "The private key, RSA or Ed25519, in PEM")->required()->option_text("FILE");
+    }
+    void add_signature_tools(CLI::App& tool) {
+        add_resolver(add_tool(tool, "dkim-verify", "Verify a message's DKIM signatures: the best result, then a line for each", tool_dkim_verify));
+        add_signer(add_tool(tool, "dkim-sign", "Sign a message with DKIM; prints it signed", tool_dkim_sign));
+        add_resolver(add_tool(tool, "arc-verify", "Validate a message's ARC chain: pass, fail or none, then the chain", tool_arc_verify));
+        auto* seal = add_tool(tool, "arc-seal", "Add a set to a message's ARC chain; prints it sealed", tool_arc_seal);
+        add_resolver(seal);
+        add_signer(seal);
+        seal->add_option("--authserv-id", tool_.authserv_id, "Whose Authentication-Results of the message to seal; default: the domain's")
+            ->option_text("ID");
     }
 
     void add_source(CLI::App& command) {
@@ -343,8 +389,10 @@ private:
     std::string file_;
     DirectoryCommand directory_;
     bool password_stdin_ = false;
+    DkimCommand dkim_;
     QueueCommand queue_;
     TraceCommand trace_;
+    ToolOptions tool_;
     bench::SourceOptions source_;
     bench::SinkOptions sink_;
 };

@@ -3,7 +3,10 @@
 #include "base/message_id.h"
 #include "base/result.h"
 #include "config/config.h"
+#include "mailauth/dkim_crypto.h"
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -30,6 +33,9 @@ struct CommandContext {
 /// Errors  `invalid`, also for a file that is not there: all that is wrong with a configuration ends with 2.
 [[nodiscard]] base::Result<config::Loaded> load_configuration(const CommandContext& context);
 [[nodiscard]] base::Result<config::Loaded> load_file(const std::filesystem::path& file);
+
+/// Root at the command line acts as the owner of the data folder: files it makes there must be the server's.
+[[nodiscard]] base::Result<void> act_as_owner(const config::Config& config);
 
 /// Prints the error to standard error and gives its exit code: 3 when the server is not there, 2 for usage and configuration, else 1.
 int complain(const base::Error& error);
@@ -64,6 +70,16 @@ int domain_command(const CommandContext& context, const DirectoryCommand& comman
 int account_command(const CommandContext& context, const DirectoryCommand& command);
 int alias_command(const CommandContext& context, const DirectoryCommand& command);
 
+/// Which keys `dkim generate` makes.
+enum class DkimAlgorithm { rsa, ed25519, both };
+struct DkimCommand {
+    std::string verb;  // generate, dns
+    std::string domain;
+    std::string selector = "s1";  // of an Ed25519 key beside an RSA key, with `-ed25519` behind it
+    DkimAlgorithm algorithm = DkimAlgorithm::both;
+};
+int dkim_command(const CommandContext& context, const DkimCommand& command);
+
 struct QueueCommand {
     std::string verb;  // list, show, retry, hold, release, delete, stats
     std::vector<std::string> ids;
@@ -82,6 +98,20 @@ struct TraceCommand {
 int trace_command(const CommandContext& context, const TraceCommand& command);
 
 int tool_address();
+
+/// What the tools of mail authentication take; each uses some of it.
+struct ToolOptions {
+    std::string resolver;  // `127.0.0.1:5353`; empty: the system's servers
+    std::optional<std::int64_t> now = std::nullopt;  // seconds since 1970; without, the time it is
+    std::string domain, selector, key_file;
+    std::string authserv_id;  // empty: as `domain`
+};
+[[nodiscard]] std::chrono::seconds time_of(const ToolOptions& options);
+[[nodiscard]] base::Result<mailauth::PrivateKey> read_key(const ToolOptions& options);
+int tool_dkim_verify(const ToolOptions& options);
+int tool_dkim_sign(const ToolOptions& options);
+int tool_arc_verify(const ToolOptions& options);
+int tool_arc_seal(const ToolOptions& options);
 /// `sendmail` as other programs call it; exit codes of sysexits.h.
 int sendmail(int argc, char** argv);
 [[nodiscard]] std::string version_text();

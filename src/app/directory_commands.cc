@@ -21,19 +21,6 @@ namespace {
 
 using Admin = storage::SqliteDirectory;
 
-/// Root at the command line acts as the owner of the data folder: files it makes there must be the server's.
-base::Result<void> act_as_owner(const config::Config& config) {
-    if (!is_root()) return {};
-    if (!config.user.empty())
-        if (auto identity = find_user(config.user)) {
-            if (auto made = prepare_folder(config.data_dir, &*identity); !made) return made;
-            return become(*identity);
-        }
-    struct stat facts{};
-    if (::stat(config.data_dir.c_str(), &facts) != 0 || facts.st_uid == 0) return {};
-    return become({facts.st_uid, facts.st_gid, {}});
-}
-
 int finish(const base::Result<void>& result, const std::string& said) {
     if (!result) return complain(result.error());
     print_line(said);
@@ -170,6 +157,18 @@ int with_password(const DirectoryCommand& command, auto action) {
 }
 
 }  // namespace
+
+base::Result<void> act_as_owner(const config::Config& config) {
+    if (!is_root()) return {};
+    if (!config.user.empty())
+        if (auto identity = find_user(config.user)) {
+            if (auto made = prepare_folder(config.data_dir, &*identity); !made) return made;
+            return become(*identity);
+        }
+    struct stat facts{};
+    if (::stat(config.data_dir.c_str(), &facts) != 0 || facts.st_uid == 0) return {};
+    return become({facts.st_uid, facts.st_gid, {}});
+}
 
 int domain_command(const CommandContext& context, const DirectoryCommand& command) {
     if (command.verb != "list")

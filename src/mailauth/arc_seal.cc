@@ -24,7 +24,7 @@ ArcSealer::ArcSealer(const MessageHeader& header, const PrivateKey& key, BodyHas
     hasher.want(kBody);
 }
 
-base::Result<std::string> ArcSealer::seal(const ArcVerdict& chain) const {
+base::Result<std::string> ArcSealer::seal(const ArcVerdict& chain, std::string_view results) const {
     assert(hasher_.finished());
     if (auto well = check_signable(header_); !well) return base::pass_on(well);
     const auto names = parse_signer(options_.domain, options_.selector);
@@ -32,10 +32,9 @@ base::Result<std::string> ArcSealer::seal(const ArcVerdict& chain) const {
     if (chain.ended) return base::fail(base::ErrorKind::invalid, "the chain has ended with a seal that says so");
     if (chain.instance >= kMaxArcSets) return base::fail(base::ErrorKind::invalid, "the chain has 50 sets, and may have no more");
     const unsigned instance = chain.instance + 1;
-    const std::string results =
-        "ARC-Authentication-Results: i=" + std::to_string(instance) + "; " + options_.authentication_results + "\r\n";
+    const std::string results_field = "ARC-Authentication-Results: i=" + std::to_string(instance) + "; " + std::string(results) + "\r\n";
     const std::string signature = render_message_signature(instance, names->domain, names->selector);
-    return render_seal(instance, names->domain, names->selector, chain.result, results, signature) + signature + results;
+    return render_seal(instance, names->domain, names->selector, chain.result, results_field, signature) + signature + results_field;
 }
 
 std::string ArcSealer::render_message_signature(unsigned instance, const std::string& domain, const std::string& selector) const {

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace thurn::mailauth {
@@ -19,8 +20,7 @@ namespace thurn::mailauth {
 struct ArcSealOptions {
     std::string domain;
     std::string selector;
-    std::chrono::seconds now{0};         // since 1970
-    std::string authentication_results;  // what we saw, as render_authentication_results() gives it; goes behind `i=…;`
+    std::chrono::seconds now{0};  // since 1970
     std::vector<std::string> fields = default_arc_fields();
     std::vector<std::string> oversigned = {"from"};
 };
@@ -34,8 +34,9 @@ public:
     /// Precondition: `header`, `key` and `hasher` outlive it.
     ArcSealer(const MessageHeader& header, const PrivateKey& key, BodyHasher& hasher, ArcSealOptions options);
     /// The three fields, folded, with their CRLF; they belong above the header. A chain that failed is sealed as failed, once.
+    /// `results`: what we saw, `arc=` of the chain among it, as render_authentication_results() gives it.
     /// Errors   `invalid`: the chain has ended, or has 50 sets; else as DkimSigner.
-    [[nodiscard]] base::Result<std::string> seal(const ArcVerdict& chain) const;
+    [[nodiscard]] base::Result<std::string> seal(const ArcVerdict& chain, std::string_view results) const;
 
 private:
     [[nodiscard]] std::string render_message_signature(unsigned instance, const std::string& domain, const std::string& selector) const;

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "base/result.h"
+#include "dns/dns.h"
+#include "net/resolver.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+namespace thurn::app {
+
+/// Answers the questions of a core for a tool that does one thing at a time.
+///
+/// Errors   As net::Resolver: trouble is an Answer with Status::failed.
+/// DNSSEC   Not asked for: a given server is to be believed, as a laboratory's is.
+class ToolResolver {
+public:
+    /// `server` as `192.0.2.1:5353`; empty: those of the system. It is not asked before the first question.
+    explicit ToolResolver(std::string server) : server_(std::move(server)) {}
+
+    /// All at once; answers in the order of the questions.
+    /// Errors   As net::Resolver::start().
+    [[nodiscard]] base::Result<std::vector<dns::Answer>> ask(const std::vector<dns::Question>& questions);
+
+    /// Asks all that a core wants to know, until it wants no more.
+    template <class Core>
+    [[nodiscard]] base::Result<void> answer_all(Core& core) {
+        for (auto open = core.questions(); !open.empty(); open = core.questions()) {
+            const auto answers = ask(open);
+            if (!answers) return std::unexpected(answers.error());
+            for (std::size_t i = 0; i < open.size(); ++i) core.answer(open[i], (*answers)[i]);
+        }
+        return {};
+    }
+
+private:
+    [[nodiscard]] base::Result<void> start();
+
+    std::string server_;
+    std::unique_ptr<net::Resolver> resolver_;
+    boost::asio::io_context loop_;
+};
+
+}  // namespace thurn::app
