@@ -17,6 +17,8 @@ using base::ErrorKind;
 constexpr std::size_t kTimeDigits = 12;     // RFC 6376 §3.5, t=
 constexpr std::size_t kLengthDigits = 18;   // §3.5, l=, allows 76; no message has a size of more
 constexpr std::uint64_t kMaxInstance = 50;  // RFC 8617 §4.2.1
+constexpr std::size_t kMaxName = 253;       // RFC 1035 §2.3.4, without the root
+constexpr std::size_t kMaxFields = 1000;    // named by h=
 constexpr std::size_t kNoField = static_cast<std::size_t>(-1);
 
 std::string lower(std::string_view text) {
@@ -120,6 +122,7 @@ private:
             if (!name) return base::pass_on(name);
             *into = *std::move(name);
         }
+        if (result_.key_name().size() > kMaxName) return base::fail(ErrorKind::invalid, "s= and d= together are longer than a name can be");
         return {};
     }
     Step times() {
@@ -173,6 +176,7 @@ private:
         for (const auto name : split_value(*value, ':')) {
             if (name.empty() || !std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~' && c != ';'; }))
                 return bad("h", "has no proper field name");
+            if (result_.fields.size() == kMaxFields) return base::fail(ErrorKind::too_long, "h= names too many fields");
             result_.fields.push_back(lower(name));
         }
         if (std::ranges::find(result_.fields, "from") == result_.fields.end())

@@ -47,6 +47,7 @@ struct Signature {
 /// Reads the value of such a field.
 /// Errors   `syntax`: no tag list, a tag that must be there is not, or has a value that it cannot have. `invalid`: well-formed, but against a
 ///          rule: From not signed, i= outside of d=, x= not after t=, ARC-Seal signed by an ARC-Message-Signature, …
+///          `too_long`: h= names over 1000 fields, or there are too many tags.
 [[nodiscard]] base::Result<Signature> parse_signature(std::string_view value, SignatureField field);
 
 /// What reports say of a signature that could not be read: its `d=`, `s=` and `a=` where they are proper.

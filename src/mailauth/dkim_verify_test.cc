@@ -280,6 +280,14 @@ TEST(DkimVerify, SignsSignaturesButNeverItself) {
     EXPECT_EQ(verdicts[1].result, DkimResult::pass);
 }
 
+TEST(DkimVerify, ReadsNoEndlessListOfFields) {
+    std::string names = ":from";
+    for (int i = 0; i < 1000; ++i) names += ":x";
+    const auto verdicts = verify(replaced(signed_header(kTags), "to:subject", "to:subject" + names), kBody, test::football_zone());
+    EXPECT_EQ(verdicts.at(0).result, DkimResult::permerror);
+    EXPECT_EQ(verdicts.at(0).reason, "h= names too many fields");
+}
+
 TEST(DkimVerify, LooksAtTenSignaturesOnly) {
     std::string header(test::kFootballHeader);
     for (int i = 0; i < 5000; ++i) header.insert(0, "DKIM-Signature: v=1; d=d" + std::to_string(i) + ".example; s=x\r\n");
