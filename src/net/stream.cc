@@ -64,6 +64,7 @@ struct Stream::State final : WatchedSocket {
     // Each keeps the state alive while it waits, for the Stream may be destroyed meanwhile.
     static asio::awaitable<base::Result<void>> async_wait_readable(std::shared_ptr<State> self, Deadline deadline);
     static asio::awaitable<base::Result<std::size_t>> async_read(std::shared_ptr<State> self, std::span<char> into, Deadline deadline);
+    static asio::awaitable<base::Result<std::size_t>> async_peek(std::shared_ptr<State> self, std::span<char> into, Deadline deadline);
     static asio::awaitable<base::Result<void>> async_write(std::shared_ptr<State> self, std::span<const std::string_view> list,
                                                            Deadline deadline);
     static asio::awaitable<base::Result<void>> async_write_one(std::shared_ptr<State> self, std::string_view octets, Deadline deadline);
@@ -131,6 +132,14 @@ asio::awaitable<base::Result<std::size_t>> Stream::State::async_read(std::shared
     }
 }
 
+asio::awaitable<base::Result<std::size_t>> Stream::State::async_peek(std::shared_ptr<State> self, std::span<char> into, Deadline deadline) {
+    while (true) {
+        Step step = receive(self->descriptor(), into, MSG_PEEK);
+        if (step.kind == Step::Kind::done) co_return step.count;
+        if (auto woken = co_await self->async_after(std::move(step), deadline); !woken) co_return base::pass_on(woken);
+    }
+}
+
 asio::awaitable<base::Result<void>> Stream::State::async_write(std::shared_ptr<State> self, std::span<const std::string_view> list,
                                                                Deadline deadline) {
     Pieces pieces(list);
@@ -189,6 +198,10 @@ asio::awaitable<base::Result<void>> Stream::async_wait_readable(Deadline deadlin
 
 asio::awaitable<base::Result<std::size_t>> Stream::async_read(std::span<char> into, Deadline deadline) {
     return State::async_read(state_, into, deadline);
+}
+
+asio::awaitable<base::Result<std::size_t>> Stream::async_peek(std::span<char> into, Deadline deadline) {
+    return State::async_peek(state_, into, deadline);
 }
 
 asio::awaitable<base::Result<void>> Stream::async_write(std::string_view octets, Deadline deadline) {

@@ -41,6 +41,8 @@ public:
     [[nodiscard]] asio::awaitable<base::Result<void>> async_wait_readable(Deadline deadline);
     /// Reads at least one octet. Tries at once before it waits.
     [[nodiscard]] asio::awaitable<base::Result<std::size_t>> async_read(std::span<char> into, Deadline deadline);
+    /// Reads at least one octet and leaves what it read to be read again: for what comes before TLS in the same packet. Precondition: no TLS.
+    [[nodiscard]] asio::awaitable<base::Result<std::size_t>> async_peek(std::span<char> into, Deadline deadline);
     /// Writes all of it; the pieces leave in one gathered write where they can.
     [[nodiscard]] asio::awaitable<base::Result<void>> async_write(std::string_view octets, Deadline deadline);
     [[nodiscard]] asio::awaitable<base::Result<void>> async_write(std::span<const std::string_view> pieces, Deadline deadline);

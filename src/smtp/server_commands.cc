@@ -17,6 +17,13 @@ bool is_http_request(const CommandLine& command) {
     return is_http_method(command.word) || command.argument.starts_with("HTTP/") || command.argument.contains(" HTTP/");
 }
 
+/// What a server should never hear first: a header field, of a request whose beginning was lost or of a message without its envelope, or
+/// the word of a load balancer we do not listen to (in version 2 of its protocol a line that begins with NUL).
+bool is_other_opening(const CommandLine& command) {
+    if (command.verb != Verb::unknown) return false;
+    return command.word == "PROXY" || command.word.starts_with('\0') || (command.word.size() > 1 && command.word.ends_with(':'));
+}
+
 bool is_control(char octet) {
     const auto value = static_cast<unsigned char>(octet);
     return (value < 0x20 && octet != '\t') || value == 0x7f;
@@ -53,10 +60,11 @@ const FixedReply* ServerSession::State::limit_reached() const {
 void ServerSession::State::on_line(std::string_view line) {
     const auto command = split_command(line);
     if (const auto* limit = limit_reached(); limit && command.verb != Verb::quit) return say_and_close(*limit);
-    ++commands;
     current = command.verb;
+    if (stage != Stage::chunks || current != Verb::bdat) ++commands;  // further chunks count by what they bring: on(BdatCommand&)
     if (!extended || ends_group(current)) group_ended = true;
     if (current != Verb::bdat) chunks_follow = false;
+    if (stage == Stage::fresh && is_other_opening(command)) return say_and_close(kNotSmtp);
     if (std::ranges::any_of(line, is_control)) return command.verb == Verb::bdat ? say_and_close(kControlOctet) : refuse(kControlOctet);
     if (is_http_request(command)) return say_and_close(kHttp);
     on_command(command);
@@ -163,7 +171,7 @@ void ServerSession::State::on(VrfyCommand& command) {
 
 void ServerSession::State::on(XclientCommand& command) {
     const auto* login = find_attribute(command.attributes, ProxyAttribute::Name::login);
-    proxied_login = login ? std::optional(login->known == ProxyAttribute::Known::given) : std::nullopt;
+    proxied_login = login && login->known == ProxyAttribute::Known::given;
     ask(Open::xclient, XclientGiven{std::move(command.attributes)});
 }
 

@@ -5,6 +5,12 @@ namespace thurn::smtp {
 
 using namespace replies;
 
+namespace {
+
+constexpr std::uint64_t kSmallChunk = 1024;  // octets; those who send a message in smaller ones could keep us busy for ever
+
+}  // namespace
+
 // ---- Content
 
 void ServerSession::State::begin_content() {
@@ -69,6 +75,7 @@ void ServerSession::State::refuse_content() {
 void ServerSession::State::on(BdatCommand& command) {
     chunk = {.left = command.size.count, .last = command.last, .refused = false};
     mode = Mode::chunk;
+    if (stage == Stage::chunks && chunk.left < kSmallChunk) ++commands;
     if (stage == Stage::recipients) ask(Open::content_begin, ContentBegins{});
 }
 

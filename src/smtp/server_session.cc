@@ -160,7 +160,7 @@ void ServerSession::State::become_proxied() {
     extended = false;
     helo_name.clear();
     messages = 0;
-    if (proxied_login) authenticated = *proxied_login;
+    authenticated = proxied_login;
 }
 
 void ServerSession::State::settle_transaction(Open what, bool positive) {
@@ -280,6 +280,8 @@ void ServerSession::give_secret(sasl::ScramSecret secret) {
     state.on_auth_outcome(state.auth->give(std::move(secret)));
     if (state.stopping && state.open == Open::none) state.say_and_close(kShuttingDown);
 }
+
+void ServerSession::offer(ServerExtensions extensions) { state_->options.extensions = std::move(extensions); }
 
 void ServerSession::bind_channel(sasl::ChannelBindings bindings) { state_->bindings = std::move(bindings); }
 

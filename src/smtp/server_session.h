@@ -81,7 +81,7 @@ struct ExpandWanted {
 };
 /// ETRN: accept() says 250; answer() 251, 252, 253, 458 or 459 (RFC 1985 §5.3).
 using QueueRunWanted = EtrnCommand;
-/// XCLIENT: accept() says 220 and forgets all the client said so far; with a LOGIN it is authenticated. Refuse with 550 5.7.0.
+/// XCLIENT: accept() says 220 and forgets all the client said so far, its login too; with a LOGIN it is authenticated. Refuse with 550 5.7.0.
 struct XclientGiven {
     std::vector<ProxyAttribute> attributes;
 };
@@ -124,7 +124,7 @@ struct ServerOptions {
     std::size_t auth_line = 12288;                    // RFC 4954 §4
     std::size_t content_line = 0;                     // 0: no limit on a content line beyond the message size; else 550 5.6.0 when over
     std::size_t messages = 0;                         // MAIL accepted, per connection; then 421 4.7.0; 0: no limit
-    std::size_t commands = 10000;                     // per connection; then 421 4.7.0
+    std::size_t commands = 10000;                     // per connection, further chunks of 1 KiB and more aside; then 421 4.7.0
     std::size_t errors = 20;                    // permanent refusals, ours or the driver's, since the last accepted message; then 421 4.7.0
     std::size_t auth_failures = 3;              // then 421 4.7.0
     std::chrono::seconds command_timeout{300};  // RFC 5321 §4.5.3.2.7
@@ -168,6 +168,7 @@ public:
     void give_secret(sasl::ScramSecret secret);  // Precondition: SecretWanted is open
     /// What the TLS connection can be known by; after each handshake, before tls_started() or greet(). Without it there is no -PLUS.
     void bind_channel(sasl::ChannelBindings bindings);
+    void offer(ServerExtensions extensions);  // from now on; for who becomes another by XCLIENT
     /// The mailboxes in a client's certificate that is trusted: EXTERNAL is offered then. When bind_channel() is called.
     void certificate_shown(std::vector<std::string> mailboxes);
     void tls_started();  // forgets EHLO, envelope and unread plaintext, RFC 3207 §4.2

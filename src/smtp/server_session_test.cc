@@ -539,6 +539,21 @@ TEST(ServerSession, HoldsNothingOfManyTinyChunks) {
     EXPECT_THAT(driver.say("BDAT 0 LAST\r\n"), StartsWith("250 "));
 }
 
+TEST(ServerSession, CountsOnlySmallChunksAsCommands) {
+    auto options = with_chunks();
+    options.commands = 6;
+    const std::string chunk = "BDAT 1024\r\n" + std::string(1022, 'x') + "\r\n";
+    Driver large(options);
+    large.say(kEnvelope);  // three commands
+    for (int count = 0; count < 20; ++count) EXPECT_EQ(large.say(chunk), "250 2.0.0 Ok\r\n");
+    EXPECT_THAT(large.say("BDAT 0 LAST\r\n"), StartsWith("250 "));
+    Driver small(options);
+    small.say(kEnvelope);
+    std::string replies;
+    for (int count = 0; count < 4; ++count) replies += small.say("BDAT 1\r\nx");
+    EXPECT_THAT(replies, HasSubstr("421 4.7.0 Too many commands"));
+}
+
 // ---- Shutting down
 
 TEST(ServerSession, ShutsDownAtOnceWhenIdle) {

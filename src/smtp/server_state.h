@@ -170,8 +170,8 @@ struct ServerSession::State {
     std::size_t errors = 0;
     std::size_t auth_failures = 0;
 
-    std::optional<bool> proxied_login;  // of the XclientGiven that is open
-    bool group_ended = false;           // by a command whose reply is not taken yet
+    bool proxied_login = false;  // of the XclientGiven that is open
+    bool group_ended = false;    // by a command whose reply is not taken yet
     bool improper_told = false;
     Verb current = Verb::unknown;  // of the command being answered
 

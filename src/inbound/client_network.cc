@@ -1,0 +1,26 @@
+#include "inbound/client_network.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include <boost/asio/ip/address.hpp>
+
+namespace thurn::inbound {
+
+std::string client_network(const std::string& text) {
+    namespace ip = boost::asio::ip;
+    boost::system::error_code error;
+    const auto address = ip::make_address(text, error);
+    if (error || address.is_v4()) return text;
+    const auto v6 = address.to_v6();
+    if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
+    auto octets = v6.to_bytes();
+    std::fill(octets.begin() + 8, octets.end(), std::uint8_t{0});
+    return ip::make_address_v6(octets).to_string();
+}
+
+bool is_among(const std::vector<policy::Network>& networks, std::string_view address) {
+    return std::ranges::any_of(networks, [address](const auto& network) { return network.contains(address); });
+}
+
+}  // namespace thurn::inbound

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "policy/recipient_rule.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thurn::inbound {
+
+/// Whom an address stands for where clients are counted: an IPv4 address for itself, an IPv6 address for its /64, since whoever has one of
+/// those has all of them (RFC 6177 §2). What is no address stands for itself.
+[[nodiscard]] std::string client_network(const std::string& address);
+
+[[nodiscard]] bool is_among(const std::vector<policy::Network>& networks, std::string_view address);
+
+}  // namespace thurn::inbound
