@@ -110,6 +110,27 @@ boost::asio::awaitable<ControlResult> async_change_all(delivery::Dispatcher& dis
     co_return json::object{{"messages", messages}, {"recipients", recipients}};
 }
 
+/// Only what was tried before: the rest is on its way, or held back at its sender's wish (RFC 4865).
+base::Result<std::vector<base::MessageId>> find_deferred(spool::Spool& spool, const std::string& domain, std::size_t limit) {
+    const auto waits = [&](const auto& entry) {
+        const auto& [index, recipient] = entry;
+        return recipient.state.attempts > 0 && !spool::is_final(recipient.state.standing) &&
+               recipient.state.standing != spool::Standing::held && recipient.mailbox.domain.text() == domain;
+    };
+    std::vector<base::MessageId> found;
+    base::MessageId after{};
+    while (true) {
+        const auto page = spool.list(after, kPage);
+        if (!page) return std::unexpected(page.error());
+        for (const auto& message : *page) {
+            if (found.size() == limit) return found;
+            if (std::ranges::any_of(message.recipients, waits)) found.push_back(message.id);
+        }
+        if (page->size() < kPage) return found;
+        after = page->back().id;
+    }
+}
+
 boost::asio::awaitable<ControlResult> async_queue_change(delivery::Dispatcher& dispatcher, json::object request) {
     const auto change = parse_change(text_of(request, "change"));
     if (!change) co_return std::unexpected(change.error());
@@ -197,6 +218,18 @@ ControlResult show_message(spool::Spool& spool, base::MessageId id, const WhyFun
 json::value render_stats(const spool::SpoolStats& stats) {
     return json::object{{"messages", stats.messages},       {"segments", stats.segments}, {"disk_octets", stats.disk_octets},
                         {"free_octets", stats.free_octets}, {"commits", stats.commits},   {"syncs", stats.syncs}};
+}
+
+boost::asio::awaitable<base::Result<std::size_t>> async_retry_domain(spool::Spool& spool, delivery::Dispatcher& dispatcher,
+                                                                     net::BlockingPool& pool, std::string domain) {
+    constexpr std::size_t kMost = 10000;
+    auto ids = co_await pool.async_run([&] { return find_deferred(spool, domain, kMost); });
+    if (!ids) co_return base::pass_on(ids);
+    const auto found = ids->size();
+    const auto changed = co_await boost::asio::co_spawn(
+        dispatcher.home(), async_change_all(dispatcher, *std::move(ids), delivery::Change::retry), boost::asio::use_awaitable);
+    if (!changed && found == 1 && changed.error().kind != base::ErrorKind::not_found) co_return std::unexpected(changed.error());
+    co_return changed ? changed->at("messages").to_number<std::size_t>() : 0;
 }
 
 base::Result<delivery::Change> parse_change(std::string_view name) {

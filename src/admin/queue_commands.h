@@ -32,6 +32,10 @@ using WhyFunction = std::function<delivery::Waiting(base::MessageId, std::uint32
 [[nodiscard]] ControlResult show_message(spool::Spool& spool, base::MessageId id, const WhyFunction& why);
 [[nodiscard]] boost::json::value render_stats(const spool::SpoolStats& stats);
 
+/// Tries now what waits for recipients in a domain, up to ten thousand messages: how many it was. Looks through the whole queue.
+[[nodiscard]] boost::asio::awaitable<base::Result<std::size_t>> async_retry_domain(spool::Spool& spool, delivery::Dispatcher& dispatcher,
+                                                                                   net::BlockingPool& pool, std::string domain);
+
 /// What the running server answers about its queue: queue.list, queue.show, queue.change, queue.stats.
 [[nodiscard]] std::map<std::string, ControlHandler> queue_handlers(spool::Spool& spool, delivery::Dispatcher& dispatcher,
                                                                    net::BlockingPool& pool);

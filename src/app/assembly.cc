@@ -23,6 +23,10 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
     options.future_release = config.future_release;
     options.greeting_delay = config.limits.greeting_delay;
     options.received_fields = config.limits.received_fields;
+    options.vrfy = config.vrfy;
+    options.expn = config.expn;
+    options.etrn = config.etrn;
+    options.login_failures = {.most = config.limits.auth_failures, .window = config.limits.auth_window, .delay = config.limits.auth_delay};
     return std::make_shared<const inbound::Options>(std::move(options));
 }
 
@@ -30,7 +34,13 @@ inbound::ListenerProfile listener_profile(const config::ListenerConfig& listener
     const auto tls = listener.tls == config::ListenerTls::off        ? smtp::TlsState::unavailable
                      : listener.tls == config::ListenerTls::starttls ? smtp::TlsState::offered
                                                                      : smtp::TlsState::active;
-    return {.name = listener.name(), .role = listener.role, .tls = tls};
+    return {.name = listener.name(),
+            .role = listener.role,
+            .tls = tls,
+            .networks = listener.networks,
+            .proxy_protocol_from = listener.proxy_protocol_from,
+            .xclient_from = listener.xclient_from,
+            .xforward_from = listener.xforward_from};
 }
 
 std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const config::Config& config) {

@@ -316,19 +316,22 @@ base::Result<void> Server::make_dispatcher() {
 
 void Server::make_service() {
     service_ = std::make_unique<inbound::Service>(
-        inbound::Dependencies{.spool = *spool_.spool,
-                              .directory = *directory_,
-                              .passwords = *passwords_,
-                              .tokens = tokens_.get(),
-                              .journal = *journal_,
-                              .log = log_,
-                              .clock = clock_,
-                              .random = random_,
-                              .ids = *ids_,
-                              .pool = pool_,
-                              .resolver = resolver_.get(),
-                              .certificates = certificates_.get(),
-                              .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); }},
+        inbound::Dependencies{
+            .spool = *spool_.spool,
+            .directory = *directory_,
+            .passwords = *passwords_,
+            .tokens = tokens_.get(),
+            .journal = *journal_,
+            .log = log_,
+            .clock = clock_,
+            .random = random_,
+            .ids = *ids_,
+            .pool = pool_,
+            .resolver = resolver_.get(),
+            .certificates = certificates_.get(),
+            .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); },
+            .run_queue =
+                [this](std::string domain) { return admin::async_retry_domain(*spool_.spool, *dispatcher_, pool_, std::move(domain)); }},
         loops_.count(), connections_, config_.limits.connections_per_ip);
     service_->configure(inbound_options(config_));
 }

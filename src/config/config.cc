@@ -8,6 +8,7 @@
 #include "net/endpoint.h"
 #include "storage/web_request.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -135,6 +136,17 @@ public:
         }
         note(key, quote(names[static_cast<std::size_t>(target)]), node);
     }
+    void networks(std::string_view key, std::vector<policy::Network>& target) {
+        std::vector<std::string> values;
+        texts(key, values);
+        for (const auto& value : values) {
+            auto network = policy::parse_network(value);
+            if (network)
+                target.push_back(*std::move(network));
+            else
+                complain(key, network.error().detail);
+        }
+    }
     Section table(std::string_view key) {
         const auto* node = find(key);
         if (node && !node->is_table()) complain(*node, key, fmt::format("must be a table: [{}{}]", prefix_, key));
@@ -210,14 +222,36 @@ private:
     std::set<std::string> known_;
 };
 
+/// Whom a listener believes about somebody else's address; that cannot be everybody.
+void read_believed(Section& section, std::string_view key, std::vector<policy::Network>& networks) {
+    section.networks(key, networks);
+    if (policy::covers_everyone(networks))
+        section.complain(key,
+                         "these networks are the whole internet: everybody could claim any address and login; list your own proxies only");
+}
+
+/// LMTP has no rule but that the address is ours: who may speak it is said by where it listens, or by the networks.
+void check_lmtp(Section& section, const ListenerConfig& listener) {
+    if (listener.role != policy::Role::lmtp || !listener.networks.empty()) return;
+    for (const auto& text : listener.bind)
+        if (const auto endpoint = net::parse_endpoint(text, 25); endpoint && !endpoint->address().is_loopback())
+            section.complain("bind",
+                             fmt::format("{}: LMTP listens on loopback, or for the hosts in the listener's networks: give those", text));
+}
+
 void read_listener(Section section, Config& config) {
     ListenerConfig listener;
     section.texts("bind", listener.bind);
-    section.choice("role", listener.role, {"mx", "submission"});
+    section.choice("role", listener.role, {"mx", "submission", "lmtp"});
     section.choice("tls", listener.tls, {"off", "starttls", "implicit"});
+    section.networks("networks", listener.networks);
+    read_believed(section, "proxy_protocol_from", listener.proxy_protocol_from);
+    read_believed(section, "xclient_from", listener.xclient_from);
+    read_believed(section, "xforward_from", listener.xforward_from);
     if (listener.bind.empty()) section.complain("bind", "a listener needs at least one address, such as \"0.0.0.0:25\"");
     for (const auto& text : listener.bind)
         if (const auto endpoint = net::parse_endpoint(text, 25); !endpoint) section.complain("bind", endpoint.error().detail);
+    check_lmtp(section, listener);
     section.finish();
     config.listeners.push_back(std::move(listener));
 }
@@ -275,6 +309,9 @@ void read_limits(Section section, LimitsConfig& limits) {
     section.count("connections_per_ip", limits.connections_per_ip, 1, kMany);
     section.count("received_fields", limits.received_fields, 1, 1000);
     section.duration("greeting_delay", limits.greeting_delay);
+    section.count("auth_failures", limits.auth_failures, 1, kMany);
+    section.time_span("auth_window", limits.auth_window);
+    section.duration("auth_delay", limits.auth_delay);
     section.time_span("command_timeout", limits.command_timeout);
     section.time_span("content_timeout", limits.content_timeout);
     section.size("disk_reserve", limits.disk_reserve);
@@ -293,6 +330,7 @@ void read_relay(Section section, Config& config) {
     std::vector<std::string> networks{"127.0.0.0/8", "::1/128"};
     section.texts("networks", networks);
     section.texts("domains", config.relay_domains);
+    section.choice("etrn", config.etrn, {"off", "networks", "everyone"});
     for (const auto& text : networks) {
         auto network = policy::parse_network(text);
         if (network)
@@ -309,6 +347,13 @@ void read_relay(Section section, Config& config) {
         else
             section.complain("domains", fmt::format("\"{}\": {}", domain, parsed.error().detail));
     }
+    section.finish();
+}
+
+void read_smtp(Section section, Config& config) {
+    const std::vector<std::string> whom{"off", "authenticated", "on"};
+    section.choice("vrfy", config.vrfy, whom);
+    section.choice("expn", config.expn, whom);
     section.finish();
 }
 
@@ -507,6 +552,7 @@ void read_all(Section& root, Config& config, const Surroundings& surroundings) {
     read_limits(root.table("limits"), config.limits);
     read_dns(root.table("dns"), config);
     read_relay(root.table("relay"), config);
+    read_smtp(root.table("smtp"), config);
     for (auto& section : root.tables("domain")) read_domain(section, config);
     for (auto& section : root.tables("route")) read_route(section, config);
     read_directory(root.table("directory"), config);
@@ -520,6 +566,21 @@ void read_all(Section& root, Config& config, const Surroundings& surroundings) {
     root.finish();
 }
 
+void warn_of_listener(const ListenerConfig& listener, const Config& config, std::vector<std::string>& warnings) {
+    const auto where = fmt::format("listener {}", fmt::join(listener.bind, ", "));
+    if (listener.role == policy::Role::lmtp && policy::covers_everyone(listener.networks))
+        warnings.push_back(fmt::format("{} speaks LMTP to the whole internet: no rule but that of the address holds there", where));
+    const auto may_relay = [&](const policy::Network& proxy) {
+        const auto first = proxy.text().substr(0, proxy.text().find('/'));
+        return std::ranges::any_of(config.relay_networks, [&](const auto& network) { return network.contains(first); });
+    };
+    if (listener.role == policy::Role::mx && std::ranges::any_of(listener.proxy_protocol_from, may_relay))
+        warnings.push_back(
+            fmt::format("{}: a load balancer of proxy_protocol_from is in relay.networks too: connections for which it names "
+                        "no client may send to everyone",
+                        where));
+}
+
 std::vector<std::string> find_warnings(const Config& config) {
     std::vector<std::string> warnings;
     if (config.hostname.find('.') == std::string::npos)
@@ -530,6 +591,8 @@ std::vector<std::string> find_warnings(const Config& config) {
         if (listener.tls == ListenerTls::off && listener.role == policy::Role::submission)
             warnings.push_back(fmt::format("listener {} has tls = \"off\": nobody can log in there, since AUTH needs TLS",
                                            fmt::join(listener.bind, ", ")));
+    for (const auto& listener : config.listeners) warn_of_listener(listener, config, warnings);
+    if (config.expn == inbound::Disclosure::on) warnings.push_back("smtp.expn = \"on\" tells everyone who is behind each alias");
     return warnings;
 }
 
@@ -537,6 +600,7 @@ std::vector<std::string> find_warnings(const Config& config) {
 
 std::string ListenerConfig::name() const {
     if (role == policy::Role::mx) return "mx";
+    if (role == policy::Role::lmtp) return "lmtp";
     return tls == ListenerTls::implicit ? "submissions" : "submission";
 }
 

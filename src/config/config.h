@@ -2,6 +2,7 @@
 
 #include "base/octets.h"
 #include "base/result.h"
+#include "inbound/permissions.h"
 #include "mail/mailbox.h"
 #include "net/tls.h"
 #include "policy/recipient_rule.h"
@@ -24,7 +25,11 @@ struct ListenerConfig {
     std::vector<std::string> bind;  // `0.0.0.0:25`, `[::]:25`
     policy::Role role = policy::Role::mx;
     ListenerTls tls = ListenerTls::starttls;
-    /// `mx`, `submission` or `submissions`: for log and trace.
+    std::vector<policy::Network> networks{};  // who may connect; none: everyone
+    std::vector<policy::Network> proxy_protocol_from{};
+    std::vector<policy::Network> xclient_from{};
+    std::vector<policy::Network> xforward_from{};
+    /// `mx`, `submission`, `submissions` or `lmtp`: for log and trace.
     [[nodiscard]] std::string name() const;
 };
 
@@ -37,6 +42,9 @@ struct LimitsConfig {
     std::size_t connections = 20000;
     std::size_t connections_per_ip = 50;
     std::size_t received_fields = 50;
+    std::size_t auth_failures = 30;
+    std::chrono::seconds auth_window{600};
+    std::chrono::seconds auth_delay{1};
     std::chrono::seconds greeting_delay{0};
     std::chrono::seconds command_timeout{300};
     std::chrono::seconds content_timeout{180};
@@ -78,6 +86,9 @@ struct Config {
     bool dnssec = true;
     std::vector<policy::Network> relay_networks;
     std::vector<std::string> relay_domains;
+    inbound::QueueRunBy etrn = inbound::QueueRunBy::relay_networks;
+    inbound::Disclosure vrfy = inbound::Disclosure::off;
+    inbound::Disclosure expn = inbound::Disclosure::off;
     std::vector<DomainConfig> domains;
     std::vector<route::RouteRule> routes;
     std::chrono::seconds future_release = std::chrono::days(7);  // submission.future_release

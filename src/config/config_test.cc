@@ -228,7 +228,24 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"LiteralHostname", "hostname = \"[192.0.2.1]\"", "is no host name"},
         Wrong{"BadPostmaster", "postmaster = \"nobody\"", "postmaster: "},
         Wrong{"ListenerWithoutAddress", "[[listener]]\nrole = \"mx\"", "listener[1].bind: a listener needs at least one address"},
-        Wrong{"UnknownRole", "[[listener]]\nbind = [\"[::]:25\"]\nrole = \"imap\"", "listener[1].role: \"imap\" is none of mx, submission"},
+        Wrong{"UnknownRole", "[[listener]]\nbind = [\"[::]:25\"]\nrole = \"imap\"",
+              "listener[1].role: \"imap\" is none of mx, submission, lmtp"},
+        Wrong{"LmtpForEveryone", "[[listener]]\nbind = [\"0.0.0.0:24\"]\nrole = \"lmtp\"",
+              "listener[1].bind: 0.0.0.0:24: LMTP listens on loopback"},
+        Wrong{"LmtpOnAnyIpv6", "[[listener]]\nbind = [\"127.0.0.1:24\", \"[::]:24\"]\nrole = \"lmtp\"",
+              "listener[1].bind: [::]:24: LMTP listens on loopback"},
+        Wrong{"XclientFromEverywhere", "[[listener]]\nbind = [\"[::]:25\"]\nxclient_from = [\"0.0.0.0/0\"]",
+              "listener[1].xclient_from: these networks are the whole internet"},
+        Wrong{"XclientFromEverywhereInHalves", "[[listener]]\nbind = [\"[::]:25\"]\nxclient_from = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
+              "listener[1].xclient_from: these networks are the whole internet"},
+        Wrong{"XforwardFromEverywhere", "[[listener]]\nbind = [\"[::]:25\"]\nxforward_from = [\"::/0\"]",
+              "listener[1].xforward_from: these networks are the whole internet"},
+        Wrong{"ProxyProtocolFromEverywhere", "[[listener]]\nbind = [\"[::]:25\"]\nproxy_protocol_from = [\"0.0.0.0/0\"]",
+              "listener[1].proxy_protocol_from: these networks are the whole internet"},
+        Wrong{"NetworkOfAListener", "[[listener]]\nbind = [\"[::]:25\"]\nnetworks = [\"10.0.0.1/8\"]",
+              "t.toml:3:12: listener[1].networks: "},
+        Wrong{"VrfyForSome", "[smtp]\nvrfy = \"some\"", "smtp.vrfy: \"some\" is none of off, authenticated, on"},
+        Wrong{"EtrnForSome", "[relay]\netrn = \"some\"", "relay.etrn: \"some\" is none of off, networks, everyone"},
         Wrong{"ListenerAtAName", "[[listener]]\nbind = [\"localhost:25\"]", "t.toml:2:8: listener[1].bind: \"localhost:25\" is no address"},
         Wrong{"ListenerAtNoPort", "[[listener]]\nbind = [\"127.0.0.1:99999\"]", "a port is a number up to 65535"},
         Wrong{"DnsServerByName", "[dns]\nservers = [\"dns.example\"]", "t.toml:2:11: dns.servers: \"dns.example\" is no DNS server"},
@@ -318,6 +335,67 @@ TEST_F(SecretTest, IsNotSentInClear) {
     EXPECT_THAT(complaint("[[route]]\nnext_hop = \"smtp://relay.example\"\ntls = \"none\"\nauth = \"" + file("a:b\n") + "\""),
                 HasSubstr("route[1]"));
 }
+
+// ---- Listeners for others than clients
+
+TEST(Listener, SpeaksLmtpOnLoopbackOrToItsNetworks) {
+    const auto loaded = parse(R"(
+        [[listener]]
+        bind = ["127.0.0.1:24", "[::1]:24"]
+        role = "lmtp"
+        [[listener]]
+        bind = ["0.0.0.0:24"]
+        role = "lmtp"
+        networks = ["10.0.0.0/8"]
+    )")
+                            .value();
+    EXPECT_EQ(loaded.config.listeners.at(0).name(), "lmtp");
+    EXPECT_EQ(loaded.config.listeners.at(0).role, policy::Role::lmtp);
+    EXPECT_TRUE(loaded.config.listeners.at(1).networks.at(0).contains("10.1.2.3"));
+    EXPECT_TRUE(loaded.warnings.empty());
+}
+
+TEST(Listener, BelievesWhomItNames) {
+    const auto loaded = parse(R"(
+        [[listener]]
+        bind = ["0.0.0.0:25"]
+        proxy_protocol_from = ["10.0.0.0/8"]
+        xclient_from = ["10.0.0.1"]
+        xforward_from = ["10.0.0.2", "::1"]
+        [smtp]
+        vrfy = "on"
+        expn = "authenticated"
+        [relay]
+        etrn = "everyone"
+    )")
+                            .value();
+    const auto& listener = loaded.config.listeners.at(0);
+    EXPECT_TRUE(listener.proxy_protocol_from.at(0).contains("10.255.0.1"));
+    EXPECT_TRUE(listener.xclient_from.at(0).contains("10.0.0.1"));
+    EXPECT_TRUE(listener.xforward_from.at(1).contains("::1"));
+    EXPECT_EQ(loaded.config.vrfy, inbound::Disclosure::on);
+    EXPECT_EQ(loaded.config.expn, inbound::Disclosure::authenticated);
+    EXPECT_EQ(loaded.config.etrn, inbound::QueueRunBy::everyone);
+    EXPECT_TRUE(loaded.warnings.empty());
+}
+
+struct DangerCase {
+    const char* name;
+    const char* text;
+    const char* warning;
+};
+class DangerTest : public testing::TestWithParam<DangerCase> {};
+TEST_P(DangerTest, IsWarnedOf) { EXPECT_THAT(parse(GetParam().text).value().warnings, testing::Contains(HasSubstr(GetParam().warning))); }
+INSTANTIATE_TEST_SUITE_P(
+    Settings, DangerTest,
+    testing::Values(DangerCase{"LmtpToTheInternet", "[[listener]]\nbind = [\"0.0.0.0:24\"]\nrole = \"lmtp\"\nnetworks = [\"0.0.0.0/0\"]",
+                               "listener 0.0.0.0:24 speaks LMTP to the whole internet"},
+                    DangerCase{"LoadBalancerThatMayRelay",
+                               "[[listener]]\nbind = [\"0.0.0.0:25\"]\nproxy_protocol_from = [\"10.0.0.1\"]\n[relay]\nnetworks = "
+                               "[\"10.0.0.0/8\"]",
+                               "is in relay.networks too"},
+                    DangerCase{"Expn", "[smtp]\nexpn = \"on\"", "smtp.expn"}),
+    [](const auto& row) { return std::string(row.param.name); });
 
 // ---- The manual
 

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cstdint>
 
-#include <boost/asio/ip/address.hpp>
-
 namespace thurn::inbound {
+
+std::string client_address(const boost::asio::ip::address& address) {
+    namespace ip = boost::asio::ip;
+    if (address.is_v6() && address.to_v6().is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, address.to_v6()).to_string();
+    return address.to_string();
+}
 
 std::string client_network(const std::string& text) {
     namespace ip = boost::asio::ip;

@@ -6,7 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/asio/ip/address.hpp>
+
 namespace thurn::inbound {
+
+/// An IPv4-mapped IPv6 address as the IPv4 address it is.
+[[nodiscard]] std::string client_address(const boost::asio::ip::address& address);
 
 /// Whom an address stands for where clients are counted: an IPv4 address for itself, an IPv6 address for its /64, since whoever has one of
 /// those has all of them (RFC 6177 §2). What is no address stands for itself.

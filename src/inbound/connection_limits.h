@@ -8,8 +8,7 @@
 
 namespace thurn::inbound {
 
-/// Counts open connections, in all and per client. A client is an IPv4 address or an IPv6 /64: whoever has one IPv6 address has all of its
-/// /64 (RFC 6177 §2), so single ones would be no limit.
+/// Counts open connections, in all and per client, see client_network().
 ///
 /// Threads  Any.
 class ConnectionLimits {

@@ -3,6 +3,7 @@
 #include "inbound/conversation.h"
 
 #include "inbound/client_name.h"
+#include "inbound/client_network.h"
 #include "inbound/conversation.h"
 
 #include <algorithm>
@@ -21,23 +22,6 @@ namespace {
 constexpr std::chrono::seconds kHandshakeTimeout{60};
 constexpr std::chrono::seconds kSendTimeout{300};
 
-smtp::ServerOptions session_options(const Options& options, const ListenerProfile& profile, const Dependencies& with) {
-    auto result = options.session;
-    if (profile.role == policy::Role::submission && options.future_release.count() > 0)
-        result.extensions.future_release = smtp::FutureRelease{options.future_release, with.clock.now() + options.future_release};
-    result.tls = with.certificates ? profile.tls : smtp::TlsState::unavailable;
-    result.auth = profile.role == policy::Role::submission ? smtp::AuthRule::required : smtp::AuthRule::off;
-    result.tokens = with.tokens != nullptr;
-    if (result.auth != smtp::AuthRule::off && with.directory.offers_scram()) result.random = &with.random;
-    return result;
-}
-
-std::string address_text(const net::asio::ip::address& address) {
-    if (address.is_v6() && address.to_v6().is_v4_mapped())
-        return net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6()).to_string();
-    return address.to_string();
-}
-
 }  // namespace
 
 Conversation::Conversation(Service& service, net::Stream stream, const ListenerProfile& profile, std::shared_ptr<const Options> options,
@@ -48,13 +32,45 @@ Conversation::Conversation(Service& service, net::Stream stream, const ListenerP
       profile_(profile),
       options_(std::move(options)),
       read_buffer_(read_buffer),
-      session_(session_options(*options_, profile, with_)),
       client_{.session = fmt::format("s{}", number),
               .listener = profile.name,
-              .address = address_text(stream_.peer().address()),
-              .port = stream_.peer().port()} {}
+              .address = client_address(stream_.peer().address()),
+              .port = stream_.peer().port()},
+      speaker_(client_.address),
+      session_(session_options()) {}
 
 Conversation::~Conversation() { leave_limits(); }
+
+smtp::ServerOptions Conversation::session_options() const {
+    auto result = options_->session;
+    result.extensions = extensions();
+    result.tls = with_.certificates ? profile_.tls : smtp::TlsState::unavailable;
+    result.tokens = with_.tokens != nullptr;
+    result.auth = profile_.role == policy::Role::submission ? smtp::AuthRule::required : smtp::AuthRule::off;
+    if (result.auth != smtp::AuthRule::off && with_.directory.offers_scram()) result.random = &with_.random;
+    if (profile_.role == policy::Role::lmtp) {
+        result.protocol = smtp::Protocol::lmtp;
+        result.greeting = "LMTP thurn";
+    }
+    return result;
+}
+
+/// What this client is offered; anew when it becomes another.
+smtp::ServerExtensions Conversation::extensions() const {
+    const bool submission = profile_.role == policy::Role::submission;
+    const auto told = [&](Disclosure rule) {
+        return rule == Disclosure::on || (rule == Disclosure::authenticated && (submission || !client_.login.empty()));
+    };
+    auto result = options_->session.extensions;
+    if (submission && options_->future_release.count() > 0)
+        result.future_release = smtp::FutureRelease{options_->future_release, with_.clock.now() + options_->future_release};
+    result.vrfy = told(options_->vrfy);
+    result.expn = told(options_->expn);
+    result.etrn = may_run_queue();
+    result.xclient = is_among(profile_.xclient_from, speaker_);
+    result.xforward = is_among(profile_.xforward_from, speaker_);
+    return result;
+}
 
 awaitable<void> Conversation::async_run() {
     if (co_await async_begin()) co_await async_converse();
@@ -72,24 +88,33 @@ awaitable<void> Conversation::async_run() {
 void Conversation::stop() {
     session_.shut_down();
     if (reading_) stream_.cancel();
+    if (held_back_) held_back_->cancel();
+}
+
+ConnectionLimits::Verdict Conversation::enter_limits() {
+    const auto verdict = service_.limits_.enter(client_.address);
+    if (verdict == ConnectionLimits::Verdict::welcome) counted_as_ = client_.address;
+    return verdict;
 }
 
 void Conversation::leave_limits() {
-    if (std::exchange(counted_, false)) service_.limits_.leave(client_.address);
+    if (!counted_as_.empty()) service_.limits_.leave(std::exchange(counted_as_, {}));
 }
 
-void Conversation::abort() { stream_.close(); }
+void Conversation::abort() {
+    stream_.close();
+    if (held_back_) held_back_->cancel();
+}
 
-/// Limits, implicit TLS, greeting. False when it ends here.
+/// Who it is, implicit TLS, greeting. False when it ends here.
 awaitable<bool> Conversation::async_begin() {
-    const auto verdict = service_.limits_.enter(client_.address);
-    counted_ = verdict == ConnectionLimits::Verdict::welcome;
-    with_.log.info("connected",
-                   {{"session", client_.session}, {"client", client_.address}, {"port", client_.port}, {"listener", client_.listener}});
-    if (!counted_) {
-        co_await async_turn_away(verdict);
-        co_return false;
-    }
+    if (is_among(profile_.proxy_protocol_from, client_.address) && !co_await async_take_proxy_header()) co_return false;
+    with_.log.info("connected", {{"session", client_.session},
+                                 {"client", client_.address},
+                                 {"port", client_.port},
+                                 {"proxy", through_},
+                                 {"listener", client_.listener}});
+    if (!co_await async_let_in()) co_return false;
     if (profile_.tls == smtp::TlsState::active && !co_await async_start_tls()) co_return false;
     look_up_name();
     if (!co_await async_hear_silence()) co_return false;
@@ -97,23 +122,44 @@ awaitable<bool> Conversation::async_begin() {
     co_return co_await async_flush();
 }
 
-awaitable<void> Conversation::async_turn_away(ConnectionLimits::Verdict verdict) {
-    const bool by_all = verdict == ConnectionLimits::Verdict::too_many;
-    log_.warning("connection_refused", {.reason = by_all ? "limits.connections" : "limits.connections_per_ip"});
+/// The listener's networks and the limits. False when it was turned away.
+awaitable<bool> Conversation::async_let_in() {
+    if (!profile_.networks.empty() && !is_among(profile_.networks, client_.address)) {
+        co_await async_turn_away("listener.networks", smtp::make_reply(554, {5, 7, 1}, "your address may not connect here"));
+        co_return false;
+    }
+    switch (enter_limits()) {
+        case ConnectionLimits::Verdict::welcome:
+            co_return true;
+        case ConnectionLimits::Verdict::too_many:
+            co_await async_turn_away("limits.connections", smtp::make_reply(421, {4, 3, 2}, "all connections are in use, try again later"));
+            break;
+        case ConnectionLimits::Verdict::too_many_from_there:
+            co_await async_turn_away("limits.connections_per_ip",
+                                     smtp::make_reply(421, {4, 7, 0}, "too many connections from your address, try again later"));
+    }
+    co_return false;
+}
+
+awaitable<void> Conversation::async_turn_away(std::string_view rule, smtp::Reply reply) {
+    log_.warning("connection_refused", {.reason = rule});
     if (profile_.tls == smtp::TlsState::active) co_return;  // no words before the handshake
-    session_.greet_with_refusal(by_all ? smtp::make_reply(421, {4, 3, 2}, "all connections are in use, try again later")
-                                       : smtp::make_reply(421, {4, 7, 0}, "too many connections from your address, try again later"));
+    session_.greet_with_refusal(reply);
     co_await async_flush();
 }
 
 /// Meanwhile the conversation goes on: the name is for trace and `Received:`.
 void Conversation::look_up_name() {
-    if (!with_.resolver || profile_.role != policy::Role::mx || stream_.peer().address().is_loopback()) return;
+    boost::system::error_code none;
+    const auto address = net::asio::ip::make_address(client_.address, none);
+    if (!with_.resolver || profile_.role != policy::Role::mx || none || address.is_loopback()) return;
     auto executor = stream_.executor();
     net::asio::co_spawn(
         executor,
         [](std::shared_ptr<Conversation> self) -> awaitable<void> {
-            self->client_.name = co_await async_confirmed_name(*self->with_.resolver, self->client_.address);
+            const auto asked = self->client_.address;
+            auto name = co_await async_confirmed_name(*self->with_.resolver, asked);
+            if (self->client_.address == asked) self->client_.name = std::move(name);  // XCLIENT may have told of another meanwhile
         }(shared_from_this()),
         net::asio::detached);
 }
@@ -121,9 +167,7 @@ void Conversation::look_up_name() {
 /// Who talks before the greeting is a program that sends without listening: no mail server does (RFC 5321 §4.3.1). False when it ends here.
 awaitable<bool> Conversation::async_hear_silence() {
     const auto delay = options_->greeting_delay;
-    if (profile_.role != policy::Role::mx || delay.count() == 0 ||
-        std::ranges::any_of(options_->relay_networks, [this](const auto& network) { return network.contains(client_.address); }))
-        co_return true;
+    if (profile_.role != policy::Role::mx || delay.count() == 0 || is_among(options_->relay_networks, client_.address)) co_return true;
     reading_ = true;
     const auto spoke = co_await stream_.async_read(read_buffer_, net::within(delay));
     reading_ = false;
@@ -166,7 +210,7 @@ awaitable<bool> Conversation::async_handle_events() {
     co_return true;
 }
 
-/// False when the connection is lost.
+/// What most of mail is made of comes first. False when the connection is lost.
 awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
     if (auto* chunk = std::get_if<smtp::ContentChunk>(&event)) {
         co_await async_take_chunk(chunk->octets);
@@ -181,24 +225,48 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
     } else if (std::holds_alternative<smtp::HelloGiven>(event)) {
         transaction_ = {};
         session_.accept();
-    } else if (auto* wanted = std::get_if<smtp::SecretWanted>(&event)) {
+    } else {
+        co_return co_await async_handle_rare(std::move(event));
+    }
+    co_return true;
+}
+
+awaitable<bool> Conversation::async_handle_rare(smtp::ServerEvent event) {
+    if (auto* wanted = std::get_if<smtp::SecretWanted>(&event)) {
         co_await async_find_secret(std::move(*wanted));
     } else if (auto* credentials = std::get_if<smtp::CredentialsGiven>(&event)) {
         co_await async_check_credentials(std::move(*credentials));
     } else if (std::holds_alternative<smtp::TlsWanted>(event)) {
         co_return co_await async_flush() && co_await async_start_tls();
-    } else if (auto* dropped = std::get_if<smtp::ContentDropped>(&event)) {
+    } else if (auto* verify = std::get_if<smtp::VerifyWanted>(&event)) {
+        co_await async_verify(std::move(*verify));
+    } else if (auto* expand = std::get_if<smtp::ExpandWanted>(&event)) {
+        co_await async_expand(std::move(*expand));
+    } else if (auto* run = std::get_if<smtp::QueueRunWanted>(&event)) {
+        co_await async_run_queue(std::move(*run));
+    } else if (const auto* other = std::get_if<smtp::XclientGiven>(&event)) {
+        become(*other);
+    } else if (const auto* forwarded = std::get_if<smtp::XforwardGiven>(&event)) {
+        take_forwarded(*forwarded);
+    } else {
+        note(event);
+    }
+    co_return true;
+}
+
+/// What needs no answer.
+void Conversation::note(const smtp::ServerEvent& event) {
+    if (const auto* dropped = std::get_if<smtp::ContentDropped>(&event)) {
         log_.info("content_refused", {.id = transaction_.id, .reason = dropped->reason});
-        transaction_ = {};
+        end_transaction();
     } else if (std::holds_alternative<smtp::TransactionReset>(event)) {
-        transaction_ = {};
+        end_transaction();
     } else if (const auto* hasty = std::get_if<smtp::ImproperPipelining>(&event)) {
         log_.info("improper_pipelining", {.subject = hasty->verb});
-    } else if (auto* refused = std::get_if<smtp::CommandRefused>(&event)) {
+    } else if (const auto* refused = std::get_if<smtp::CommandRefused>(&event)) {
         if (refused->verb == "AUTH") log_failed_proof(refused->reply);
         log_.info("command_refused", {.id = transaction_.id, .subject = refused->verb, .reply = &refused->reply});
     }
-    co_return true;
 }
 
 awaitable<bool> Conversation::async_flush() {

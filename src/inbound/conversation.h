@@ -2,8 +2,10 @@
 
 #include "inbound/client.h"
 #include "inbound/content_gate.h"
+#include "inbound/origin.h"
 #include "inbound/service.h"
 #include "inbound/session_log.h"
+#include "net/proxy_header.h"
 #include "net/stream.h"
 
 #include <chrono>
@@ -12,6 +14,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include <boost/asio/steady_timer.hpp>
 
 namespace thurn::inbound {
 
@@ -23,6 +27,7 @@ struct Transaction {
     std::vector<spool::Recipient> recipients;
     std::vector<trace::Decided> decisions;
     std::unique_ptr<spool::Draft> draft;
+    Origin forwarded;  // what XFORWARD told
     ContentGate gate;
     std::chrono::steady_clock::time_point begun;  // with MAIL
     std::optional<base::Error> storage_error;     // the first one; the rest of the content is thrown away then
@@ -47,41 +52,71 @@ private:
     template <class Value = void>
     using Awaitable = net::asio::awaitable<Value>;
 
+    // conversation.cc: the connection
     Awaitable<bool> async_begin();
-    Awaitable<> async_turn_away(ConnectionLimits::Verdict verdict);
+    Awaitable<bool> async_let_in();
+    Awaitable<> async_turn_away(std::string_view rule, smtp::Reply reply);
     Awaitable<bool> async_hear_silence();
     Awaitable<> async_converse();
     Awaitable<bool> async_handle_events();
     Awaitable<bool> async_handle(smtp::ServerEvent event);
+    Awaitable<bool> async_handle_rare(smtp::ServerEvent event);
+    void note(const smtp::ServerEvent& event);
     Awaitable<bool> async_flush();
     Awaitable<bool> async_start_tls();
-    Awaitable<> async_find_secret(smtp::SecretWanted wanted);
-    Awaitable<base::Result<sasl::ScramSecret>> async_stored_secret();
-    Awaitable<base::Result<bool>> async_still_good();
-    Awaitable<base::Result<bool>> async_believe(smtp::CredentialsGiven& given);
-    Awaitable<> async_check_credentials(smtp::CredentialsGiven given);
-    Awaitable<> async_take_sender(smtp::SenderGiven given);
-    Awaitable<> async_take_recipient(smtp::RecipientGiven given);
-    Awaitable<> async_store(std::string_view octets);
-    Awaitable<> async_take_chunk(std::string_view octets);
-    Awaitable<> async_finish_message();
-    Awaitable<base::Result<base::MessageId>> async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope);
-
+    [[nodiscard]] ConnectionLimits::Verdict enter_limits();
     void leave_limits();
     void look_up_name();
-    void begin_content();
-    [[nodiscard]] spool::Envelope make_envelope(Transaction& transaction, base::Time now) const;
-    void trace_accepted(const Transaction& transaction, base::Octets size, base::Time at);
-    void refuse(std::string_view what, const std::string& subject, const policy::Decision& decision);
-    void put_off(std::string_view what, const std::string& subject, const base::Error& error);
-    void log_spool_failure(base::MessageId id, const base::Error& error);
+    [[nodiscard]] smtp::ServerOptions session_options() const;
+    [[nodiscard]] smtp::ServerExtensions extensions() const;
+
+    // conversation_proxy.cc: whom the connection is for
+    Awaitable<bool> async_take_proxy_header();
+    Awaitable<base::Result<net::ProxyHeader>> async_read_proxy_header();
+    void become(const smtp::XclientGiven& given);
+    void take_forwarded(const smtp::XforwardGiven& given);
+
+    // conversation_login.cc: AUTH
     struct Proving {
         smtp::SecretWanted wanted;
         std::chrono::steady_clock::time_point begun;
         sasl::ScramSecret secret{};
     };
+    Awaitable<bool> async_hold_back(std::string_view mechanism, std::string_view login);
+    void count_failed_login(std::string_view login);
+    Awaitable<> async_find_secret(smtp::SecretWanted wanted);
+    Awaitable<base::Result<sasl::ScramSecret>> async_stored_secret();
+    Awaitable<base::Result<bool>> async_still_good();
+    Awaitable<base::Result<bool>> async_believe(smtp::CredentialsGiven& given);
+    Awaitable<> async_check_credentials(smtp::CredentialsGiven given);
     void log_failed_proof(const smtp::Reply& reply);
+
+    // conversation_envelope.cc: MAIL and RCPT
+    Awaitable<> async_take_sender(smtp::SenderGiven given);
+    Awaitable<> async_take_recipient(smtp::RecipientGiven given);
+    [[nodiscard]] bool relayed(const mail::Domain& domain) const;
     [[nodiscard]] policy::Facts facts() const;
+    void refuse(std::string_view what, const std::string& subject, const policy::Decision& decision);
+    void put_off(std::string_view what, const std::string& subject, const base::Error& error);
+
+    // conversation_queries.cc: VRFY, EXPN and ETRN
+    Awaitable<> async_verify(smtp::VerifyWanted wanted);
+    Awaitable<> async_expand(smtp::ExpandWanted wanted);
+    Awaitable<> async_run_queue(smtp::QueueRunWanted wanted);
+    [[nodiscard]] bool may_run_queue() const;
+
+    // conversation_content.cc: the content and the commit
+    void begin_content();
+    void end_transaction();
+    Awaitable<> async_store(std::string_view octets);
+    Awaitable<> async_take_chunk(std::string_view octets);
+    Awaitable<> async_finish_message();
+    Awaitable<base::Result<base::MessageId>> async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope);
+    [[nodiscard]] spool::Envelope make_envelope(Transaction& transaction, base::Time now) const;
+    void trace_accepted(const Transaction& transaction, base::Octets size, base::Time at);
+    void log_accepted(const Transaction& transaction, std::size_t recipients, base::Octets size);
+    void log_spool_failure(base::MessageId id, const base::Error& error);
+    [[nodiscard]] const std::string& helo_name() const;
     [[nodiscard]] std::string trace_header(const Transaction& transaction) const;
     [[nodiscard]] std::string protocol_name(const Transaction& transaction) const;
 
@@ -91,16 +126,20 @@ private:
     const ListenerProfile& profile_;
     std::shared_ptr<const Options> options_;  // shared with the service and other conversations
     std::span<char> read_buffer_;
-    smtp::ServerSession session_;
     Client client_;
     SessionLog log_{with_.log, client_};
+    std::string speaker_;  // the client's address before XCLIENT said another one
+    std::string through_;  // who told of the client, and how; empty without PROXY and XCLIENT
+    smtp::ServerSession session_;
+    Origin forwarded_;                // by XFORWARD, until the next transaction ends
     std::optional<Proving> proving_;  // the SCRAM exchange under way
     bool token_refused_ = false;      // and logged
     Transaction transaction_;
     std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
-    std::uint64_t messages_ = 0;  // accepted
-    bool counted_ = false;
-    bool reading_ = false;  // waits for the client
+    std::uint64_t messages_ = 0;                    // accepted
+    std::string counted_as_;                        // in the limits; empty: it is not
+    net::asio::steady_timer* held_back_ = nullptr;  // what a login waits for
+    bool reading_ = false;                          // waits for the client
 };
 
 }  // namespace thurn::inbound

@@ -29,15 +29,24 @@ std::string recipient_to_name(const Transaction& transaction) {
 
 }  // namespace
 
+void Conversation::end_transaction() {
+    transaction_ = {};
+    forwarded_.clear();
+}
+
 void Conversation::begin_content() {
     transaction_.draft = with_.spool.draft(transaction_.id);
     session_.accept();
 }
 
-/// ESMTP, ESMTPS, UTF8SMTPSA … (RFC 3848, RFC 6531 §4.3).
+const std::string& Conversation::helo_name() const { return client_.helo.empty() ? session_.helo_name() : client_.helo; }
+
+/// ESMTP, ESMTPS, LMTP, UTF8SMTPSA … (RFC 3848, RFC 6531 §4.3).
 std::string Conversation::protocol_name(const Transaction& transaction) const {
     if (!session_.extended()) return "SMTP";
-    return fmt::format("{}{}{}", transaction.wishes.smtputf8 ? "UTF8SMTP" : "ESMTP", client_.tls.empty() ? "" : "S",
+    const bool lmtp = profile_.role == policy::Role::lmtp;
+    const bool utf8 = transaction.wishes.smtputf8;
+    return fmt::format("{}{}{}", lmtp ? (utf8 ? "UTF8LMTP" : "LMTP") : (utf8 ? "UTF8SMTP" : "ESMTP"), client_.tls.empty() ? "" : "S",
                        client_.login.empty() ? "" : "A");
 }
 
@@ -45,7 +54,7 @@ std::string Conversation::protocol_name(const Transaction& transaction) const {
 std::string Conversation::trace_header(const Transaction& transaction) const {
     const auto now = mail::render_date(with_.clock.now());
     auto header = mail::render_received(
-        {.helo = session_.helo_name(),
+        {.helo = helo_name(),
          .client_name = client_.name,
          .client_address = client_.address.find(':') == std::string::npos ? client_.address : "IPv6:" + client_.address,
          .by = options_->session.hostname,
@@ -95,6 +104,7 @@ awaitable<void> Conversation::async_finish_message() {
         co_await async_store(rest);
     }
     auto transaction = std::exchange(transaction_, {});
+    transaction.forwarded = std::exchange(forwarded_, {});
     if (transaction.storage_error) {
         session_.answer(try_again(*transaction.storage_error));
         co_return;
@@ -118,20 +128,28 @@ awaitable<void> Conversation::async_finish_message() {
         session_.answer(try_again(committed.error()));
         co_return;
     }
+    log_accepted(transaction, count, size);
+    ++messages_;
+    session_.accept("queued as " + id);
+}
+
+void Conversation::log_accepted(const Transaction& transaction, std::size_t recipients, base::Octets size) {
+    const auto id = transaction.id.text();
+    const auto from = mail::render_path(transaction.sender);
     with_.log.info("accepted", {{"session", client_.session},
                                 {"id", id},
                                 {"client", client_.address},
                                 {"login", client_.login},
                                 {"listener", client_.listener},
-                                {"from", mail::render_path(transaction.sender)},
-                                {"recipients", count},
+                                {"from", from},
+                                {"recipients", recipients},
                                 {"size", size.count},
+                                {"forwarded_client", value_of(transaction.forwarded, smtp::ProxyAttribute::Name::addr)},
+                                {"forwarded_id", value_of(transaction.forwarded, smtp::ProxyAttribute::Name::ident)},
                                 {"tls", client_.tls},
                                 {"code", 250},
                                 {"status", "2.0.0"},
                                 {"ms", milliseconds_since(transaction.begun)}});
-    ++messages_;
-    session_.accept("queued as " + id);
 }
 
 spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time now) const {
@@ -171,7 +189,7 @@ void Conversation::trace_accepted(const Transaction& transaction, base::Octets s
     trace::Accepted accepted{.listener = client_.listener,
                              .client = fmt::format("{}:{}", client_.address, client_.port),
                              .client_name = client_.name,
-                             .helo = session_.helo_name(),
+                             .helo = helo_name(),
                              .tls = client_.tls,
                              .login = client_.login,
                              .sender = mail::render_path(transaction.sender),
@@ -179,6 +197,9 @@ void Conversation::trace_accepted(const Transaction& transaction, base::Octets s
                              .size = size.count};
     for (const auto& recipient : transaction.recipients) accepted.recipients.push_back(mail::render_mailbox(recipient.mailbox));
     with_.journal.append({transaction.id, at, std::move(accepted)});
+    if (!through_.empty()) with_.journal.append({transaction.id, at, trace::Noted{"came through", through_}});
+    if (!transaction.forwarded.empty())
+        with_.journal.append({transaction.id, at, trace::Noted{"forwarded for", describe_origin(transaction.forwarded)}});
     for (const auto& decided : transaction.decisions) with_.journal.append({transaction.id, at, decided});
 }
 

@@ -57,6 +57,10 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
     session_.accept();
 }
 
+bool Conversation::relayed(const mail::Domain& domain) const {
+    return std::ranges::find(options_->relay_domains, domain.text()) != options_->relay_domains.end();
+}
+
 awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
     const auto& mailbox = given.mailbox;
     auto resolution = with_.directory.peek(mailbox);
@@ -65,8 +69,7 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
         put_off("rcpt", mail::render_mailbox(mailbox), resolution->error());
         co_return;
     }
-    const bool relayed = std::ranges::find(options_->relay_domains, mailbox.domain.text()) != options_->relay_domains.end();
-    auto decision = policy::decide_recipient(facts(), **resolution, relayed, options_->relay_networks);
+    auto decision = policy::decide_recipient(facts(), **resolution, relayed(mailbox.domain), options_->relay_networks);
     const auto address = mail::render_mailbox(mailbox);
     if (decision.kind != policy::Decision::Kind::accept) {
         refuse("rcpt", address, decision);

@@ -1,10 +1,14 @@
 // Who says who they are: passwords and tokens are checked on the pool's threads, SCRAM by the session, which asks for what is stored, and
 // certificates by TLS.
 #include "base/ascii.h"
+#include "inbound/client_network.h"
 #include "inbound/conversation.h"
 
 #include <cstring>
 #include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 namespace thurn::inbound {
 
@@ -34,11 +38,37 @@ base::Result<bool> is_enabled_by_token(directory::TokenChecker& tokens, director
 
 }  // namespace
 
+/// Those who have failed before wait for their answer, be it right or wrong; the loop does not. False when it was 421 at once.
+awaitable<bool> Conversation::async_hold_back(std::string_view mechanism, std::string_view login) {
+    const auto verdict =
+        service_.login_failures_.judge(client_network(client_.address), login, options_->login_failures, std::chrono::steady_clock::now());
+    if (verdict.locked_out) {
+        const auto reply = smtp::make_reply(421, {4, 7, 0}, "too many failed logins from your address, try again later");
+        log_.warning("auth",
+                     {.mechanism = mechanism, .login = login, .rule = "limits.auth_failures", .result = "locked_out", .reply = &reply});
+        session_.answer(reply);
+        co_return false;
+    }
+    if (verdict.delay.count() == 0) co_return true;
+    const auto begun = std::chrono::steady_clock::now();
+    net::asio::steady_timer pause(stream_.executor(), verdict.delay);
+    held_back_ = &pause;
+    co_await pause.async_wait(net::asio::as_tuple(net::asio::use_awaitable));
+    held_back_ = nullptr;
+    log_.info("auth_delayed", {.mechanism = mechanism, .login = login, .rule = "limits.auth_delay", .begun = begun});
+    co_return true;
+}
+
+void Conversation::count_failed_login(std::string_view login) {
+    service_.login_failures_.add(client_network(client_.address), login, options_->login_failures, std::chrono::steady_clock::now());
+}
+
 /// The session refused an exchange; which login it was about is known once its first message was read.
 void Conversation::log_failed_proof(const smtp::Reply& reply) {
     constexpr std::uint16_t kWrongProof = 535;
     const auto proving = std::exchange(proving_, std::nullopt);
     if (reply.code != kWrongProof || std::exchange(token_refused_, false)) return;
+    count_failed_login(proving ? std::string_view(proving->wanted.login) : std::string_view());
     if (proving)
         log_.info("auth", {.mechanism = proving->wanted.mechanism,
                            .login = proving->wanted.login,
@@ -51,6 +81,7 @@ void Conversation::log_failed_proof(const smtp::Reply& reply) {
 
 /// SCRAM: what is stored goes to the session, which does the rest.
 awaitable<void> Conversation::async_find_secret(smtp::SecretWanted wanted) {
+    if (!co_await async_hold_back(wanted.mechanism, wanted.login)) co_return;
     proving_ = {.wanted = std::move(wanted), .begun = std::chrono::steady_clock::now()};
     auto secret = co_await async_stored_secret();
     if (secret) {
@@ -101,12 +132,19 @@ awaitable<base::Result<bool>> Conversation::async_believe(smtp::CredentialsGiven
 }
 
 awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven given) {
+    using Proof = smtp::CredentialsGiven::Proof;
+    const bool guessed = given.proof == Proof::claimed || given.proof == Proof::token;  // of SCRAM, the first message was held back
+    if (guessed && !co_await async_hold_back(given.mechanism, given.login)) {
+        wipe(given.password);
+        co_return;
+    }
     const auto begun = proving_ ? proving_->begun : std::chrono::steady_clock::now();
     const auto checked = co_await async_believe(given);
     proving_.reset();
     wipe(given.password);
     const bool impersonation = !given.authorization.empty() && !base::equal_ignoring_case(given.authorization, given.login);
     const bool right = checked && *checked && !impersonation;
+    if (checked && !right) count_failed_login(given.login);
     const auto reply = right      ? smtp::make_reply(235, {2, 7, 0}, "logged in")
                        : !checked ? smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later")
                                   : smtp::make_reply(535, {5, 7, 8}, "login or password is wrong");

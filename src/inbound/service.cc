@@ -13,6 +13,7 @@ namespace thurn::inbound {
 namespace {
 
 constexpr std::size_t kReadBuffer = 128 * 1024;
+constexpr std::chrono::seconds kBetweenQueueRuns{60};  // of one domain: each looks through the whole queue
 
 /// Holds the conversation for as long as its coroutine runs.
 net::asio::awaitable<void> run(std::shared_ptr<Conversation> conversation) { co_await conversation->async_run(); }
@@ -20,7 +21,10 @@ net::asio::awaitable<void> run(std::shared_ptr<Conversation> conversation) { co_
 }  // namespace
 
 Service::Service(Dependencies dependencies, std::size_t loops, std::size_t connections, std::size_t connections_per_address)
-    : with_(std::move(dependencies)), limits_(connections, connections_per_address), read_buffers_(loops, std::vector<char>(kReadBuffer)) {}
+    : with_(std::move(dependencies)),
+      limits_(connections, connections_per_address),
+      login_failures_(with_.random.next()),
+      read_buffers_(loops, std::vector<char>(kReadBuffer)) {}
 
 Service::~Service() = default;
 
@@ -50,6 +54,16 @@ void Service::shut_down() {
 }
 
 void Service::abort() { each_conversation(&Conversation::abort); }
+
+bool Service::queue_run_due(const std::string& domain) {
+    const auto now = std::chrono::steady_clock::now();
+    return queue_runs_.with([&](auto& runs) {
+        const auto [last, first] = runs.try_emplace(domain, now);
+        if (!first && now - last->second < kBetweenQueueRuns) return false;
+        last->second = now;
+        return true;
+    });
+}
 
 void Service::each_conversation(void (Conversation::*action)()) {
     const auto all = conversations_.with([](auto& conversations) { return conversations; });

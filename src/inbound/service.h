@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "directory/directory.h"
 #include "inbound/connection_limits.h"
+#include "inbound/login_failures.h"
+#include "inbound/permissions.h"
 #include "net/loops.h"
 #include "net/resolver.h"
 #include "net/tls.h"
@@ -15,7 +17,9 @@
 #include "trace/journal.h"
 
 #include <atomic>
+#include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,9 +30,13 @@ namespace thurn::inbound {
 
 /// How a listener treats its clients.
 struct ListenerProfile {
-    std::string name;  // mx, submission, submissions
+    std::string name;  // mx, submission, submissions, lmtp
     policy::Role role = policy::Role::mx;
     smtp::TlsState tls = smtp::TlsState::offered;
+    std::vector<policy::Network> networks{};             // who may connect; none: everyone
+    std::vector<policy::Network> proxy_protocol_from{};  // who must say by the PROXY protocol for whom it connects
+    std::vector<policy::Network> xclient_from{};         // who may say by XCLIENT who the client is
+    std::vector<policy::Network> xforward_from{};        // who may say by XFORWARD who the client was
 };
 
 /// What the configuration says; a snapshot, taken anew for each connection.
@@ -39,7 +47,11 @@ struct Options {
     bool any_sender = false;
     std::chrono::seconds future_release{0};  // how long submitted mail may be held back at its sender's wish (RFC 4865); 0: not offered
     std::chrono::seconds greeting_delay{0};  // on mx, but not for relay_networks: who talks meanwhile is refused
-    std::size_t received_fields = 50;        // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)
+    Disclosure vrfy = Disclosure::off;
+    Disclosure expn = Disclosure::off;
+    QueueRunBy etrn = QueueRunBy::relay_networks;
+    LoginFailures::Rules login_failures;
+    std::size_t received_fields = 50;  // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)
 };
 
 /// What conversations work with. All of it outlives the service.
@@ -57,6 +69,8 @@ struct Dependencies {
     net::Resolver* resolver;                              // without one, clients keep their addresses for names
     net::ServerCertificates* certificates;                // without one, TLS is not offered
     std::function<void(spool::StoredMessage)> hand_over;  // called on the spool's thread as soon as a message is durable
+    /// ETRN: tries what waits for recipients in a domain now, and tells how many messages that are. Without it ETRN is not offered.
+    std::function<net::asio::awaitable<base::Result<std::size_t>>(std::string domain)> run_queue{};
 };
 
 class Conversation;
@@ -80,9 +94,13 @@ public:
 private:
     friend class Conversation;
     void each_conversation(void (Conversation::*action)());
+    /// False when it was run a moment ago.
+    [[nodiscard]] bool queue_run_due(const std::string& domain);
 
     Dependencies with_;
     ConnectionLimits limits_;
+    LoginFailures login_failures_;
+    base::Guarded<std::map<std::string, std::chrono::steady_clock::time_point>> queue_runs_;  // the last one of each relayed domain
     base::Guarded<std::shared_ptr<const Options>> options_;
     base::Guarded<std::vector<std::weak_ptr<Conversation>>> conversations_;
     std::vector<std::vector<char>> read_buffers_;  // one per loop, lent to whoever reads at the moment

@@ -106,7 +106,7 @@ ProxyHeader::Ends ends_in(std::string_view block) {
             {address_at<Address>(block, kSize), number_at(block, 2 * kSize + 2)}};
 }
 
-/// Reflected, polynomial 0x1EDC6F41 (RFC 3720 §12.1), over `octets` with those of the checksum itself as zeros.
+/// Reflected, polynomial 0x1EDC6F41, over `octets` with those of the checksum itself as zeros.
 std::uint32_t crc32c(std::string_view octets, std::size_t checksum_at) {
     std::uint32_t crc = 0xffffffffU;
     for (std::size_t at = 0; at < octets.size(); ++at) {

@@ -30,13 +30,9 @@ Decision unknown_recipient() {
             .text = "no such mailbox here"};
 }
 
-Decision relaying_denied(const Facts& facts) {
-    return {.kind = Kind::reject,
-            .rule = "relay",
-            .reason = "the domain is not ours, and " + facts.client_address + " is neither logged in nor in relay.networks",
-            .code = 550,
-            .status = {5, 7, 1},
-            .text = "relaying denied"};
+Decision relaying_denied(std::string reason) {
+    return {
+        .kind = Kind::reject, .rule = "relay", .reason = std::move(reason), .code = 550, .status = {5, 7, 1}, .text = "relaying denied"};
 }
 
 const Network* find_network(const std::vector<Network>& networks, std::string_view address) {
@@ -66,11 +62,12 @@ Decision decide_recipient(const Facts& facts, const directory::Resolution& resol
     if (facts.role == Role::submission && facts.login.empty()) return authentication_required();
     if (std::holds_alternative<directory::UnknownUser>(resolution)) return unknown_recipient();
     if (!std::holds_alternative<directory::NotLocal>(resolution)) return accept("local-recipient", "the address is ours");
+    if (facts.role == Role::lmtp) return relaying_denied("the domain is not ours, and LMTP is for mailboxes that are (RFC 2033 §1)");
     if (!facts.login.empty()) return accept("authenticated", "logged in as " + facts.login);
     if (relayed) return accept("relay.domains", "we relay for this domain");
     if (const Network* network = find_network(relay_networks, facts.client_address))
         return accept("relay.networks", facts.client_address + " is in " + network->text());
-    return relaying_denied(facts);
+    return relaying_denied("the domain is not ours, and " + facts.client_address + " is neither logged in nor in relay.networks");
 }
 
 }  // namespace thurn::policy

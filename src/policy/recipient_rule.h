@@ -20,7 +20,7 @@ struct Decision {
     std::string text;  // of the reply
 };
 
-enum class Role { mx, submission };
+enum class Role { mx, submission, lmtp };
 
 /// An address range, `192.0.2.0/24` or `2001:db8::/32`; IPv4-mapped IPv6 addresses match IPv4 ranges.
 class Network {
@@ -53,7 +53,7 @@ struct Facts {
 /// login.
 [[nodiscard]] Decision decide_sender(const Facts& facts, const mail::ReversePath& sender, bool owns, bool any_sender);
 
-/// RCPT: the relay rule of DESIGN §7, not configurable away, and recipients nobody has (550 5.1.1).
+/// RCPT: the relay rule of DESIGN §7, not configurable away, and recipients nobody has (550 5.1.1). LMTP is for our own recipients only.
 /// `relayed`: the domain is one of relay.domains.
 [[nodiscard]] Decision decide_recipient(const Facts& facts, const directory::Resolution& resolution, bool relayed,
                                         const std::vector<Network>& relay_networks);

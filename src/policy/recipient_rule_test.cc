@@ -208,6 +208,9 @@ INSTANTIATE_TEST_SUITE_P(
                     RecipientCase{"Login", Role::submission, "203.0.113.1", "a@a.example", kNotLocal, false, 250, "2.1.5"},
                     RecipientCase{"LoginOnTheMxPort", Role::mx, "203.0.113.1", "a@a.example", kNotLocal, false, 250, "2.1.5"},
                     RecipientCase{"SubmissionOfAMailbox", Role::submission, "203.0.113.1", "", kMailbox, false, 530, "5.7.0"},
+                    RecipientCase{"LmtpMailbox", Role::lmtp, "203.0.113.1", "", kMailbox, false, 250, "2.1.5"},
+                    RecipientCase{"LmtpUnknown", Role::lmtp, "10.1.1.1", "", kUnknown, false, 550, "5.1.1"},
+                    RecipientCase{"LmtpNotOurs", Role::lmtp, "10.1.1.1", "a@a.example", kNotLocal, true, 550, "5.7.1"},
                     RecipientCase{"SubmissionFromARelayNetwork", Role::submission, "10.1.1.1", "", kNotLocal, true, 530, "5.7.0"}),
     [](const auto& row) { return std::string(row.param.name); });
 
@@ -235,7 +238,7 @@ TEST(OpenRelay, NeverHappensWhateverTheFacts) {
             inside = false;
             client = dice(2) == 0 ? "" : "unknown";
         }
-        const Facts facts{dice(2) == 0 ? Role::mx : Role::submission, client, dice(3) == 0 ? "anna@a.example" : ""};
+        const Facts facts{static_cast<Role>(dice(3)), client, dice(3) == 0 ? "anna@a.example" : ""};
         const auto& resolution = resolutions[dice(4)];
         const bool relayed = dice(4) == 0;
         const auto decision = decide_recipient(facts, resolution, relayed, allowed);
@@ -246,6 +249,7 @@ TEST(OpenRelay, NeverHappensWhateverTheFacts) {
         }
         EXPECT_FALSE(std::holds_alternative<UnknownUser>(resolution));
         if (!std::holds_alternative<NotLocal>(resolution)) continue;
+        EXPECT_NE(facts.role, Role::lmtp);
         EXPECT_TRUE(!facts.login.empty() || (facts.role == Role::mx && (relayed || inside))) << client;
         ++relayed_count;
     }
