@@ -161,6 +161,7 @@ void ServerSession::State::become_proxied() {
     helo_name.clear();
     messages = 0;
     authenticated = proxied_login;
+    certificate.clear();  // the proxy's
 }
 
 void ServerSession::State::settle_transaction(Open what, bool positive) {

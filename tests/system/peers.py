@@ -43,7 +43,7 @@ class Postfix(MailboxHolder):
     def __init__(self, host, domain, settings=None):
         self.host, self.domain = host, domain
         self.settings = settings or {}
-        self.folder = host.lab.folder / f"postfix-{host.name}"
+        self.folder = host.lab.folder / f"postfix-{host.name}-{len(list(host.lab.folder.glob('postfix-*')))}"
         self.folder.mkdir()
         self.maildir = self.folder / "mail" / "box"
         self.log = self.folder / "log"
