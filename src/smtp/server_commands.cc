@@ -18,10 +18,11 @@ bool is_http_request(const CommandLine& command) {
 }
 
 /// What a server should never hear first: a header field, of a request whose beginning was lost or of a message without its envelope, or
-/// the word of a load balancer we do not listen to (in version 2 of its protocol a line that begins with NUL).
+/// the word of a load balancer we do not listen to (in version 2 of its protocol NUL stands alone in a line).
 bool is_other_opening(const CommandLine& command) {
     if (command.verb != Verb::unknown) return false;
-    return command.word == "PROXY" || command.word.starts_with('\0') || (command.word.size() > 1 && command.word.ends_with(':'));
+    const bool lone_nul = command.word.size() == 1 && command.word.front() == '\0';
+    return command.word == "PROXY" || lone_nul || (command.word.size() > 1 && command.word.ends_with(':'));
 }
 
 bool is_control(char octet) {

@@ -113,9 +113,9 @@ def test_load_balancer_must_speak_the_protocol_and_others_must_not(lab, client, 
         assert talk.reply() == ""
     server.wait_for_log(f"event=proxy_refused.*client={lab['b'].ip}")
     with converse(client, balancer, 2503, greeted=False) as talk:  # HAProxy speaks it to port 25, which did not ask for it
-        assert "421 5.5.2" in talk.reply() + talk.reply()
+        assert "421 4.7.0" in talk.reply() + talk.reply()
     with converse(client, server.host, 2525) as talk:
-        assert talk.say("PROXY TCP4 192.0.2.1 192.0.2.2 1 2").startswith("421 5.5.2")
+        assert talk.say("PROXY TCP4 192.0.2.1 192.0.2.2 1 2").startswith("421 4.7.0")
         assert talk.reply() == ""
 
 
