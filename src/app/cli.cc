@@ -302,6 +302,8 @@ private:
         tool->add_subcommand("address", "Is it an address? JSON lines {id,address,smtputf8} in, {id,valid,local,domain,reason} out")
             ->callback([this] { action_ = tool_address; });
         add_signature_tools(*tool);
+        add_spf_tool(*tool);
+        add_name_tools(*tool);
         auto* load =
             app_.add_subcommand("bench", "Make load for measuring, or take it away; reads no configuration")->require_subcommand(1);
         load->group(kEngineersGroup);
@@ -309,7 +311,7 @@ private:
         add_sink(*load->add_subcommand("sink", "Take mail and throw it away"));
     }
 
-    /// Message in on standard input (DESIGN §8.5).
+    /// DESIGN §8.5.
     CLI::App* add_tool(CLI::App& tool, const std::string& name, const std::string& help, int (*action)(const ToolOptions&)) {
         auto* command = add(tool, name, help, [this, action] { return action(tool_); });
         command->add_option("--now", tool_.now, "The time it is to be, in seconds since 1970")->option_text("EPOCH");
@@ -332,6 +334,35 @@ private:
         add_signer(seal);
         seal->add_option("--authserv-id", tool_.authserv_id, "Whose Authentication-Results of the message to seal; default: the domain's")
             ->option_text("ID");
+    }
+    CLI::App* add_asking_tool(CLI::App& tool, const std::string& name, const std::string& help, int (*action)(const ToolOptions&)) {
+        auto* command = add_tool(tool, name, help, action);
+        add_resolver(command);
+        return command;
+    }
+    void add_spf_tool(CLI::App& tool) {
+        auto* spf = add_asking_tool(
+            tool, "spf", "May a client send as a domain? Without --ip: JSON lines {id,ip,helo,mailfrom} in, {id,result,explanation} out",
+            tool_spf);
+        spf->add_option("--ip", tool_.ip, "The client's address")->option_text("ADDRESS");
+        spf->add_option("--helo", tool_.helo, "What it called itself")->option_text("NAME");
+        spf->add_option("--mail-from", tool_.mail_from, "The sender; empty: the null path, so the HELO name counts")
+            ->option_text("ADDRESS");
+    }
+    void add_name_tools(CLI::App& tool) {
+        auto* dmarc = add_asking_tool(
+            tool, "dmarc",
+            "What comes of DMARC? JSON {headerFrom,dkimDomains,spfDomains} in, {status,policy,p,sp,np,domain,alignment,reason} out",
+            tool_dmarc);
+        dmarc->add_option("--list", tool_.list_file, "Go by this public suffix list, as RFC 7489, instead of the tree walk")
+            ->option_text("FILE");
+        auto* psl =
+            add(tool, "psl", "Registrable domains: a name a line in, a name or null out", [this] { return tool_psl(tool_); });
+        psl->add_option("--list", tool_.list_file, "The public suffix list; default: the one built in")->option_text("FILE");
+        auto* idna =
+            tool.add_subcommand("idna", "International domain names: a name a line in, its other form or null out")->require_subcommand(1);
+        add(*idna, "to-ascii", "To A-labels, as DNS has it", tool_idna_to_ascii);
+        add(*idna, "to-unicode", "To U-labels, for people", tool_idna_to_unicode);
     }
 
     void add_source(CLI::App& command) {

@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "mailauth/dkim_crypto.h"
+#include "mailauth/public_suffix.h"
 
 #include <chrono>
 #include <cstdint>
@@ -104,7 +105,9 @@ struct ToolOptions {
     std::string resolver;  // `127.0.0.1:5353`; empty: the system's servers
     std::optional<std::int64_t> now = std::nullopt;  // seconds since 1970; without, the time it is
     std::string domain, selector, key_file;
-    std::string authserv_id;  // empty: as `domain`
+    std::string authserv_id;          // empty: as `domain`
+    std::string ip, helo, mail_from;  // of SPF; without `ip`, questions come as JSON lines
+    std::string list_file;            // of public suffixes
 };
 [[nodiscard]] std::chrono::seconds time_of(const ToolOptions& options);
 [[nodiscard]] base::Result<mailauth::PrivateKey> read_key(const ToolOptions& options);
@@ -112,6 +115,14 @@ int tool_dkim_verify(const ToolOptions& options);
 int tool_dkim_sign(const ToolOptions& options);
 int tool_arc_verify(const ToolOptions& options);
 int tool_arc_seal(const ToolOptions& options);
+/// Without a file, the list that the library has.
+/// Errors   `invalid`.
+[[nodiscard]] base::Result<mailauth::PublicSuffixList> read_public_suffixes(const std::string& file);
+int tool_spf(const ToolOptions& options);
+int tool_dmarc(const ToolOptions& options);
+int tool_psl(const ToolOptions& options);
+int tool_idna_to_ascii();
+int tool_idna_to_unicode();
 /// `sendmail` as other programs call it; exit codes of sysexits.h.
 int sendmail(int argc, char** argv);
 [[nodiscard]] std::string version_text();

@@ -6,8 +6,14 @@
 
 namespace thurn::app {
 
+namespace {
+
+constexpr std::chrono::seconds kPatience{5};
+
+}  // namespace
+
 base::Result<void> ToolResolver::start() {
-    net::ResolverOptions options{.servers = {}, .dnssec = false};
+    net::ResolverOptions options{.servers = {}, .dnssec = false, .timeout = kPatience};
     if (!server_.empty()) options.servers.push_back(server_);
     auto resolver = net::Resolver::start(options);
     if (!resolver) return base::pass_on(resolver);

@@ -4,6 +4,7 @@
 #include "dns/dns.h"
 #include "net/resolver.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,8 +13,9 @@
 
 namespace thurn::app {
 
-/// Answers the questions of a core for a tool that does one thing at a time.
+/// Answers the questions of a core for a tool that does one thing at a time, or of many cores in step.
 ///
+/// Limits   Five seconds a question: somebody sits and waits.
 /// Errors   As net::Resolver: trouble is an Answer with Status::failed.
 /// DNSSEC   Not asked for: a given server is to be believed, as a laboratory's is.
 class ToolResolver {
@@ -34,6 +36,22 @@ public:
             for (std::size_t i = 0; i < open.size(); ++i) core.answer(open[i], (*answers)[i]);
         }
         return {};
+    }
+
+    /// Likewise for many cores at once: what they ask goes out together, so it takes as long as the one that asks most often in turn.
+    template <class Core>
+    [[nodiscard]] base::Result<void> answer_all(std::vector<Core>& cores) {
+        for (;;) {
+            std::vector<dns::Question> open;
+            for (const Core& core : cores)
+                for (auto& question : core.questions()) open.push_back(std::move(question));
+            if (open.empty()) return {};
+            const auto answers = ask(open);
+            if (!answers) return std::unexpected(answers.error());
+            auto next = answers->begin();
+            for (Core& core : cores)
+                for (const auto& question : core.questions()) core.answer(question, *next++);
+        }
     }
 
 private:

@@ -69,6 +69,12 @@ TEST(DnsAnswer, JoinsTextStrings) {
     EXPECT_EQ(answer.records, (std::vector<Record>{Text{long_string + "\0\xff"s}}));
 }
 
+TEST(DnsAnswer, BearsATextWithoutStrings) {
+    const auto answer = parse(ok("example.org", Type::txt).answer("example.org", kTxt, 300, "").answer("example.org", kTxt, 300, "\1a"),
+                              {"example.org", Type::txt});
+    EXPECT_EQ(answer.records, (std::vector<Record>{Text{""}, Text{"a"}}));
+}
+
 TEST(DnsAnswer, LeavesOtherTypesAsTheyAre) {
     for (const auto& rdata : {""s, "\x03"s, "\x03\x01"s, "\x03\x01\x01"s, "\x03\x01\x01\xab"s}) {  // judged by who knows TLSA
         const auto answer =
@@ -163,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(, MalformedRdataTest,
                                          RdataCase{"MxCutInExchange", Type::mx, be16(10) + "\3mx"s},
                                          RdataCase{"MxWithoutRoot", Type::mx, be16(10) + "\2mx"s},
                                          RdataCase{"MxWithMoreBehind", Type::mx, mx_rdata(10, "mx.example") + "x"},
-                                         RdataCase{"MxHalfAPointer", Type::mx, be16(10) + "\xc0"s}, RdataCase{"EmptyTxt", Type::txt, ""},
+                                         RdataCase{"MxHalfAPointer", Type::mx, be16(10) + "\xc0"s},
                                          RdataCase{"TxtCut", Type::txt, "\5abc"s}, RdataCase{"TxtSecondCut", Type::txt, "\1a\2b"s},
                                          RdataCase{"EmptyPtr", Type::ptr, ""},
                                          RdataCase{"PtrReservedLabel", Type::ptr,

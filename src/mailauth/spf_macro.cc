@@ -158,10 +158,10 @@ std::string url_escaped(std::string_view text) {
     return escaped;
 }
 
-/// RFC 7208 §7.3: IPv6 addresses as nibbles with dots between.
+/// RFC 7208 §7.3: IPv6 addresses as nibbles with dots between; in upper case, as in the examples of §7.4.
 std::string dotted(const dns::IpAddress& address) {
     if (std::holds_alternative<dns::Ipv4>(address)) return dns::render_ip(address);
-    constexpr std::string_view kHex = "0123456789abcdef";
+    constexpr std::string_view kHex = "0123456789ABCDEF";
     std::string text;
     for (const unsigned octet : std::get<dns::Ipv6>(address).octets) {
         if (!text.empty()) text.push_back('.');

@@ -43,7 +43,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"LocalAndAddress", "%{ir}.%{v}.%{l1r-}.lp._spf.%{d2}", "3.2.0.192.in-addr.strong.lp._spf.example.com"},
                     Case{"TrustedDomains", "%{d2}.trusted-domains.example.net", "example.com.trusted-domains.example.net"},
                     Case{"Ipv6", "%{ir}.%{v}._spf.%{d2}",
-                         "1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6._spf.example.com", "2001:db8::cb01"},
+                         "1.0.B.C.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.B.D.0.1.0.0.2.ip6._spf.example.com", "2001:db8::cb01"},
                     Case{"ReadableIpv6", "%{c}", "2001:db8::cb01", "2001:db8::cb01"}, Case{"Ipv4", "%{c} %{i}", "192.0.2.3 192.0.2.3"},
                     Case{"Rest", "%{h} %{p} %{r} %{t}", "mail.example.org mx.example.org mx.us.example 1795311442"},
                     Case{"Escapes", "%%%_%-%%", "% %20%"}, Case{"Url", "%{S}", "strong-bad%40email.example.com"},

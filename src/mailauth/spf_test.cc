@@ -315,7 +315,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ReverseQueryIpv6",
              {"e.example TXT v=spf1 -all exp=x.example", "x.example TXT %{c} is queried as %{ir}.%{v}.arpa"},
              "fail | e.example -all | cafe:babe::1 is queried as "
-             "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.e.b.a.b.e.f.a.c.ip6.arpa",
+             "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.E.B.A.B.E.F.A.C.ip6.arpa",
              "foo@e.example",
              "CAFE:BABE::1"},
         Case{"UrlEscapes",
