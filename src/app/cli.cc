@@ -326,7 +326,8 @@ private:
         command->add_option("--key", tool_.key_file, "The private key, RSA or Ed25519, in PEM")->required()->option_text("FILE");
     }
     void add_signature_tools(CLI::App& tool) {
-        add_resolver(add_tool(tool, "dkim-verify", "Verify a message's DKIM signatures: the best result, then a line for each", tool_dkim_verify));
+        add_resolver(
+            add_tool(tool, "dkim-verify", "Verify a message's DKIM signatures: the best result, then a line for each", tool_dkim_verify));
         add_signer(add_tool(tool, "dkim-sign", "Sign a message with DKIM; prints it signed", tool_dkim_sign));
         add_resolver(add_tool(tool, "arc-verify", "Validate a message's ARC chain: pass, fail or none, then the chain", tool_arc_verify));
         auto* seal = add_tool(tool, "arc-seal", "Add a set to a message's ARC chain; prints it sealed", tool_arc_seal);
@@ -356,8 +357,7 @@ private:
             tool_dmarc);
         dmarc->add_option("--list", tool_.list_file, "Go by this public suffix list, as RFC 7489, instead of the tree walk")
             ->option_text("FILE");
-        auto* psl =
-            add(tool, "psl", "Registrable domains: a name a line in, a name or null out", [this] { return tool_psl(tool_); });
+        auto* psl = add(tool, "psl", "Registrable domains: a name a line in, a name or null out", [this] { return tool_psl(tool_); });
         psl->add_option("--list", tool_.list_file, "The public suffix list; default: the one built in")->option_text("FILE");
         auto* idna =
             tool.add_subcommand("idna", "International domain names: a name a line in, its other form or null out")->require_subcommand(1);

@@ -102,7 +102,7 @@ int tool_address();
 
 /// What the tools of mail authentication take; each uses some of it.
 struct ToolOptions {
-    std::string resolver;  // `127.0.0.1:5353`; empty: the system's servers
+    std::string resolver;                            // `127.0.0.1:5353`; empty: the system's servers
     std::optional<std::int64_t> now = std::nullopt;  // seconds since 1970; without, the time it is
     std::string domain, selector, key_file;
     std::string authserv_id;          // empty: as `domain`
