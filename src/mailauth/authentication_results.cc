@@ -156,7 +156,8 @@ base::Result<AuthenticationResult> take_result(Cursor& in) {
 bool take_none(Cursor in) { return base::equal_ignoring_case(in.take_while(is_keyword_octet), kNone) && in.at_end(); }
 
 bool same_id(std::string_view a, std::string_view b) {
-    if (a.ends_with('.')) a.remove_suffix(1);
+    for (auto* id : {&a, &b})
+        if (id->ends_with('.')) id->remove_suffix(1);
     if (base::equal_ignoring_case(a, b)) return true;
     const auto first = mail::parse_domain(a, mail::Charset::utf8);
     const auto second = mail::parse_domain(b, mail::Charset::utf8);

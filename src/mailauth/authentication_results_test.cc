@@ -128,6 +128,7 @@ TEST(AuthenticationResults, OfOursAreForgedWhenTheyArrive) {
     EXPECT_TRUE(ours("Authentication-Results", " (mx.a.example; spf=pass"));
     EXPECT_FALSE(ours("Authentication-Results", " mx.b.example; spf=pass header.from=mx.a.example"));
     EXPECT_FALSE(ours("Authentication-Results", " xmx.a.example; spf=pass"));
+    EXPECT_TRUE(claims_to_be_ours({"Authentication-Results", "mx.a.example; none"}, "mx.a.example.")) << "whoever wrote it so";
     EXPECT_FALSE(ours("ARC-Authentication-Results", " mx.a.example; spf=pass"));
     EXPECT_FALSE(ours("Authentication-Results", ""));
 }
