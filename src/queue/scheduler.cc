@@ -4,6 +4,8 @@
 #include "queue/site_window.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <list>
 #include <set>
 #include <string_view>
@@ -27,21 +29,48 @@
 namespace thurn::queue {
 namespace {
 
-struct SiteState : Backlog::Site {
+/// Jobs of a site by their priority.
+enum class Urgency : std::uint8_t { urgent, usual, patient };
+constexpr std::size_t kUrgencies = 3;
+Urgency urgency_of(int priority) { return priority > 0 ? Urgency::urgent : priority < 0 ? Urgency::patient : Urgency::usual; }
+
+/// Whose turn it is, job by job.
+constexpr std::array<Urgency, 10> kTurns{Urgency::urgent, Urgency::urgent, Urgency::usual,  Urgency::urgent, Urgency::urgent,
+                                         Urgency::usual,  Urgency::urgent, Urgency::urgent, Urgency::usual,  Urgency::patient};
+
+struct SiteState;
+struct Ring : Backlog::Site {
+    explicit Ring(SiteState& site) : owner(&site) {}
+    SiteState* owner;
+};
+
+struct SiteState {
     SiteState(std::string site, const SchedulerOptions& options)
         : name(std::move(site)),
           local(name.starts_with("local")),
           window(options, local ? SiteWindow::Kind::fixed : SiteWindow::Kind::adaptive) {}
 
+    SiteState(const SiteState&) = delete;  // the rings know where it is
+
     std::string name;
     bool local;
     SiteWindow window;
+    std::array<Ring, kUrgencies> rings{Ring(*this), Ring(*this), Ring(*this)};
+    std::size_t turn = 0;  // of kTurns
     std::size_t running = 0;
     std::list<SiteState>* home = nullptr;
     std::list<SiteState>::iterator self;
     std::optional<base::Time> listed_until;  // its place in `rests`
 
-    [[nodiscard]] bool is_idle() const { return jobs == 0 && running == 0 && window.in_use() == 0; }
+    [[nodiscard]] std::size_t jobs() const { return rings[0].jobs + rings[1].jobs + rings[2].jobs; }
+    [[nodiscard]] Ring& ring(Urgency urgency) { return rings[static_cast<std::size_t>(urgency)]; }
+    /// Whose job is next. Precondition: there is one.
+    [[nodiscard]] Ring& next_ring() {
+        turn = (turn + 1) % kTurns.size();
+        if (Ring& due = ring(kTurns[turn]); due.jobs > 0) return due;
+        return *std::ranges::find_if(rings, [](const Ring& each) { return each.jobs > 0; });
+    }
+    [[nodiscard]] bool is_idle() const { return jobs() == 0 && running == 0 && window.in_use() == 0; }
 };
 using Sites = std::list<SiteState>;
 
@@ -100,12 +129,12 @@ void Scheduler::State::place(SiteState& site) {
 
 Sites& Scheduler::State::place_for(const SiteState& site) {
     if (site.is_idle()) return idle;
-    if (site.jobs == 0 || !site.window.has_slot()) return others;
+    if (site.jobs() == 0 || !site.window.has_slot()) return others;
     return site.local ? ready_local : ready_remote;
 }
 
 void Scheduler::State::list_rest(SiteState& site) {
-    const auto until = site.jobs > 0 ? site.window.resting_until() : std::nullopt;
+    const auto until = site.jobs() > 0 ? site.window.resting_until() : std::nullopt;
     if (until == site.listed_until) return;
     if (site.listed_until) rests.erase({*site.listed_until, &site});
     if (until) rests.emplace(*until, &site);
@@ -139,10 +168,10 @@ std::size_t Scheduler::State::free_slots(const SiteState& site) const {
 
 Batch Scheduler::State::start(SiteState& site, std::size_t jobs) {
     const std::size_t most = site.window.probing() ? 1 : std::max<std::size_t>(options.jobs_per_batch, 1);
-    const std::size_t count = std::min({jobs, site.jobs, most});
+    const std::size_t count = std::min({jobs, site.jobs(), most});
     Batch batch{.site = site.name, .jobs = {}};
     batch.jobs.reserve(count);
-    while (batch.jobs.size() < count) batch.jobs.push_back(backlog.pop(site));
+    while (batch.jobs.size() < count) batch.jobs.push_back(backlog.pop(site.next_ring()));
     site.running += count;
     running += count;
     return batch;
@@ -166,7 +195,8 @@ Scheduler::~Scheduler() = default;
 
 void Scheduler::add(const std::string& site, Job job) {
     SiteState& target = state_->site_named(site);
-    state_->backlog.add(target, std::move(job));
+    auto& ring = target.ring(urgency_of(job.priority));
+    state_->backlog.add(ring, std::move(job));
     state_->place(target);
 }
 
@@ -174,7 +204,7 @@ std::optional<Batch> Scheduler::take(base::Time now) {
     state_->end_rests(now);
     SiteState* site = state_->next_site();
     if (!site) return std::nullopt;
-    const std::size_t share = divide_up(site->jobs, state_->free_slots(*site));
+    const std::size_t share = divide_up(site->jobs(), state_->free_slots(*site));
     site->window.opened();
     if (!site->local) ++state_->connections;
     Batch batch = state_->start(*site, share);
@@ -186,10 +216,10 @@ std::optional<Batch> Scheduler::take(base::Time now) {
 std::optional<Batch> Scheduler::take_more(const std::string& name, base::Time now) {
     state_->end_rests(now);
     SiteState* site = state_->find_site(name);
-    if (!site || site->window.in_use() == 0 || site->jobs == 0 || site->window.resting()) return std::nullopt;
+    if (!site || site->window.in_use() == 0 || site->jobs() == 0 || site->window.resting()) return std::nullopt;
     site->window.came_back();
     std::optional<Batch> batch;
-    if (!site->window.is_crowded()) batch = state_->start(*site, divide_up(site->jobs, site->window.allowed()));
+    if (!site->window.is_crowded()) batch = state_->start(*site, divide_up(site->jobs(), site->window.allowed()));
     state_->place(*site);
     return batch;
 }
@@ -216,18 +246,19 @@ std::optional<Scheduler::Stale> Scheduler::take_stale(base::Time now) {
     if (state_->rests.empty()) return std::nullopt;
     const auto [until, site] = *state_->rests.begin();
     Stale stale{.site = site->name, .until = until, .jobs = {}};
-    const std::size_t count = std::min(site->jobs, std::max<std::size_t>(state_->options.jobs_per_hand_back, 1));
-    while (stale.jobs.size() < count) stale.jobs.push_back(state_->backlog.pop(*site));
+    const std::size_t count = std::min(site->jobs(), std::max<std::size_t>(state_->options.jobs_per_hand_back, 1));
+    while (stale.jobs.size() < count) stale.jobs.push_back(state_->backlog.pop(site->next_ring()));
     state_->place(*site);
     return stale;
 }
 
 void Scheduler::remove(base::MessageId id) {
-    std::vector<Backlog::Site*> touched = state_->backlog.remove(id);
+    std::vector<SiteState*> touched;
+    for (Backlog::Site* ring : state_->backlog.remove(id)) touched.push_back(static_cast<Ring*>(ring)->owner);
     std::ranges::sort(touched);
     const auto repeated = std::ranges::unique(touched);
     touched.erase(repeated.begin(), repeated.end());
-    for (Backlog::Site* site : touched) state_->place(static_cast<SiteState&>(*site));
+    for (SiteState* site : touched) state_->place(*site);
 }
 
 void Scheduler::wake(const std::string& name) {
@@ -245,13 +276,13 @@ std::optional<base::Time> Scheduler::next_wake(base::Time now) const {
 std::optional<Wait> Scheduler::why(base::MessageId id, base::Time) const {
     const Backlog::Site* site = state_->backlog.where(id, std::nullopt);
     if (!site) return std::nullopt;
-    return state_->why(static_cast<const SiteState&>(*site));
+    return state_->why(*static_cast<const Ring*>(site)->owner);
 }
 
 std::optional<Wait> Scheduler::why(base::MessageId id, std::uint32_t recipient, base::Time) const {
     const Backlog::Site* site = state_->backlog.where(id, recipient);
     if (!site) return std::nullopt;
-    return state_->why(static_cast<const SiteState&>(*site));
+    return state_->why(*static_cast<const Ring*>(site)->owner);
 }
 
 std::vector<SiteView> Scheduler::sites(base::Time now) const {
@@ -261,7 +292,7 @@ std::vector<SiteView> Scheduler::sites(base::Time now) const {
         if (until && *until <= now) until.reset();
         if (site->is_idle() && !until) continue;
         views.push_back({.site = site->name,
-                         .ready = site->jobs,
+                         .ready = site->jobs(),
                          .running = site->running,
                          .in_use = site->window.in_use(),
                          .allowed = site->window.allowed(),
@@ -275,7 +306,7 @@ std::size_t Scheduler::ready() const { return state_->backlog.size(); }
 
 std::size_t Scheduler::ready(const std::string& name) const {
     const SiteState* site = state_->find_site(name);
-    return site ? site->jobs : 0;
+    return site ? site->jobs() : 0;
 }
 
 std::size_t Scheduler::running() const { return state_->running; }

@@ -17,6 +17,7 @@ struct Job {
     base::MessageId id;
     std::vector<std::uint32_t> recipients;  // indices into the envelope
     std::string sender;                     // for fairness: login, or reverse path; one bulk sender must not hold up another
+    int priority = 0;                       // over 0 before the others, under 0 behind them; jobs given back have 0
 };
 
 /// A site may be worked on: carry these jobs over one connection, then say finished() for each and released() at the end.
@@ -61,6 +62,8 @@ struct SiteView {
 ///           then gets one probe at a time, with a single job. While it rests its jobs are handed back by take_stale() so that they can be
 ///           deferred with a reason. Success is a connection that closed after work, or that comes back for more.
 /// Fairness  Round robin over senders within a site, job by job, and over sites, batch by batch. Batches are small while slots are free.
+/// Priority  Of ten jobs of a site six are urgent ones, three usual ones and one is of those that may wait, as long as there are such; what
+///           a kind leaves over goes to the others, the more urgent first. So urgent jobs are ahead of everything, and nothing starves.
 /// Cost      add() and take() are O(log n) or better in sites and senders, O(1) in jobs. A waiting job with one recipient takes some 90
 ///           octets beside the names of its site and sender, which are kept once.
 /// Loop      After add(), finished(), released() and wake(), and at next_wake(): take() and take_stale() until both give nothing. Offer new

@@ -70,6 +70,37 @@ TEST(Scheduler, BatchHasItsLimit) {
     EXPECT_EQ(scheduler.take_more("mx:a", kStart)->jobs.size(), 20U);
 }
 
+/// The priorities of jobs as they are taken, of so many of each kind.
+std::string order(std::size_t urgent, std::size_t usual, std::size_t patient) {
+    Scheduler scheduler({.connections_per_site = 1, .first_connections = 1, .jobs_per_batch = 1000});
+    std::uint64_t id = 0;
+    for (; id < patient; ++id) scheduler.add("mx:a", {.id = {id}, .recipients = {0}, .sender = "a", .priority = -3});
+    for (; id < patient + usual; ++id) scheduler.add("mx:a", {.id = {id}, .recipients = {0}, .sender = "a"});
+    for (; id < patient + usual + urgent; ++id) scheduler.add("mx:a", {.id = {id}, .recipients = {0}, .sender = "a", .priority = 9});
+    std::string kinds;
+    for (const auto each : ids(scheduler.take(kStart)->jobs)) kinds += each < patient ? 'p' : each < patient + usual ? '-' : 'U';
+    EXPECT_EQ(scheduler.ready(), 0U);
+    return kinds;
+}
+
+TEST(Scheduler, UrgentJobsAreAheadAndNothingStarves) {
+    EXPECT_EQ(order(2, 2, 1), "U-U-p");
+    EXPECT_EQ(order(12, 6, 2), "U-UU-UU-pUU-UU-UU-pU") << "six of ten, three, and one";
+    EXPECT_EQ(order(0, 12, 2), "--------p----p") << "what one kind leaves over the next one has";
+    EXPECT_EQ(order(0, 0, 3), "ppp");
+}
+
+TEST(Scheduler, ForgetsTheJobsOfAMessageWhateverTheirPriority) {
+    Scheduler scheduler({});
+    scheduler.add("mx:a", {.id = {1}, .recipients = {0}, .sender = "a", .priority = 1});
+    scheduler.add("mx:a", {.id = {1}, .recipients = {1}, .sender = "a", .priority = -1});
+    scheduler.add("mx:a", {.id = {2}, .recipients = {0}, .sender = "a"});
+    EXPECT_TRUE(scheduler.why({1}, 1, kStart));
+    scheduler.remove({1});
+    EXPECT_EQ(scheduler.ready("mx:a"), 1U);
+    EXPECT_EQ(ids(scheduler.take(kStart)->jobs), std::vector<std::uint64_t>{2});
+}
+
 TEST(Scheduler, BulkSenderDoesNotHoldUpAPasswordReset) {
     Scheduler scheduler({.connections_per_site = 1});
     for (std::uint64_t id = 0; id < 5000; ++id) scheduler.add("mx:a", job(id, "bulk"));
