@@ -16,7 +16,14 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
     options.session.errors = config.limits.errors;
     options.session.command_timeout = config.limits.command_timeout;
     options.session.content_timeout = config.limits.content_timeout;
-    options.session.extensions = {.chunking = true, .smtputf8 = true, .limits = true, .dsn = true};
+    options.session.extensions = {.chunking = true,
+                                  .binary_mime = true,
+                                  .smtputf8 = true,
+                                  .limits = true,
+                                  .dsn = true,
+                                  .require_tls = true,
+                                  .deliver_by = std::chrono::minutes(1),
+                                  .mt_priority = "MIXER"};
     options.relay_networks = config.relay_networks;
     options.relay_domains = config.relay_domains;
     options.any_sender = config.any_sender;

@@ -26,6 +26,8 @@ private:
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+base::Time wall_clock() { return std::chrono::time_point_cast<base::Duration>(std::chrono::system_clock::now()); }
+
 /// Our disk failed, not the host.
 bool is_ours(const Failure& failure) {
     return failure.error.kind == base::ErrorKind::disk || failure.error.kind == base::ErrorKind::corrupt;
@@ -136,12 +138,13 @@ asio::awaitable<CourierRound::Opened> CourierRound::async_try(std::size_t host, 
 }
 
 asio::awaitable<void> CourierRound::async_attempt(Load& load) {
-    if (auto refused = refusal(load.parcel, {connection_->extensions(), connection_->name()})) {
+    const HostFacts host{connection_->extensions(), connection_->name(), verified(), wall_clock()};
+    if (auto refused = refusal(load.parcel, host)) {
         settle_untried(load, *refused);
         co_return;
     }
     const Stopwatch watch;
-    auto transaction = make_transaction(load.parcel, load.open);
+    auto transaction = make_transaction(load.parcel, load.open, host.now);
     auto content = load.parcel.message->content;
     load.remark.clear();
     if (const auto passage = conversion_for(load.parcel.message->envelope.body, connection_->extensions())) {
@@ -164,7 +167,10 @@ asio::awaitable<void> CourierRound::async_attempt(Load& load) {
     if (!connection_->reusable() || connection_->messages() >= messages_per_connection_) co_await async_drop();
 }
 
-/// In what is not sent: our copy stays as it came.
+/// A connection that had to be verified and was not does not come about.
+bool CourierRound::verified() const { return destination_->tls == route::TlsDemand::verify && !connection_->tls().empty(); }
+
+/// In what is sent; our copy stays as it came.
 asio::awaitable<CourierRound::Converted> CourierRound::async_convert(const Load& load, mail::Passage passage) {
     auto work = [content = load.parcel.message->content, passage] { return convert_content(*content, passage); };
     co_return co_await means_.pool.async_run(std::move(work));
@@ -233,6 +239,7 @@ void CourierRound::take_replies(Load& load, const Connection::HandedOver& handed
         auto outcome = outcome_of_reply(reply, remote_host);
         if (over_limit) outcome.kind = Kind::deferred;
         if (connection_->extensions().dsn) outcome.handed = RecipientOutcome::Handed::to_host_that_reports;
+        outcome.relaying_told = relaying_is_told(load.parcel.message->envelope.wishes, connection_->extensions());
         load.outcomes[load.open[k]] = outcome;
         now.push_back(std::move(outcome));
     }

@@ -62,6 +62,7 @@ private:
     [[nodiscard]] bool all_failed() const;
     [[nodiscard]] ConnectionOptions connection_options(std::size_t host) const;
     [[nodiscard]] bool may_speak_in_clear() const;
+    [[nodiscard]] bool verified() const;
     boost::asio::awaitable<Converted> async_convert(const Load& load, mail::Passage passage);
     [[nodiscard]] RecipientOutcome unconverted(const base::Error& error) const;
     void settle_untried(Load& load, const RecipientOutcome& outcome);

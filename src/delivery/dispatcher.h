@@ -205,6 +205,8 @@ private:
     Awaitable<> async_report(Awaitable<> work);
     void start_reports();
     [[nodiscard]] report::DsnRecipient describe_outcome(const spool::Recipient& recipient, const RecipientOutcome& outcome) const;
+    [[nodiscard]] static bool success_is_told(const spool::StoredMessage& message, const spool::Recipient& recipient,
+                                              const RecipientOutcome& outcome);
     [[nodiscard]] bool delay_is_told_now(const spool::StoredMessage& message, const spool::Recipient& recipient, base::Time due) const;
     Awaitable<> async_bounce(std::shared_ptr<const spool::StoredMessage> message, Report report);
     Awaitable<> async_tell(std::shared_ptr<const spool::StoredMessage> message, std::vector<report::DsnRecipient> recipients,

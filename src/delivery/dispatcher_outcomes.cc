@@ -105,9 +105,7 @@ void Dispatcher::settle_one(const Settlement& settlement, std::size_t position, 
         log_outcome("delivered", message, address, outcome, state);
         trace(message.id, trace::Settled{address, "delivered", outcome.status, {}});
         verdicts.updates.push_back({.id = message.id, .index = index, .state = std::move(state), .expansion = {}});
-        if (!mail::wants_success(recipient.notify) || message.envelope.sender.is_null()) return;
-        if (outcome.handed == RecipientOutcome::Handed::to_mailbox || outcome.handed == RecipientOutcome::Handed::to_host)
-            verdicts.successes.push_back(describe_outcome(recipient, outcome));
+        if (success_is_told(message, recipient, outcome)) verdicts.successes.push_back(describe_outcome(recipient, outcome));
     }
 }
 
@@ -122,6 +120,8 @@ void Dispatcher::defer_or_expire(const spool::StoredMessage& message, std::uint3
     }
     state.standing = spool::Standing::waiting;
     state.due = due_after(outcome, *next);
+    // When its time is over something must happen (RFC 2852 §4.1).
+    if (const auto& by = message.envelope.wishes.deliver_by; by && now < by->deadline) state.due = std::min(state.due, by->deadline);
     const auto address = mail::render_mailbox(recipient.mailbox);
     log_outcome("deferred", message, address, outcome, state);
     trace(message.id, trace::Settled{address, "deferred", outcome.status, state.due});

@@ -102,10 +102,22 @@ report::DsnRecipient Dispatcher::describe_outcome(const spool::Recipient& recipi
 /// The one deferral that moves the due time beyond the moment of the notice sends it: so it is sent once, without remembering that it was,
 /// however long the attempt took or however late it came.
 bool Dispatcher::delay_is_told_now(const spool::StoredMessage& message, const spool::Recipient& recipient, base::Time due) const {
+    if (message.envelope.sender.is_null() || !mail::wants_delay(recipient.notify)) return false;
+    const auto passes = [&](base::Time moment) { return recipient.state.due <= moment && moment < due; };
+    const auto& by = message.envelope.wishes.deliver_by;
+    if (by && by->after == spool::DeliverBy::After::notify && passes(by->deadline)) return true;
     const auto after = carriers_.options->delay_notice;
-    if (after.count() == 0 || message.envelope.sender.is_null() || !mail::wants_delay(recipient.notify)) return false;
-    const auto notice_at = first_due(message) + after;
-    return recipient.state.due <= notice_at && notice_at < due;
+    return after.count() != 0 && passes(first_due(message) + after);
+}
+
+/// Hosts that report for themselves will do so when it is asked by NOTIFY.
+bool Dispatcher::success_is_told(const spool::StoredMessage& message, const spool::Recipient& recipient, const RecipientOutcome& outcome) {
+    using Handed = RecipientOutcome::Handed;
+    if (message.envelope.sender.is_null()) return false;
+    const auto& notify = recipient.notify;
+    const bool never = notify.given && !notify.success && !notify.failure && !notify.delay;
+    if (outcome.relaying_told && !never) return true;
+    return mail::wants_success(notify) && (outcome.handed == Handed::to_mailbox || outcome.handed == Handed::to_host);
 }
 
 /// Writes the bounce, then records the failures. When it cannot be stored the recipients stay, and all of it is tried again later.
@@ -148,7 +160,9 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_try_report(std:
 asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std::shared_ptr<const spool::StoredMessage> message,
                                                                              std::vector<report::DsnRecipient> recipients) {
     // RET is about failures only (RFC 3461 §4.3).
-    const bool whole = message->envelope.wishes.ret == mail::ReturnContent::full && message->envelope.body == mail::BodyType::seven_bit &&
+    const auto& wishes = message->envelope.wishes;
+    const bool whole = wishes.ret == mail::ReturnContent::full && !wishes.require_tls &&
+                       message->envelope.body == mail::BodyType::seven_bit &&
                        std::ranges::any_of(recipients, [](const auto& told) { return told.action == report::DsnAction::failed; });
     const auto most = whole ? kReturnedContent : 0;
     const auto returned = co_await with_.pool.async_run([message, most] { return returned_of(*message->content, most); });
@@ -165,10 +179,12 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std
                                          .now = now,
                                          .recipients = std::move(recipients),
                                          .original_header = text.substr(0, returned.header),
+                                         .smtputf8 = wishes.smtputf8,
                                          .original_content = returned.whole ? std::optional(text) : std::nullopt});
     auto draft = with_.spool.draft(id);
     if (auto appended = draft->append(dsn); !appended) co_return base::pass_on(appended);
     spool::Envelope envelope;
+    envelope.wishes.require_tls = wishes.require_tls;  // RFC 8689 §5: what must not travel in clear must not do so on its way back
     envelope.recipients.push_back(
         {.mailbox = *message->envelope.sender.mailbox,
          .original = {},

@@ -18,6 +18,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{500};
 
+/// Its sender wants it back rather than late (RFC 2852 §4.1.3).
+bool is_overdue(const spool::Wishes& wishes, base::Time now) {
+    return wishes.deliver_by && wishes.deliver_by->after == spool::DeliverBy::After::give_back && wishes.deliver_by->deadline <= now;
+}
+
 }  // namespace
 
 /// What one coroutine routes, and its lookups share.
@@ -59,6 +64,10 @@ void Dispatcher::routing_failed(base::MessageId id, const std::vector<std::uint3
 /// Finds the recipient's next hop, or settles it at once when there is none.
 asio::awaitable<void> Dispatcher::async_route_one(Routing& routing, std::uint32_t index) {
     const auto message = active_.at(routing.id).message;
+    if (is_overdue(message->envelope.wishes, with_.clock.now())) {
+        settle_alone(routing.id, index, RecipientOutcome::Kind::failed, "550 5.4.7 not delivered within the time its sender gave it");
+        co_return;
+    }
     auto routed = co_await async_ask_router(carriers_.router, message, index);
     if (!routed)
         settle_alone(routing.id, index, RecipientOutcome::Kind::deferred, "451 4.3.0 " + routed.error().detail);
@@ -248,7 +257,8 @@ void Dispatcher::schedule(base::MessageId id, const std::string& site, Way way) 
     const auto& envelope = active.message->envelope;
     scheduler_.add(site, {.id = id,
                           .recipients = std::move(way.recipients),
-                          .sender = envelope.login.empty() ? mail::render_path(envelope.sender) : envelope.login});
+                          .sender = envelope.login.empty() ? mail::render_path(envelope.sender) : envelope.login,
+                          .priority = envelope.wishes.priority.value_or(0)});
     offer_to_idle(site);
     if (destinations_.size() > forget_beyond_) forget_destinations();
 }

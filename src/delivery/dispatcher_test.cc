@@ -155,6 +155,7 @@ protected:
         EXPECT_TRUE(draft->append("Subject: test\r\n\r\nHello.\r\n"));
         spool::Envelope envelope;
         if (!from.empty()) envelope.sender.mailbox = mailbox(from);
+        envelope.wishes = wishes_;
         for (const auto& one : to) {
             spool::Recipient recipient;
             recipient.mailbox = mailbox(one);
@@ -209,6 +210,7 @@ protected:
     base::MessageIdSource ids_{clock_, 0, {}};
     net::Loops loops_{2};
     net::BlockingPool pool_{2};
+    spool::Wishes wishes_;  // of what is sent
     DispatcherOptions options_;
     std::vector<route::RouteRule> rules_;
     std::unique_ptr<net::Resolver> resolver_;
@@ -384,6 +386,46 @@ TEST_F(DispatcherTest, TellsOfADelayOnceWhenAnAttemptComesLate) {
         clock_.set(state(id)->due + std::chrono::minutes(4));
     }
     EXPECT_THAT(mail_of("anna").front(), HasSubstr("Action: delayed"));
+}
+
+TEST_F(DispatcherTest, GivesBackWhatItsSenderDoesNotWantLate) {
+    ScriptedPeer peer(std::vector<std::string>(20, kBusy));
+    start(peer.port());
+    const auto deadline = clock_.now() + std::chrono::minutes(7);
+    wishes_.deliver_by = spool::DeliverBy{.deadline = deadline, .after = spool::DeliverBy::After::give_back};
+    const auto id = send("anna@here.example", {"carl@there.example"});
+    ASSERT_TRUE(eventually([&] { return deferred(id, 1); }));
+    clock_.set(state(id)->due);
+    ASSERT_TRUE(eventually([&] { return deferred(id, 2); }));
+    EXPECT_EQ(state(id)->due, deadline);
+    wishes_ = {};
+    clock_.set(deadline);
+    ASSERT_TRUE(eventually([&] { return gone(id) && mail_of("anna").size() == 1; }));
+    EXPECT_THAT(mail_of("anna").front(), AllOf(HasSubstr("Action: failed"), HasSubstr("Status: 5.4.7")));
+}
+
+TEST_F(DispatcherTest, TellsOnceThatItsSendersTimeIsOverAndGoesOn) {
+    ScriptedPeer peer(std::vector<std::string>(20, kBusy));
+    start(peer.port());
+    const auto deadline = clock_.now() + std::chrono::minutes(7);
+    wishes_.deliver_by = spool::DeliverBy{.deadline = deadline, .after = spool::DeliverBy::After::notify};
+    const auto id = send("anna@here.example", {"carl@there.example"});
+    for (std::uint32_t attempt = 1; attempt <= 5; ++attempt) {
+        ASSERT_TRUE(eventually([&] { return deferred(id, attempt); })) << attempt;
+        EXPECT_TRUE(eventually([&] { return mail_of("anna").size() == (attempt < 3 ? 0U : 1U); })) << attempt;
+        if (attempt == 2) EXPECT_EQ(state(id)->due, deadline);
+        clock_.set(state(id)->due);
+    }
+    EXPECT_THAT(mail_of("anna").front(), HasSubstr("Action: delayed"));
+}
+
+TEST_F(DispatcherTest, TellsThatNobodyKeepsTheTimeFromHereOn) {
+    ScriptedPeer peer({kHello + kTaken + kQuit});
+    start(peer.port());
+    wishes_.deliver_by = spool::DeliverBy{.deadline = clock_.now() + std::chrono::minutes(7), .after = spool::DeliverBy::After::notify};
+    const auto id = send("anna@here.example", {"carl@there.example"});
+    ASSERT_TRUE(eventually([&] { return gone(id) && mail_of("anna").size() == 1; }));
+    EXPECT_THAT(mail_of("anna").front(), HasSubstr("Action: relayed"));
 }
 
 TEST_F(DispatcherTest, ThrowsAwayOnlyWhatARouteSays) {

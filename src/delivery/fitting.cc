@@ -14,6 +14,8 @@ namespace {
 using mail::BodyType;
 using mail::Passage;
 
+constexpr std::chrono::seconds kMostBy{999'999'999};  // nine digits, RFC 2852 §4
+
 RecipientOutcome failed(std::string status) {
     return {.kind = RecipientOutcome::Kind::failed, .status = std::move(status), .remote_host = {}};
 }
@@ -48,6 +50,22 @@ base::Result<std::string> read_all(const spool::Content& content) {
     return octets;
 }
 
+std::chrono::seconds time_left(const spool::DeliverBy& by, base::Time now) {
+    return std::chrono::floor<std::chrono::seconds>(by.deadline - now);
+}
+
+/// Who wants its message back rather than late must not have it handed to who does not look at the time.
+std::optional<RecipientOutcome> refusal_for_time(const spool::Wishes& wishes, const HostFacts& host) {
+    const auto& by = wishes.deliver_by;
+    if (!by || by->after != spool::DeliverBy::After::give_back) return std::nullopt;
+    if (!host.offered.deliver_by)
+        return failed(
+            fmt::format("550 5.3.3 the message was to be delivered by a certain time, and {} does not offer DELIVERBY", host.name));
+    if (time_left(*by, host.now) < std::max(*host.offered.deliver_by, std::chrono::seconds(1)))
+        return failed(fmt::format("550 5.4.7 {} cannot deliver within the time that is left for the message", host.name));
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<RecipientOutcome> refusal(const Parcel& parcel, const HostFacts& host) {
@@ -59,7 +77,16 @@ std::optional<RecipientOutcome> refusal(const Parcel& parcel, const HostFacts& h
     // RFC 6531 §3.2.
     if (needs_utf8(parcel) && !host.offered.smtputf8)
         return failed(fmt::format("553 5.6.7 an address or header beyond US-ASCII, and {} does not offer SMTPUTF8", host.name));
-    return std::nullopt;
+    const auto& wishes = parcel.message->envelope.wishes;
+    if (wishes.require_tls && !(host.verified && host.offered.require_tls))
+        return failed(fmt::format("550 5.7.30 the message asks for REQUIRETLS, and {} {}", host.name,
+                                  host.verified ? "does not offer it" : "was not verified by its certificate"));
+    return refusal_for_time(wishes, host);
+}
+
+bool relaying_is_told(const spool::Wishes& wishes, const smtp::Extensions& offered) {
+    const auto& by = wishes.deliver_by;
+    return by && (offered.deliver_by ? by->trace : by->after == spool::DeliverBy::After::notify);
 }
 
 std::optional<Passage> conversion_for(BodyType body, const smtp::Extensions& offered) {
@@ -90,7 +117,7 @@ base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool:
     return std::make_shared<const spool::MemoryContent>(*std::move(converted));
 }
 
-smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open) {
+smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open, base::Time now) {
     const auto& envelope = parcel.message->envelope;
     smtp::Transaction transaction;
     transaction.sender = envelope.sender;
@@ -105,6 +132,13 @@ smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::
     parameters.ret = envelope.wishes.ret;
     parameters.smtputf8 = needs_utf8(parcel);
     parameters.envid = envelope.wishes.envid;
+    parameters.require_tls = envelope.wishes.require_tls;
+    if (const auto& by = envelope.wishes.deliver_by)
+        parameters.deliver_by =
+            smtp::DeliverBy{.within = std::clamp(time_left(*by, now), -kMostBy, kMostBy),
+                            .mode = by->after == spool::DeliverBy::After::give_back ? smtp::ByMode::return_message : smtp::ByMode::notify,
+                            .trace = by->trace};
+    if (const auto priority = envelope.wishes.priority) parameters.priority = static_cast<std::int8_t>(*priority);
     return transaction;
 }
 

@@ -14,14 +14,20 @@
 
 namespace thurn::delivery {
 
-/// What a host told of itself.
+/// What is known of a host when it is to be given a message.
 struct HostFacts {
     const smtp::Extensions& offered;
     const std::string& name;  // as Attempt has it
+    bool verified = false;    // under TLS, by a certificate that was checked as its domain or our configuration asks
+    base::Time now{};
 };
 
-/// What this host cannot be given, as told beforehand: size, and addresses or a header in UTF-8 (RFC 1870, RFC 6531 §3.2).
+/// Why this host cannot be given the message, as known beforehand: its size, addresses or a header in UTF-8, REQUIRETLS, a time that cannot
+/// be kept (RFC 1870, RFC 6531 §3.2, RFC 8689 §4.2.1, RFC 2852 §4.1.4).
 [[nodiscard]] std::optional<RecipientOutcome> refusal(const Parcel& parcel, const HostFacts& host);
+
+/// Whether the originator is to be told that the message was handed on, as nobody there keeps its time, or as it asked (RFC 2852 §4.1.4).
+[[nodiscard]] bool relaying_is_told(const spool::Wishes& wishes, const smtp::Extensions& offered);
 
 /// To what a content must be converted before this host can have it; nothing when it goes as it is (RFC 6152 §3, RFC 3030 §3).
 [[nodiscard]] std::optional<mail::Passage> conversion_for(mail::BodyType body, const smtp::Extensions& offered);
@@ -35,6 +41,6 @@ inline constexpr base::Octets kMostConverted = base::mebibytes(32);
 [[nodiscard]] base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool::Content& content, mail::Passage passage);
 
 /// The envelope for the recipients at these positions of `parcel.recipients`, with all that the originator asked for.
-[[nodiscard]] smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open);
+[[nodiscard]] smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open, base::Time now);
 
 }  // namespace thurn::delivery

@@ -36,6 +36,7 @@ struct RecipientOutcome {
     std::optional<base::Time> not_before = std::nullopt;  // of a deferral; of a postponement: when
     std::string mailbox = {};
     enum class Handed { to_nobody, to_mailbox, to_host, to_host_that_reports } handed = Handed::to_nobody;
+    bool relaying_told = false;  // by DELIVERBY the originator is to be told that it was handed on (RFC 2852 §4.1.4)
 };
 
 /// One try to hand a parcel to one host or mailbox: what the trace tells.

@@ -1,5 +1,6 @@
 #include "inbound/content_gate.h"
 
+#include "base/ascii.h"
 #include "mail/header.h"
 
 #include <algorithm>
@@ -56,6 +57,8 @@ std::string_view ContentGate::open(std::string_view content) {
     received_fields_ = header.count("Received");
     eight_bit_header_ = eight_bit_ && has_high_octet(content.substr(0, header.size));
     has_date_ = header.find("Date") != nullptr;
+    const auto* tls_required = header.find("TLS-Required");
+    tls_not_required_ = tls_required && base::equal_ignoring_case(mail::unfold(tls_required->value), "no");
     has_message_id_ = header.find("Message-ID") != nullptr;
     return content;
 }

@@ -24,6 +24,7 @@ struct Transaction {
     base::MessageId id;
     mail::ReversePath sender;
     spool::Wishes wishes;
+    mail::BodyType declared = mail::BodyType::seven_bit;  // BODY=
     std::vector<spool::Recipient> recipients;
     std::vector<trace::Decided> decisions;
     std::unique_ptr<spool::Draft> draft;
@@ -96,6 +97,7 @@ private:
     Awaitable<> async_take_recipient(smtp::RecipientGiven given);
     [[nodiscard]] bool relayed(const mail::Domain& domain) const;
     [[nodiscard]] policy::Facts facts() const;
+    [[nodiscard]] bool may_be_urgent() const;
     void refuse(std::string_view what, const std::string& subject, const policy::Decision& decision);
     void put_off(std::string_view what, const std::string& subject, const base::Error& error);
 

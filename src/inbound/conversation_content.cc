@@ -27,6 +27,12 @@ std::string recipient_to_name(const Transaction& transaction) {
     return ascii ? address : std::string();
 }
 
+/// What it holds rather than what was declared, but that there need be no lines in binary content.
+mail::BodyType body_of(const Transaction& transaction) {
+    if (transaction.declared == mail::BodyType::binary) return mail::BodyType::binary;
+    return transaction.gate.eight_bit() ? mail::BodyType::eight_bit : mail::BodyType::seven_bit;
+}
+
 }  // namespace
 
 void Conversation::end_transaction() {
@@ -160,9 +166,10 @@ spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time
     }
     // Who declared SMTPUTF8 without need for it shall not be refused where it is missing (RFC 6531 §3.2); addresses tell for themselves.
     transaction.wishes.smtputf8 = transaction.wishes.smtputf8 && transaction.gate.eight_bit_header();
+    transaction.wishes.tls_optional = !transaction.wishes.require_tls && transaction.gate.tls_not_required();  // RFC 8689 §5
     return {.sender = transaction.sender,
             .recipients = std::move(transaction.recipients),
-            .body = transaction.gate.eight_bit() ? mail::BodyType::eight_bit : mail::BodyType::seven_bit,
+            .body = body_of(transaction),
             .wishes = std::move(transaction.wishes),
             .login = client_.login,
             .client = client_.address};

@@ -15,6 +15,13 @@ namespace {
 spool::Wishes wishes_of(const smtp::MailParameters& parameters, base::Time now) {
     spool::Wishes wishes{
         .ret = parameters.ret, .envid = parameters.envid, .smtputf8 = parameters.smtputf8, .require_tls = parameters.require_tls};
+    wishes.priority = parameters.priority;
+    if (const auto& by = parameters.deliver_by) {
+        const bool back = by->mode == smtp::ByMode::return_message;
+        wishes.deliver_by = spool::DeliverBy{.deadline = now + by->within,
+                                             .after = back ? spool::DeliverBy::After::give_back : spool::DeliverBy::After::notify,
+                                             .trace = by->trace};
+    }
     if (parameters.hold_for) wishes.release = now + *parameters.hold_for;
     if (parameters.hold_until) wishes.release = *parameters.hold_until;
     return wishes;
@@ -52,13 +59,25 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
     }
     transaction_.id = with_.ids.next();
     transaction_.wishes = wishes_of(given.parameters, with_.clock.now());
+    transaction_.declared = given.parameters.body;
     transaction_.sender = std::move(given.path);
     transaction_.begun = std::chrono::steady_clock::now();
+    if (transaction_.wishes.priority.value_or(0) > 0 && !may_be_urgent()) {
+        transaction_.wishes.priority = 0;
+        session_.answer(smtp::make_reply(250, {2, 3, 6}, "sender accepted, with priority 0"));  // RFC 6710 §4.1
+        co_return;
+    }
     session_.accept();
 }
 
 bool Conversation::relayed(const mail::Domain& domain) const {
     return std::ranges::find(options_->relay_domains, domain.text()) != options_->relay_domains.end();
+}
+
+/// Strangers would all be urgent.
+bool Conversation::may_be_urgent() const {
+    return !client_.login.empty() ||
+           std::ranges::any_of(options_->relay_networks, [this](const auto& network) { return network.contains(client_.address); });
 }
 
 awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {

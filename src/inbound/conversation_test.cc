@@ -215,6 +215,69 @@ TEST_F(ConversationTest, RecipientGivenTwiceIsReportedAboutAsEitherAsks) {
     EXPECT_EQ(recipients[0].notify, (mail::Notify{.given = true, .success = true, .failure = false, .delay = false}));
 }
 
+TEST_F(ConversationTest, StoresWhatTheOriginatorAskedFor) {
+    options_.session.extensions.deliver_by = std::chrono::seconds(60);
+    options_.session.extensions.mt_priority = "MIXER";
+    options_.session.extensions.require_tls = true;
+    start();
+    auto client = logged_in();
+    EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example> BY=120;RT MT-PRIORITY=4 REQUIRETLS"), StartsWith("250 2.1.0"));
+    client->ask("RCPT TO:<bob@here.example>");
+    client->ask("DATA");
+    EXPECT_THAT(client->ask("TLS-Required: No\r\n\r\n."), StartsWith("250 "));
+    EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example> BY=-5;N MT-PRIORITY=-9"), StartsWith("250 2.1.0"));
+    client->ask("RCPT TO:<bob@here.example>");
+    client->ask("DATA");
+    EXPECT_THAT(client->ask("TLS-Required: no\r\n\r\n."), StartsWith("250 "));
+    ASSERT_EQ(accepted().size(), 2);
+    const auto first = accepted()[0].envelope.wishes;
+    using After = spool::DeliverBy::After;
+    const auto at = [this](int seconds, After after, bool trace) {
+        return spool::DeliverBy{.deadline = clock_.now() + std::chrono::seconds(seconds), .after = after, .trace = trace};
+    };
+    EXPECT_EQ(first.deliver_by, at(120, After::give_back, true));
+    EXPECT_EQ(first.priority, 4);
+    EXPECT_TRUE(first.require_tls);
+    EXPECT_FALSE(first.tls_optional) << "REQUIRETLS has the last word (RFC 8689 §4.1)";
+    const auto second = accepted()[1].envelope.wishes;
+    EXPECT_EQ(second.deliver_by, at(-5, After::notify, false));
+    EXPECT_EQ(second.priority, -9);
+    EXPECT_TRUE(second.tls_optional);
+}
+
+TEST_F(ConversationTest, StrangersAreNotUrgent) {
+    options_.session.extensions.mt_priority = "MIXER";
+    start();
+    auto client = greeted();
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example> MT-PRIORITY=9"), StartsWith("250 2.3.6"));
+    client->ask("RCPT TO:<bob@here.example>");
+    client->ask("DATA");
+    EXPECT_THAT(client->ask("A: b\r\n\r\n."), StartsWith("250 "));
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example> MT-PRIORITY=-1"), StartsWith("250 2.1.0"));
+    client->ask("RCPT TO:<bob@here.example>");
+    client->ask("DATA");
+    EXPECT_THAT(client->ask("A: b\r\n\r\n."), StartsWith("250 "));
+    ASSERT_EQ(accepted().size(), 2);
+    EXPECT_EQ(accepted()[0].envelope.wishes.priority, 0);
+    EXPECT_EQ(accepted()[1].envelope.wishes.priority, -1);
+}
+
+TEST_F(ConversationTest, BinaryContentIsStoredAsItCame) {
+    options_.session.extensions.chunking = true;
+    options_.session.extensions.binary_mime = true;
+    start();
+    auto client = greeted();
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example> BODY=BINARYMIME"), StartsWith("250 "));
+    client->ask("RCPT TO:<bob@here.example>");
+    EXPECT_THAT(client->ask("DATA"), StartsWith("503 "));
+    const std::string content("A: b\r\n\r\nx\0\n\r.\r\n", 15);
+    client->say("BDAT 15 LAST\r\n" + content);
+    EXPECT_THAT(client->hear(), StartsWith("250 "));
+    ASSERT_EQ(accepted().size(), 1);
+    EXPECT_EQ(accepted()[0].envelope.body, mail::BodyType::binary);
+    EXPECT_TRUE(text(accepted()[0]).ends_with(content));
+}
+
 TEST_F(ConversationTest, StartsTlsAndForgetsWhatWasSaidBefore) {
     start();
     auto client = greeted();

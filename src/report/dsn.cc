@@ -1,6 +1,8 @@
 #include "report/dsn.h"
 
+#include "base/ascii.h"
 #include "base/quoted_printable.h"
+#include "base/utf8.h"
 #include "mail/date.h"
 #include "mail/header.h"
 #include "mail/status.h"
@@ -232,8 +234,12 @@ std::string render_dsn(const DsnOptions& options) {
     message += render_part(boundary, "Content-Type: text/plain; charset=utf-8\r\n", render_explanation(options));
     message += fmt::format("\r\n--{}\r\nContent-Type: message/delivery-status\r\n\r\n{}\r\n", boundary, render_status_part(options));
     const bool whole = options.original_content && can_be_returned(*options.original_content);
-    message += whole ? render_content_part(boundary, *options.original_content)
-                     : render_part(boundary, "Content-Type: text/rfc822-headers\r\n", header_to_return(options.original_header));
+    const auto header = header_to_return(options.original_header);
+    // RFC 6533 §6.3; encoded, as all of a report is 7-bit.
+    const bool utf8 = options.smtputf8 && base::is_utf8(header) && !std::ranges::all_of(header, base::is_ascii);
+    message +=
+        whole ? render_content_part(boundary, *options.original_content)
+              : render_part(boundary, utf8 ? "Content-Type: message/global-headers\r\n" : "Content-Type: text/rfc822-headers\r\n", header);
     return message + fmt::format("\r\n--{}--\r\n", boundary);
 }
 

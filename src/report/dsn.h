@@ -36,7 +36,9 @@ struct DsnOptions {
     base::Time arrived{};
     base::Time now{};
     std::vector<DsnRecipient> recipients;
-    std::string_view original_header;                    // header section of the message, CRLF; returned as text/rfc822-headers
+    std::string_view
+        original_header;  // header section of the message, CRLF; returned as text/rfc822-headers, or with `smtputf8` as message/global-headers
+    bool smtputf8 = false;                               // the message was sent as one with UTF-8 in its header
     std::optional<std::string_view> original_content{};  // all of it, to be returned as message/rfc822 instead
 };
 
@@ -46,7 +48,7 @@ struct DsnOptions {
 ///         are quoted-printable when they hold 8-bit octets, long lines, stray CR or LF, or what looks like a boundary. All is 7-bit, so
 ///         that a report passes wherever it has to: of a message that is not, or would break the structure, the header is returned.
 /// Limits  The first 64 KiB of the original header, 2000 octets of each text, are returned.
-/// Source  RFC 3464, RFC 6522, RFC 3834, RFC 6533 §3.
+/// Source  RFC 3464, RFC 6522, RFC 3834, RFC 6533 §3, §6.3.
 [[nodiscard]] std::string render_dsn(const DsnOptions& options);
 
 }  // namespace thurn::report

@@ -239,6 +239,17 @@ TEST(Dsn, OnlyAHarmlessMessageIdIsReferredTo) {
     }
 }
 
+TEST(Dsn, AHeaderInUtf8IsNamedSoWhereItWasAgreedOn) {
+    DsnOptions given = options();
+    given.original_header = "Subject: gr\xc3\xbc\xc3\x9f\r\n\r\n";
+    given.smtputf8 = true;
+    EXPECT_THAT(
+        parse(render_dsn(given)).parts[2],
+        HasSubstr("Content-Type: message/global-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSubject: gr=C3=BC=C3=9F"));
+    given.original_header = "Subject: plain\r\n\r\n";
+    EXPECT_THAT(parse(render_dsn(given)).parts[2], HasSubstr("text/rfc822-headers"));
+}
+
 TEST(Dsn, NamesWhatTheSenderCalledItByInItsEnvelope) {
     auto recipient = refused();
     recipient.original_recipient = "ann@list.example";

@@ -246,3 +246,47 @@ def test_make_message_is_plain_without_wishes(lab, a):
     with smtp(lab["client"], a.host, 587, "starttls", "alice@a.example") as client:
         client.send_message(make_message("plain"), "alice@a.example", ["bob@a.example"])
     assert "report sent" not in str(a.wait_for_mail("bob@a.example", "plain"))
+
+
+# Wishes that the next host must know of
+
+def offering(*keywords):
+    return "\r\n".join(["250-scripted.lab", *(f"250-{keyword}" for keyword in keywords), "250 PIPELINING"])
+
+
+def test_time_and_priority_are_passed_on(lab, a, faulty):
+    peer = faulty(EHLO=offering("DELIVERBY", "MT-PRIORITY"))
+    send(lab, a, [("x@up.example", [])], ["BY=600;R", "MT-PRIORITY=3"])
+    peer.wait_for_messages(1)
+    command = next(line for line in peer.commands if line.startswith("MAIL"))
+    left = int(command.split("BY=")[1].split(";")[0])
+    assert 590 <= left <= 600 and ";R" in command and "MT-PRIORITY=3" in command, command
+
+
+@pytest.mark.parametrize("option, status", [("BY=600;R", "5.3.3"), ("REQUIRETLS", "5.7.30")])
+def test_what_a_host_cannot_promise_comes_back(lab, a, reports, faulty, option, status):
+    peer = faulty()
+    identifier = send(lab, a, [("x@up.example", [])], [option])
+    message, recipient = fields(list(reports.one(identifier).iter_parts())[1])
+    assert recipient["status"] == status and recipient["action"] == "failed"
+    assert not peer.messages
+
+
+def test_late_notices_say_that_nobody_keeps_the_time(lab, a, reports, faulty):
+    faulty()
+    identifier = send(lab, a, [("x@up.example", [])], ["BY=600;N"])
+    message, recipient = fields(list(reports.one(identifier).iter_parts())[1])
+    assert recipient["action"] == "relayed"
+
+
+def test_requiretls_and_its_local_delivery(lab, a):
+    with smtp(lab["client"], a.host, 587) as client:
+        client.ehlo()
+        assert not client.has_extn("requiretls")
+    with smtp(lab["client"], a.host, 25, "starttls") as client:
+        client.ehlo()
+        assert client.has_extn("requiretls") and client.has_extn("binarymime") and client.has_extn("deliverby") and client.has_extn("mt-priority")
+        assert client.docmd("MAIL", "FROM:<x@b.example> MT-PRIORITY=5 REQUIRETLS")[0] == 250
+        assert client.docmd("RCPT", "TO:<bob@a.example>")[0] == 250
+        assert client.data(CONTENT.replace(b"reported", b"required"))[0] == 250
+    a.wait_for_mail("bob@a.example", "required")

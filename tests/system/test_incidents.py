@@ -2,6 +2,8 @@
 
 import base64
 import contextlib
+import email
+import email.policy
 import pathlib
 import random
 import re
@@ -200,19 +202,25 @@ def test_content_sent_on_has_one_end_and_whole_lines(client, server, faulty, nam
 @pytest.mark.parametrize("body", ["", " BODY=8BITMIME", " BODY=BINARYMIME"])
 @pytest.mark.parametrize("ending", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\r\n\0.\r\n", b"\r\n.\0\r\n"], ids=repr)
 def test_false_end_of_content_is_never_sent_on(client, server, faulty, ending, body):
-    """A bare CR, LF or NUL that comes by BDAT is refused, never sent to a server that may take it for the end (CVE-2023-51764, -51765, -51766)."""
+    """A bare CR, LF or NUL that comes by BDAT is refused, or as binary content converted, and never sent as it is to a server that may take it
+    for the end (CVE-2023-51764, -51765, -51766)."""
     peer = faulty()
     content = b"Subject: smuggler\r\n\r\nHello." + ending + b"MAIL FROM:<forged@b.example>\r\n"
     with converse(client, server.host) as talk:
         talk.say("EHLO client.lab")
-        code = talk.say(f"MAIL FROM:<someone@b.example>{body}")[:3]
-        assert code == "250" or (body.endswith("BINARYMIME") and code[0] == "5"), code
-        if code == "250":
-            talk.say("RCPT TO:<someone@up.example>")
-            talk.send(f"BDAT {len(content)} LAST\r\n".encode() + content)
-            assert talk.reply().startswith("550 5.6.0")
+        assert talk.say(f"MAIL FROM:<someone@b.example>{body}").startswith("250")
+        talk.say("RCPT TO:<someone@up.example>")
+        talk.send(f"BDAT {len(content)} LAST\r\n".encode() + content)
+        binary = body.endswith("BINARYMIME")
+        assert talk.reply().startswith("250" if binary else "550 5.6.0")
         assert talk.say("NOOP").startswith("250")
-    assert not peer.commands
+    if not binary:
+        assert not peer.commands
+        return
+    message = peer.wait_for_messages(1)[0]
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n|\0", message.content)
+    assert [command.split(" ")[0] for command in peer.commands].count("MAIL") == 1
+    assert email.message_from_bytes(message.content, policy=email.policy.SMTP).get_payload(decode=True) == content.partition(b"\r\n\r\n")[2]
 
 
 # The end of a connection
