@@ -20,6 +20,9 @@ using net::asio::awaitable;
 namespace {
 
 constexpr std::chrono::seconds kHandshakeTimeout{60};
+/// Octets of commands read at once. Their replies, up to 25 times as long, are held for a client that may never read them.
+constexpr std::size_t kCommands = 4096;
+constexpr std::size_t kPace = 4096;  // octets of content for which a client has the time limit
 constexpr std::chrono::seconds kSendTimeout{300};
 
 }  // namespace
@@ -184,13 +187,18 @@ awaitable<bool> Conversation::async_hear_silence() {
     co_return false;
 }
 
-/// Read, answer, send, until the session or the peer is done.
+/// Read, answer, send, until the session or the peer is done. Only what gets somewhere buys more time, a command that is whole or so many
+/// octets: who sends one octet now and then would hold the connection for ever (slowloris).
 awaitable<void> Conversation::async_converse() {
+    std::size_t octets = 0;
+    auto deadline = net::within(session_.time_limit());
     while (!session_.closed()) {
-        const auto deadline = net::within(session_.time_limit());
         reading_ = true;
-        const auto count = co_await stream_.async_read(read_buffer_, deadline);
+        const auto room = read_buffer_.first(session_.in_content() ? read_buffer_.size() : std::min(kCommands, read_buffer_.size()));
+        const auto count = co_await stream_.async_read(room, deadline);
         reading_ = false;
+        const auto heard = std::chrono::steady_clock::now();
+        octets += count ? *count : 0;
         if (count)
             session_.receive({read_buffer_.data(), *count});
         else if (count.error().kind == base::ErrorKind::timed_out)
@@ -199,6 +207,10 @@ awaitable<void> Conversation::async_converse() {
             co_return;
         if (!co_await async_handle_events()) co_return;
         if (!co_await async_flush()) co_return;
+        deadline += std::chrono::steady_clock::now() - heard;  // our own time is not the client's
+        if (!std::exchange(answered_, false) && octets < kPace) continue;
+        deadline = net::within(session_.time_limit());
+        octets = 0;
     }
 }
 
@@ -274,6 +286,7 @@ awaitable<bool> Conversation::async_flush() {
         const auto output = session_.take_output();
         const auto sent = co_await stream_.async_write(std::string_view(output), net::within(kSendTimeout));
         if (!sent) co_return false;
+        answered_ = true;
     }
     co_return true;
 }

@@ -142,6 +142,7 @@ private:
     std::string counted_as_;                        // in the limits; empty: it is not
     net::asio::steady_timer* held_back_ = nullptr;  // what a login waits for
     bool reading_ = false;                          // waits for the client
+    bool answered_ = false;                         // since it was last looked at
 };
 
 }  // namespace thurn::inbound

@@ -196,6 +196,47 @@ def test_half_a_content_for_ever_times_out(client, server):
     assert not [message for message in server.mail("bob@a.example") if message["Subject"] == "half"]
 
 
+def trickle(talk, octets):
+    """Sends an octet a second until the server has had enough; gives what it said."""
+    talk.socket.settimeout(1)
+    said = b""
+    for at in range(60):
+        with contextlib.suppress(TimeoutError):
+            piece = talk.socket.recv(1000)
+            said += piece
+            if not piece:
+                break
+        with contextlib.suppress(OSError):
+            talk.send(octets[at % len(octets):][:1])
+    return said.decode(), at
+
+
+@pytest.mark.parametrize("before,octets", [((), b"x"), (("EHLO client.lab",), b"MAIL FROM:<x"), (("EHLO client.lab", "MAIL FROM:<someone@b.example>", "RCPT TO:<bob@a.example>", "DATA"), b"x\r\n"),
+                                           (("EHLO client.lab", "MAIL FROM:<someone@b.example>", "RCPT TO:<bob@a.example>", "BDAT 100\r\n" + "x" * 100), b"BDAT")])
+def test_an_octet_now_and_then_buys_no_time(client, server, before, octets):
+    """Slowloris: the time limit is one for a whole command, or for so many octets of content."""
+    with Others(client, server), converse(client, server.host) as talk:
+        for line in before:
+            talk.send(line + ("" if line.startswith("BDAT") else "\r\n"))
+            assert talk.reply()[0] in "23", line
+        said, seconds = trickle(talk, octets)
+        assert said.startswith("421 4.4.2") and seconds < 15
+
+
+def test_a_crowd_of_slow_readers_and_writers_fits_in_memory(client, server):
+    """Fifty who never read what they ask for, and three hundred who stop within a line: little memory each."""
+    before = server.memory()
+    with contextlib.ExitStack() as stack:
+        for number in range(350):
+            sock = stack.enter_context(contextlib.closing(client.connect(server.host.ip, 25)))
+            sock.setblocking(False)
+            with contextlib.suppress(OSError):
+                for _ in range(4 if number % 7 == 0 else 1):
+                    sock.send(b"HELP\r\n" * 2000 if number % 7 == 0 else b"EHLO client.lab\r\nNOOP " + b"x" * 2000)
+        time.sleep(2)  # until it has taken what it will take
+        assert server.memory() - before < 24 * MIB
+
+
 @pytest.mark.parametrize("port", [25, 587, 465])
 def test_random_octets(client, server, port):
     source = random.Random(port)
