@@ -286,7 +286,7 @@ base::Result<delivery::Carriers> Server::make_carriers(const config::Config& con
                                                .random = &random_};
     return delivery::Carriers{
         .options = dispatcher_options(config),
-        .router = std::make_shared<const route::Router>(config.routes, *directory_),
+        .router = std::make_shared<const route::Router>(config.routes, *directory_, config.mailboxes),
         .sites = std::make_shared<delivery::SiteFinder>(*resolver_, random_, site_options(config), read_credentials),
         .smtp = std::make_shared<const delivery::SmtpCourier>(courier, opportunistic_, verifying_, pool_, log_),
         .maildir = std::make_shared<const delivery::Maildir>(

@@ -374,6 +374,8 @@ void read_domain(Section section, Config& config) {
     config.domains.push_back(std::move(domain));
 }
 
+const std::vector<std::string> kTlsDemands{"none", "may", "encrypt", "verify"};  // as route::TlsDemand has them
+
 void read_route(Section section, Config& config) {
     route::RouteRule rule;
     section.text("sender", rule.sender);
@@ -384,7 +386,7 @@ void read_route(Section section, Config& config) {
     std::string auth;
     auto tls = route::TlsDemand::may;
     section.text("next_hop", next_hop);
-    section.choice("tls", tls, {"none", "may", "encrypt", "verify"});
+    section.choice("tls", tls, kTlsDemands);
     section.text("auth", auth);
     auto hop = route::parse_next_hop(next_hop, tls, auth);
     if (hop)
@@ -438,11 +440,7 @@ void read_directory(Section section, Config& config) {
     section.finish();
 }
 
-void read_delivery(Section section, Config& config) {
-    auto local = section.table("local");
-    std::string type = "maildir";
-    local.text("type", type);
-    if (type != "maildir") local.complain("type", fmt::format("\"{}\" is not there; thurn has \"maildir\"", type));
+void read_maildir(Section& local, Config& config) {
     config.maildir_path = "{data_dir}/mail/{domain}/{local}";
     local.text("path", config.maildir_path);
     if (const auto at = config.maildir_path.find("{data_dir}"); at != std::string::npos)
@@ -450,6 +448,36 @@ void read_delivery(Section section, Config& config) {
     if (config.maildir_path.find("{address}") == std::string::npos &&
         (config.maildir_path.find("{local}") == std::string::npos || config.maildir_path.find("{domain}") == std::string::npos))
         local.complain("path", "needs {domain} and {local}, or {address}: otherwise different people would share a mailbox");
+}
+
+/// The server that keeps our mailboxes.
+void read_mailbox_server(Section& local, Config& config, bool wanted) {
+    std::string next_hop;
+    auto tls = route::TlsDemand::may;
+    local.text("next_hop", next_hop);
+    local.choice("tls", tls, kTlsDemands);
+    if (!wanted) {
+        if (!next_hop.empty()) local.complain("next_hop", "goes with type = \"lmtp\" only");
+        return;
+    }
+    auto hop = route::parse_next_hop(next_hop, tls, "");
+    const auto* host = hop ? std::get_if<route::ToHost>(&*hop) : nullptr;
+    if (!hop)
+        local.complain("next_hop", hop.error().detail);
+    else if (!host || host->protocol != smtp::Protocol::lmtp)
+        local.complain("next_hop", "type = \"lmtp\" needs lmtp://HOST:PORT or lmtp+unix:/PATH");
+    else
+        config.mailboxes = *host;
+}
+
+void read_delivery(Section section, Config& config) {
+    auto local = section.table("local");
+    std::string type = "maildir";
+    local.text("type", type);
+    if (type != "maildir" && type != "lmtp")
+        local.complain("type", fmt::format("\"{}\" is not there; thurn has \"maildir\" and \"lmtp\"", type));
+    read_maildir(local, config);
+    read_mailbox_server(local, config, type == "lmtp");
     local.finish();
     section.finish();
 }

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,7 +97,8 @@ struct Config {
     OauthConfig oauth;
     std::string tag_separator = "+";
     std::filesystem::path directory_path;
-    std::string maildir_path;  // with {domain}, {local}, {address}
+    std::string maildir_path;                // with {domain}, {local}, {address}
+    std::optional<route::ToHost> mailboxes;  // delivery.local.type = "lmtp": the server that keeps them; else Maildirs
     queue::RetryOptions retry;
     std::chrono::seconds delay_notice = std::chrono::hours(4);  // 0: none
     queue::SchedulerOptions scheduler;

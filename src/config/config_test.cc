@@ -267,6 +267,10 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"LetterAsTagSeparator", "[directory]\ntag_separator = \"a\"", "directory.tag_separator: must be one of"},
         Wrong{"AtAsTagSeparator", "[directory]\ntag_separator = \"@\"", "directory.tag_separator: must be one of"},
         Wrong{"SharedMailbox", "[delivery.local]\npath = \"/mail/{local}\"", "different people would share a mailbox"},
+        Wrong{"LmtpWithoutAServer", "[delivery.local]\ntype = \"lmtp\"", "a next hop begins with"},
+        Wrong{"LmtpToAnSmtpServer", "[delivery.local]\ntype = \"lmtp\"\nnext_hop = \"smtp://a.example\"", "t.toml:3:12: delivery.local.next_hop: type"},
+        Wrong{"ServerForMaildirs", "[delivery.local]\nnext_hop = \"lmtp+unix:/run/lmtp\"", "goes with type = \"lmtp\" only"},
+        Wrong{"LmtpPath", "[[route]]\nnext_hop = \"lmtp+unix:run/lmtp\"", "t.toml:2:12: route[1].next_hop: lmtp+unix: needs the whole path"},
         Wrong{"OtherDelivery", "[delivery.local]\ntype = \"mbox\"", "thurn has \"maildir\""},
         Wrong{"RetryWithoutEnd", "[queue]\nretry = [\"0s\"]", "would retry without end"},
         Wrong{"NoRetry", "[queue]\nretry = []", "queue.retry: needs at least one step"},
@@ -278,6 +282,15 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Config, TellsAllThatIsWrongAtOnce) {
     EXPECT_THAT(complaint("threads = -1\nhostnam = 5\n[log]\nlevel = \"x\""),
                 AllOf(HasSubstr("threads"), HasSubstr("hostnam"), HasSubstr("log.level")));
+}
+
+TEST(Config, MailboxesMayBeKeptByAServer) {
+    const auto server = good("[delivery.local]\ntype = \"lmtp\"\nnext_hop = \"lmtp://mail.example:24\"\ntls = \"verify\"").mailboxes;
+    ASSERT_TRUE(server);
+    EXPECT_EQ(server->host, "mail.example");
+    EXPECT_EQ(server->tls, route::TlsDemand::verify);
+    EXPECT_EQ(good("[delivery.local]\ntype = \"lmtp\"\nnext_hop = \"lmtp+unix:/run/dovecot/lmtp\"").mailboxes->socket, "/run/dovecot/lmtp");
+    EXPECT_FALSE(good("").mailboxes);
 }
 
 TEST(Config, AnEmptyTagSeparatorMeansNoTags) { EXPECT_EQ(good("[directory]\ntag_separator = \"\"").tag_separator, ""); }

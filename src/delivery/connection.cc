@@ -50,15 +50,22 @@ asio::ip::tcp::endpoint endpoint_of(const route::HostAddress& host) {
 }
 
 std::string render_host(const route::HostAddress& host) {
+    if (!host.socket.empty()) return host.socket;
     return fmt::format("{} [{}]:{}", host.host, endpoint_of(host).address().to_string(), host.port);
 }
 
 Connection::Connection(ConnectionOptions options, net::Stream stream)
     : options_(std::move(options)), name_(render_host(options_.host)), stream_(std::move(stream)), session_(session_options(options_)) {}
 
-asio::awaitable<Connection::Outcome<std::unique_ptr<Connection>>> Connection::async_open(ConnectionOptions options) {
+asio::awaitable<base::Result<net::Stream>> Connection::async_connect(const ConnectionOptions& options) {
+    const auto deadline = net::within(options.connect_timeout);
+    if (!options.host.socket.empty()) co_return co_await net::async_connect_local(options.host.socket, deadline);
     const auto endpoint = endpoint_of(options.host);
-    auto stream = co_await net::async_connect(endpoint, std::nullopt, net::within(options.connect_timeout));
+    co_return co_await net::async_connect(endpoint, std::nullopt, deadline);
+}
+
+asio::awaitable<Connection::Outcome<std::unique_ptr<Connection>>> Connection::async_open(ConnectionOptions options) {
+    auto stream = co_await async_connect(options);
     if (!stream) co_return std::unexpected(Failure{Stage::connecting, std::move(stream).error(), std::nullopt});
     auto connection = std::make_unique<Connection>(std::move(options), *std::move(stream));
     if (connection->options_.implicit_tls) {
@@ -119,7 +126,7 @@ Connection::Outcome<Connection::HandedOver> Connection::conclude(smtp::ClientEve
     // Whoever says 250 before the dot has left cannot mean our message.
     if (stage_ != Stage::ending && std::ranges::any_of(ended->replies, &smtp::Reply::positive))
         return std::unexpected(Failure{stage_, {base::ErrorKind::syntax, "success before the end of the content"}, std::nullopt});
-    HandedOver handed{std::move(ended->replies), std::nullopt};
+    HandedOver handed{.replies = std::move(ended->replies), .unanswered = std::move(ended->unanswered)};
     if (session_.ready()) {
         ++messages_;
     } else {

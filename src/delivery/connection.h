@@ -34,7 +34,7 @@ struct ConnectionOptions {
     smtp::ClientOptions session;
 };
 
-/// `mx1.example [192.0.2.1]:25`
+/// `mx1.example [192.0.2.1]:25`, or the path of a local socket
 [[nodiscard]] std::string render_host(const route::HostAddress& host);
 [[nodiscard]] boost::asio::ip::tcp::endpoint endpoint_of(const route::HostAddress& host);
 
@@ -49,10 +49,12 @@ public:
     /// Connects, greets, makes TLS as demanded, logs in.
     [[nodiscard]] static boost::asio::awaitable<Outcome<std::unique_ptr<Connection>>> async_open(ConnectionOptions options);
 
-    /// A reply per recipient. `ended`: the connection came to its end with that, by a 421 or a refusal before the dot had left.
+    /// A reply per recipient. `ended`: the connection came to its end with that, by a 421, a refusal before the dot had left, or a loss in the
+    /// midst of LMTP's replies: `unanswered`, as TransactionEnded has it.
     struct HandedOver {
         std::vector<smtp::Reply> replies;
-        std::optional<Failure> ended;
+        std::optional<Failure> ended = std::nullopt;
+        std::vector<std::size_t> unanswered = {};
     };
     /// Hands one message over. After a failure the connection is only good to be destroyed.
     /// `mark` is begun with the envelope and awaited before the final dot leaves. `pool`: where content that is not in memory is read.
@@ -75,6 +77,7 @@ public:
 
 private:
     using Failed = std::optional<Failure>;
+    static boost::asio::awaitable<base::Result<net::Stream>> async_connect(const ConnectionOptions& options);
     boost::asio::awaitable<Failed> async_greet();
     Outcome<HandedOver> conclude(smtp::ClientEvent event);
     boost::asio::awaitable<Failed> async_secure();

@@ -209,6 +209,7 @@ ConnectionOptions CourierRound::connection_options(std::size_t host) const {
             .tls_context = verify ? means_.verifying : means_.opportunistic,
             .connect_timeout = options.connect_timeout,
             .session = {.hello_name = options.hello_name,
+                        .protocol = destination_->protocol,
                         .starttls = starttls,
                         .tls_active = false,
                         .credentials = destination_->credentials,
@@ -233,12 +234,13 @@ void CourierRound::take_replies(Load& load, const Connection::HandedOver& handed
         const auto& reply = handed.replies.at(k);
         // The rest goes in a transaction of its own; each takes some, so this ends. When none was taken, the reply means what it says.
         const bool over_limit = some_taken && is_recipient_limit(reply);
-        const bool connection_only = is_about_connection(reply, handed.ended);
+        const bool connection_only =
+            is_about_connection(reply, handed.ended) || std::ranges::find(handed.unanswered, k) != handed.unanswered.end();
         if (over_limit || connection_only) left.push_back(load.open[k]);
         if (connection_only) continue;
         auto outcome = outcome_of_reply(reply, remote_host);
         if (over_limit) outcome.kind = Kind::deferred;
-        if (connection_->extensions().dsn) outcome.handed = RecipientOutcome::Handed::to_host_that_reports;
+        outcome.handed = handed_to();
         outcome.relaying_told = relaying_is_told(load.parcel.message->envelope.wishes, connection_->extensions());
         load.outcomes[load.open[k]] = outcome;
         now.push_back(std::move(outcome));
@@ -252,6 +254,12 @@ void CourierRound::take_replies(Load& load, const Connection::HandedOver& handed
     if (!handed.ended) return;
     if (!load.open.empty()) return take_failure(load, *handed.ended, took);
     connection_.reset();
+}
+
+/// What LMTP took lies in its mailbox (RFC 2033 §1).
+RecipientOutcome::Handed CourierRound::handed_to() const {
+    if (connection_->extensions().dsn) return RecipientOutcome::Handed::to_host_that_reports;
+    return destination_->protocol == smtp::Protocol::lmtp ? RecipientOutcome::Handed::to_mailbox : RecipientOutcome::Handed::to_host;
 }
 
 void CourierRound::take_failure(Load& load, const Failure& failure, std::chrono::milliseconds took) {

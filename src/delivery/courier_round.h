@@ -66,6 +66,7 @@ private:
     boost::asio::awaitable<Converted> async_convert(const Load& load, mail::Passage passage);
     [[nodiscard]] RecipientOutcome unconverted(const base::Error& error) const;
     void settle_untried(Load& load, const RecipientOutcome& outcome);
+    [[nodiscard]] RecipientOutcome::Handed handed_to() const;
     void take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took);
     void take_failure(Load& load, const Failure& failure, std::chrono::milliseconds took);
     void settle_open(Load& load, const RecipientOutcome& outcome);

@@ -209,11 +209,18 @@ std::deque<Parcel> Dispatcher::make_parcels(const queue::Batch& batch) {
         auto& active = active_.at(job.id);
         Parcel parcel{.message = active.message, .recipients = job.recipients, .accounts = {}};
         for (const auto index : job.recipients) active.scheduled.erase(index);
-        if (batch.site == kLocalSite)
-            for (const auto index : job.recipients) parcel.accounts.push_back(active.accounts.at(index));
+        add_accounts(active, parcel);
         parcels.push_back(std::move(parcel));
     }
     return parcels;
+}
+
+/// Of all recipients or of none.
+void Dispatcher::add_accounts(const Active& active, Parcel& parcel) {
+    const auto has_account = [&](auto index) { return active.accounts.contains(index); };
+    if (active.accounts.empty() || std::ranges::none_of(parcel.recipients, has_account)) return;
+    for (const auto index : parcel.recipients)
+        parcel.accounts.push_back(has_account(index) ? active.accounts.at(index) : active.message->envelope.recipients[index].mailbox);
 }
 
 std::deque<Parcel> Dispatcher::take_more(const std::string& site) {

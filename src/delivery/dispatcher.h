@@ -121,7 +121,7 @@ private:
         std::shared_ptr<const spool::StoredMessage> message;  // shared with parcels
         std::set<std::uint32_t> under_way;                    // recipients being loaded, routed, scheduled, carried or recorded
         std::set<std::uint32_t> scheduled;                    // of these, those no courier has taken yet
-        std::map<std::uint32_t, mail::Mailbox> accounts;      // where the local ones of these go
+        std::map<std::uint32_t, mail::Mailbox> accounts;      // where those with a mailbox of ours go
     };
     struct Settlement {
         std::string site;  // empty: it never got as far
@@ -178,6 +178,7 @@ private:
                                                      std::shared_ptr<const Destination> destination, std::shared_ptr<SiteFeed> feed);
     void courier_ended(const std::string& site, queue::SiteOutcome outcome, std::deque<Parcel> unsettled);
     std::deque<Parcel> make_parcels(const queue::Batch& batch);
+    static void add_accounts(const Active& active, Parcel& parcel);
     std::deque<Parcel> take_more(const std::string& site);
     void no_longer_idle(const SiteFeed& feed);
     void defer_stale();

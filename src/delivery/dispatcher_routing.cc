@@ -88,7 +88,10 @@ void Dispatcher::take_direction(Routing& routing, std::uint32_t index, route::Ro
         abroad.recipients.push_back(index);
     };
     if (auto* mx = std::get_if<route::ByMx>(&routed.hop)) return go_abroad(std::move(*mx));
-    if (auto* host = std::get_if<route::ToHost>(&routed.hop)) return go_abroad(std::move(*host));
+    if (auto* host = std::get_if<route::ToHost>(&routed.hop)) {
+        if (host->account) active.accounts[index] = *std::exchange(host->account, std::nullopt);
+        return go_abroad(std::move(*host));
+    }
     const auto address = mail::render_mailbox(active.message->envelope.recipients[index].mailbox);
     if (auto* local = std::get_if<route::LocalMailbox>(&routed.hop)) {
         trace(id, trace::Routed{address, "mailbox " + mail::render_mailbox(local->account), routed.reason});

@@ -124,7 +124,8 @@ smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::
     transaction.recipients.reserve(open.size());
     for (const std::size_t position : open) {
         const auto& recipient = envelope.recipients.at(parcel.recipients[position]);
-        transaction.recipients.push_back({recipient.mailbox, {.notify = recipient.notify, .original_recipient = original_of(recipient)}});
+        const auto& mailbox = parcel.accounts.empty() ? recipient.mailbox : parcel.accounts[position];
+        transaction.recipients.push_back({mailbox, {.notify = recipient.notify, .original_recipient = original_of(recipient)}});
     }
     auto& parameters = transaction.parameters;
     parameters.size = parcel.message->content->size();

@@ -22,7 +22,7 @@ namespace thurn::delivery {
 struct Parcel {
     std::shared_ptr<const spool::StoredMessage> message;  // shared: parcels of one message may be under way on several loops
     std::vector<std::uint32_t> recipients;                // indices into the envelope, never empty
-    std::vector<mail::Mailbox> accounts;                  // for local delivery: whose mailbox, for each of `recipients`; else empty
+    std::vector<mail::Mailbox> accounts;                  // for mailboxes of ours: whose, for each of `recipients`; else empty
 };
 
 /// What an attempt means for one recipient; `postponed` when there was none, which does not count as one.

@@ -30,8 +30,8 @@ std::string_view demand_name(route::TlsDemand demand) {
 
 /// What sets a way to a host apart from others to the same one, in words; nothing for the usual.
 std::string way_of(const route::ToHost& hop) {
-    std::string way = hop.implicit_tls ? " by smtps" : "";
-    if (hop.tls != route::TlsDemand::may) way += fmt::format(" with tls={}", demand_name(hop.tls));
+    std::string way = hop.implicit_tls ? " by smtps" : hop.protocol == smtp::Protocol::lmtp ? " by lmtp" : "";
+    if (hop.socket.empty() && hop.tls != route::TlsDemand::may) way += fmt::format(" with tls={}", demand_name(hop.tls));
     if (!hop.credentials_reference.empty()) way += fmt::format(" with auth={}", hop.credentials_reference);
     return way;
 }
@@ -44,8 +44,9 @@ SiteFinder::SiteFinder(net::Resolver& resolver, base::Random& random, Options op
 std::string SiteFinder::key(const Hop& hop) {
     if (const auto* mx = std::get_if<route::ByMx>(&hop)) return fmt::format("mx:{} {}", mx->domain, demand_name(mx->tls));
     const auto& host = std::get<route::ToHost>(hop);
-    return fmt::format("host:{}:{} {} {} {}", host.host, host.port, host.implicit_tls ? "smtps" : "smtp", demand_name(host.tls),
-                       host.credentials_reference);
+    const std::string_view scheme = host.protocol == smtp::Protocol::lmtp ? "lmtp" : host.implicit_tls ? "smtps" : "smtp";
+    if (!host.socket.empty()) return fmt::format("socket:{} {}", host.socket, scheme);
+    return fmt::format("host:{}:{} {} {} {}", host.host, host.port, scheme, demand_name(host.tls), host.credentials_reference);
 }
 
 boost::asio::awaitable<std::shared_ptr<const Destination>> SiteFinder::async_find(Hop hop) {
@@ -67,7 +68,8 @@ boost::asio::awaitable<Destination> SiteFinder::async_find_host(route::ToHost ho
     Destination destination{.hosts = co_await async_drive(route::HostFinder(hop, random_, options_.hosts)),
                             .tls = hop.tls,
                             .implicit_tls = hop.implicit_tls,
-                            .credentials = {}};
+                            .credentials = {},
+                            .protocol = hop.protocol};
     if (!hop.credentials_reference.empty()) {
         auto credentials = read_credentials_(hop.credentials_reference);
         if (credentials)

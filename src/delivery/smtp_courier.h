@@ -29,6 +29,7 @@ struct Destination {
     route::TlsDemand tls = route::TlsDemand::may;
     bool implicit_tls = false;
     std::optional<smtp::ClientCredentials> credentials;
+    smtp::Protocol protocol = smtp::Protocol::smtp;
 };
 
 /// Carries parcels to one site over one connection after another, until none is left.
@@ -36,6 +37,7 @@ struct Destination {
 /// Hosts    Tried in order until one takes the connection and greets. 4yz at the greeting or EHLO, a time-out and a broken connection go on
 ///          to the next; a 5yz greeting does too, and counts as deferred at the end (RFC 5321 §4.2.4.2: 554 at connect, other hosts may
 ///          differ).
+/// LMTP     Each recipient has its own reply to the content; one that was given stands, whatever becomes of the connection behind it.
 /// Parcel   4yz defers and 5yz fails each recipient for itself. A connection lost before the final dot: the parcel is tried on the next
 ///          host; lost behind it: deferred (it may be delivered twice, never lost).
 /// TLS      `may`: a failed handshake is followed by a connection to the same host without STARTTLS. `encrypt`, `verify`: deferred with

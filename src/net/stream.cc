@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <system_error>
 
 #include <boost/asio/deferred.hpp>
@@ -41,7 +42,11 @@ Step send(int descriptor, const Pieces& pieces) {
     return failed_with(errno);
 }
 
-asio::ip::tcp::endpoint unmapped(const asio::ip::tcp::endpoint& endpoint) {
+asio::ip::tcp::endpoint internet_endpoint(const asio::generic::stream_protocol::endpoint& given) {
+    asio::ip::tcp::endpoint endpoint;
+    const int family = given.protocol().family();
+    if ((family != AF_INET && family != AF_INET6) || given.size() > endpoint.capacity()) return endpoint;
+    std::memcpy(endpoint.data(), given.data(), given.size());
     const auto address = endpoint.address();
     if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return endpoint;
     return {asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()), endpoint.port()};
@@ -180,12 +185,12 @@ void Stream::State::hang_up() {
     close();
 }
 
-Stream::Stream(asio::ip::tcp::socket socket) : state_(std::make_shared<State>(std::move(socket))) {
+Stream::Stream(asio::generic::stream_protocol::socket socket) : state_(std::make_shared<State>(std::move(socket))) {
     boost::system::error_code ignored;  // a peer that has gone already shows at the first read
     state_->socket().set_option(asio::ip::tcp::no_delay(true), ignored);
     state_->socket().non_blocking(true, ignored);
-    state_->peer = unmapped(state_->socket().remote_endpoint(ignored));
-    state_->local = unmapped(state_->socket().local_endpoint(ignored));
+    state_->peer = internet_endpoint(state_->socket().remote_endpoint(ignored));
+    state_->local = internet_endpoint(state_->socket().local_endpoint(ignored));
 }
 
 Stream::~Stream() {

@@ -11,8 +11,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 
 namespace thurn::net {
 
@@ -20,7 +20,7 @@ namespace asio = boost::asio;
 using Deadline = std::chrono::steady_clock::time_point;
 [[nodiscard]] inline Deadline within(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
 
-/// A connected TCP socket, in clear or under TLS, with a limit on every wait.
+/// A connected socket, TCP or local, in clear or under TLS, with a limit on every wait.
 ///
 /// TLS      OpenSSL works on the descriptor itself, with SSL_MODE_RELEASE_BUFFERS. The end of TLS is the end of the connection:
 ///          close_notify reads as peer_gone.
@@ -32,8 +32,8 @@ using Deadline = std::chrono::steady_clock::time_point;
 /// Threads  The loop it was made on. It may be moved and destroyed while something waits on it, which then wakes with `peer_gone`.
 class Stream {
 public:
-    explicit Stream(asio::ip::tcp::socket socket);  // sets TCP_NODELAY and non-blocking
-    ~Stream();                                      // closes
+    explicit Stream(asio::generic::stream_protocol::socket socket);  // takes tcp::socket, too; sets TCP_NODELAY and non-blocking
+    ~Stream();                                                       // closes
     Stream(Stream&&) noexcept;
     Stream& operator=(Stream&&) = delete;
 
@@ -61,6 +61,7 @@ public:
     [[nodiscard]] bool tls_active() const;
     [[nodiscard]] std::optional<TlsFacts> tls_facts() const;
     [[nodiscard]] TlsBindings tls_bindings() const;  // empty without TLS
+    /// Of a local socket: 0.0.0.0:0, as local() is.
     [[nodiscard]] const asio::ip::tcp::endpoint& peer() const;
     [[nodiscard]] const asio::ip::tcp::endpoint& local() const;
     [[nodiscard]] asio::any_io_executor executor();
@@ -75,5 +76,9 @@ private:
 ///         `detail` names the endpoint.
 [[nodiscard]] asio::awaitable<base::Result<Stream>> async_connect(asio::ip::tcp::endpoint to, std::optional<asio::ip::address> source,
                                                                   Deadline deadline);
+
+/// Connects to a socket of this machine by its path, of at most 107 octets. One whose queue is full is tried again until the deadline.
+/// Errors   As above.
+[[nodiscard]] asio::awaitable<base::Result<Stream>> async_connect_local(std::string path, Deadline deadline);
 
 }  // namespace thurn::net

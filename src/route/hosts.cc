@@ -74,6 +74,7 @@ struct HostFinder::State {
 
     void ask_host(const ToHost& hop) {
         port = hop.port;
+        if (!hop.socket.empty()) return take_socket(hop);
         site = lower(hop.host) + " port " + std::to_string(hop.port);
         result.reason = "host " + hop.host;
         if (const auto address = parse_address(hop.host)) {
@@ -83,6 +84,13 @@ struct HostFinder::State {
         configured = true;
         exchanges.push_back({.name = lower(hop.host)});
         ask_addresses();
+    }
+
+    void take_socket(const ToHost& hop) {
+        site = "socket " + hop.socket;
+        result.reason = site;
+        result.addresses.push_back({.host = hop.host, .address = {}, .port = port, .socket = hop.socket});
+        end({});
     }
 
     void ask_addresses() {
@@ -243,7 +251,8 @@ struct HostFinder::State {
         for (const Exchange& exchange : exchanges) {
             const auto ordered = options.prefer_ipv4 ? alternate(exchange.ipv4, exchange.ipv6) : alternate(exchange.ipv6, exchange.ipv4);
             for (const Address& address : ordered)
-                if (result.addresses.size() < kMaxAddresses) result.addresses.push_back({exchange.name, address, port});
+                if (result.addresses.size() < kMaxAddresses)
+                    result.addresses.push_back({exchange.name, address, port, exchange.preference});
         }
     }
 

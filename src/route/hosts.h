@@ -18,6 +18,8 @@ struct HostAddress {
     std::string host;
     Address address;
     std::uint16_t port = 25;
+    std::uint16_t preference = 0;  // of its MX
+    std::string socket = {};       // the path of a local socket, in place of address and port
     friend auto operator<=>(const HostAddress&, const HostAddress&) = default;
 };
 

@@ -350,5 +350,15 @@ TEST(ToHost, KeepsItsPort) {
     EXPECT_EQ(hosts.addresses[0].port, 587);
 }
 
+TEST(HostFinder, NeedsNoAnswerForALocalSocket) {
+    support::FakeRandom random(1);
+    HostFinder finder(ToHost{.host = "localhost", .credentials_reference = {}, .socket = "/run/lmtp"}, random, {});
+    ASSERT_TRUE(finder.done());
+    const auto hosts = finder.take();
+    EXPECT_EQ(hosts.site, "socket /run/lmtp");
+    ASSERT_EQ(hosts.addresses.size(), 1U);
+    EXPECT_EQ(hosts.addresses[0].socket, "/run/lmtp");
+}
+
 }  // namespace
 }  // namespace thurn::route

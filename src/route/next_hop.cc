@@ -17,6 +17,7 @@ using base::Result;
 
 constexpr std::uint16_t kSmtpPort = 25;
 constexpr std::uint16_t kSubmissionsPort = 465;  // RFC 8314 §7.3
+constexpr std::size_t kMaxSocketPath = 107;      // sun_path with its end, unix(7)
 constexpr std::size_t kMaxErrorText = 400;       // with code and status still one reply line (RFC 5321 §4.5.3.1.5)
 
 struct Place {
@@ -92,6 +93,35 @@ Result<NextHop> parse_smtp(std::string_view text, Wrapping wrapping, TlsDemand t
                   .credentials_reference = std::string(credentials_reference)};
 }
 
+/// LMTP has no port of its own and must not be spoken on that of SMTP (RFC 2033 §5).
+Result<NextHop> parse_lmtp(std::string_view text, TlsDemand tls, std::string_view credentials_reference) {
+    auto place = parse_place(text);
+    if (!place) return pass_on(place);
+    if (!place->port) return fail(ErrorKind::syntax, "lmtp:// needs a port, such as lmtp://mail.example:24");
+    if (*place->port == kSmtpPort) return fail(ErrorKind::invalid, "port 25 is SMTP's: LMTP must not be spoken there");
+    return ToHost{.host = std::move(place->host),
+                  .port = *place->port,
+                  .tls = tls,
+                  .credentials_reference = std::string(credentials_reference),
+                  .protocol = smtp::Protocol::lmtp};
+}
+
+/// A socket of this machine needs no TLS, and most servers have none there.
+Result<NextHop> parse_lmtp_socket(std::string_view path, TlsDemand tls) {
+    if (!path.starts_with('/'))
+        return fail(ErrorKind::syntax, "lmtp+unix: needs the whole path of a socket, such as lmtp+unix:/run/dovecot/lmtp");
+    if (path.size() > kMaxSocketPath) return fail(ErrorKind::too_long, "the path of a socket has at most 107 octets");
+    if (path.contains('\0')) return fail(ErrorKind::syntax, "the path of a socket holds a NUL");
+    if (tls == TlsDemand::encrypt || tls == TlsDemand::verify)
+        return fail(ErrorKind::invalid, "a socket of this machine is not spoken to under TLS: leave `tls` out");
+    return ToHost{.host = "localhost",
+                  .port = 0,
+                  .tls = TlsDemand::none,
+                  .credentials_reference = {},
+                  .protocol = smtp::Protocol::lmtp,
+                  .socket = std::string(path)};
+}
+
 Result<NextHop> parse_mx(std::string_view text, TlsDemand tls) {
     if (text.empty()) return ByMx{"", tls};
     auto domain = mail::parse_domain(text, mail::Charset::utf8);
@@ -139,14 +169,15 @@ bool skip(std::string_view& text, std::string_view prefix) {
 Result<NextHop> parse_next_hop(std::string_view text, TlsDemand tls, std::string_view credentials_reference) {
     if (skip(text, "smtp://")) return parse_smtp(text, Wrapping::none, tls, credentials_reference);
     if (skip(text, "smtps://")) return parse_smtp(text, Wrapping::implicit_tls, tls, credentials_reference);
-    if (!credentials_reference.empty()) return fail(ErrorKind::invalid, "`auth` goes with smtp:// and smtps:// only");
+    if (skip(text, "lmtp://")) return parse_lmtp(text, tls, credentials_reference);
+    if (!credentials_reference.empty()) return fail(ErrorKind::invalid, "`auth` goes with smtp://, smtps:// and lmtp:// only");
+    if (skip(text, "lmtp+unix:")) return parse_lmtp_socket(text, tls);
     if (skip(text, "mx:")) return parse_mx(text, tls);
     if (skip(text, "maildir:")) return parse_maildir(text);
     if (skip(text, "error:")) return parse_error(text);
     if (skip(text, "discard:")) return parse_discard(text);
-    for (const std::string_view scheme : {"lmtp:", "lmtp+unix:", "pipe:"})
-        if (skip(text, scheme)) return fail(ErrorKind::invalid, "thurn does not carry mail by " + std::string(scheme) + " yet");
-    return fail(ErrorKind::syntax, "a next hop begins with smtp://, smtps://, mx:, maildir:, discard: or error:");
+    if (skip(text, "pipe:")) return fail(ErrorKind::invalid, "thurn does not carry mail by pipe: yet");
+    return fail(ErrorKind::syntax, "a next hop begins with smtp://, smtps://, lmtp://, lmtp+unix:, mx:, maildir:, discard: or error:");
 }
 
 }  // namespace thurn::route

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "mail/mailbox.h"
+#include "smtp/protocol.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -28,13 +30,17 @@ struct ByMx {
     std::string domain;
     TlsDemand tls = TlsDemand::may;
 };
-/// To one configured host (smarthost). Its addresses are looked up, its MX is not.
+/// To one configured host (smarthost). Its addresses are looked up, its MX is not. `socket`: the path of a local socket, which takes the place
+/// of host and port. `account`: who gets the mail there, where that is not the recipient itself.
 struct ToHost {
     std::string host;
     std::uint16_t port = 25;
     bool implicit_tls = false;
     TlsDemand tls = TlsDemand::may;
     std::string credentials_reference;
+    smtp::Protocol protocol = smtp::Protocol::smtp;
+    std::string socket = {};
+    std::optional<mail::Mailbox> account = std::nullopt;
 };
 /// Nowhere. `permanent` bounces; otherwise it is tried again later.
 struct Unroutable {

@@ -46,8 +46,15 @@ Routed to_literal(const mail::Domain& literal) {
     return {ToHost{.host = render_address(unmapped(*address)), .credentials_reference = {}}, "address literal"};
 }
 
+/// Whom the server that keeps mailboxes is told: it may want the tag, which is in the recipient unless a catch-all led here.
+Mailbox account_with_tag(const Mailbox& recipient, directory::MailboxOf& mailbox) {
+    const bool carries_tag = !mailbox.detail.empty() && recipient.local.size() == mailbox.account.local.size() + 1 + mailbox.detail.size();
+    return carries_tag ? recipient : std::move(mailbox.account);
+}
+
 struct Meaning {
     const Mailbox& recipient;
+    const std::optional<ToHost>& mailboxes;
 
     Routed operator()(directory::NotLocal) const {
         if (recipient.domain.is_literal()) return to_literal(recipient.domain);
@@ -55,6 +62,11 @@ struct Meaning {
     }
     Routed operator()(directory::UnknownUser) const { return {Unroutable{true, "550 5.1.1 no such mailbox here"}, "local domain"}; }
     Routed operator()(directory::MailboxOf& mailbox) const {
+        if (mailboxes) {
+            ToHost hop = *mailboxes;
+            hop.account = account_with_tag(recipient, mailbox);
+            return {std::move(hop), "local mailbox"};
+        }
         return {LocalMailbox{std::move(mailbox.account), std::move(mailbox.detail)}, "local mailbox"};
     }
     Routed operator()(directory::AliasFor& alias) const {
@@ -71,7 +83,8 @@ LocalMailbox own_mailbox(const Mailbox& recipient, const directory::Resolution& 
 
 }  // namespace
 
-Router::Router(std::vector<RouteRule> rules, directory::Directory& directory) : rules_(std::move(rules)), directory_(directory) {}
+Router::Router(std::vector<RouteRule> rules, directory::Directory& directory, std::optional<ToHost> mailboxes)
+    : rules_(std::move(rules)), directory_(directory), mailboxes_(std::move(mailboxes)) {}
 
 Result<Routed> Router::route(const mail::ReversePath& sender, const Mailbox& recipient) const {
     auto resolution = directory_.resolve(recipient);
@@ -86,7 +99,7 @@ Result<Routed> Router::route(const mail::ReversePath& sender, const Mailbox& rec
         if (auto* mx = std::get_if<ByMx>(&routed.hop); mx != nullptr && mx->domain.empty()) mx->domain = recipient.domain.text();
         return routed;
     }
-    return std::visit(Meaning{recipient}, *resolution);
+    return std::visit(Meaning{recipient, mailboxes_}, *resolution);
 }
 
 }  // namespace thurn::route

@@ -23,7 +23,7 @@ struct RouteRule {
 };
 
 [[nodiscard]] bool matches_glob(std::string_view pattern, std::string_view text);
-/// Reads `smtp://host:port`, `smtps://host` (465), `mx:domain`, `mx:` (the recipient's own domain, whatever later rules say),
+/// Reads `smtp://host:port`, `smtps://host` (465), `lmtp://host:port`, `lmtp+unix:/path`, `mx:domain`, `mx:` (the recipient's own domain, whatever later rules say),
 /// `discard:`, `error:5.7.1 text`, `maildir:` (the recipient's own mailbox), `maildir:anna@a.example`. Hosts may be `[2001:db8::1]`.
 /// Errors   `syntax` naming what is wrong; `invalid`: a scheme thurn does not carry yet, or settings that contradict each other.
 [[nodiscard]] base::Result<NextHop> parse_next_hop(std::string_view text, TlsDemand tls, std::string_view credentials_reference);
@@ -36,12 +36,14 @@ struct RouteRule {
 /// Threads  Any; asks the directory, so where that blocks, this does.
 class Router {
 public:
-    Router(std::vector<RouteRule> rules, directory::Directory& directory);
+    /// `mailboxes`: the server that keeps the mailboxes of our own domains, where thurn does not.
+    Router(std::vector<RouteRule> rules, directory::Directory& directory, std::optional<ToHost> mailboxes = std::nullopt);
     [[nodiscard]] base::Result<Routed> route(const mail::ReversePath& sender, const mail::Mailbox& recipient) const;
 
 private:
     std::vector<RouteRule> rules_;
     directory::Directory& directory_;
+    std::optional<ToHost> mailboxes_;
 };
 
 }  // namespace thurn::route

@@ -68,8 +68,13 @@ std::string told(const NextHop& hop) {
         }
         std::string operator()(const ByMx& to) const { return "mx " + to.domain + " " + demands[static_cast<int>(to.tls)]; }
         std::string operator()(const ToHost& to) const {
-            return std::string(to.implicit_tls ? "smtps " : "smtp ") + to.host + " " + std::to_string(to.port) + " " +
-                   demands[static_cast<int>(to.tls)] + (to.credentials_reference.empty() ? "" : " " + to.credentials_reference);
+            const bool lmtp = to.protocol == smtp::Protocol::lmtp;
+            return std::string(lmtp              ? "lmtp "
+                               : to.implicit_tls ? "smtps "
+                                                 : "smtp ") +
+                   (to.socket.empty() ? to.host + " " + std::to_string(to.port) : to.socket) + " " + demands[static_cast<int>(to.tls)] +
+                   (to.credentials_reference.empty() ? "" : " " + to.credentials_reference) +
+                   (to.account ? " for " + mail::render_mailbox(*to.account) : "");
         }
         std::string operator()(const Unroutable& to) const { return std::string(to.permanent ? "bounce " : "defer ") + to.status; }
         std::string operator()(const Discarded&) const { return "discard"; }
@@ -102,6 +107,9 @@ INSTANTIATE_TEST_SUITE_P(
                     HopCase{"smtp://bücher.example", TlsDemand::may, "", "smtp xn--bcher-kva.example 25 may"},
                     HopCase{"smtps://relay.example", TlsDemand::verify, "env:X", "smtps relay.example 465 verify env:X"},
                     HopCase{"smtps://relay.example:4650", TlsDemand::may, "", "smtps relay.example 4650 may"},
+                    HopCase{"lmtp://mail.example:24", TlsDemand::encrypt, "file:/x", "lmtp mail.example 24 encrypt file:/x"},
+                    HopCase{"lmtp://[2001:db8::1]:24", TlsDemand::may, "", "lmtp 2001:db8::1 24 may"},
+                    HopCase{"lmtp+unix:/run/dovecot/lmtp", TlsDemand::may, "", "lmtp /run/dovecot/lmtp none"},
                     HopCase{"mx:other.example", TlsDemand::encrypt, "", "mx other.example encrypt"},
                     HopCase{"mx:", TlsDemand::may, "", "mx  may"}, HopCase{"discard:", TlsDemand::may, "", "discard"},
                     HopCase{"maildir:", TlsDemand::may, "", "mailbox own"},
@@ -144,10 +152,17 @@ TEST(NextHop, RefusesWhatIsNone) {
                              "mx:[192.0.2.1]",
                              "mx:a b",
                              "lmtp://x",
-                             "lmtp+unix:/x",
+                             "lmtp://x:25",
+                             "lmtp:x:24",
+                             "lmtp+unix:",
+                             "lmtp+unix:run/lmtp",
                              "pipe:cat"})
         EXPECT_FALSE(parse_next_hop(text, TlsDemand::may, "")) << text;
-    EXPECT_EQ(parse_next_hop("lmtp://x", TlsDemand::may, "").error().kind, base::ErrorKind::invalid);
+    EXPECT_EQ(parse_next_hop("pipe:cat", TlsDemand::may, "").error().kind, base::ErrorKind::invalid);
+    EXPECT_FALSE(parse_next_hop("lmtp+unix:/run/lmtp", TlsDemand::encrypt, ""));
+    EXPECT_FALSE(parse_next_hop("lmtp+unix:/run/lmtp", TlsDemand::may, "file:/x"));
+    EXPECT_TRUE(parse_next_hop("lmtp+unix:/" + std::string(106, 'x'), TlsDemand::may, ""));
+    EXPECT_FALSE(parse_next_hop("lmtp+unix:/" + std::string(107, 'x'), TlsDemand::may, ""));
     EXPECT_FALSE(parse_next_hop("smtps://relay.example", TlsDemand::none, ""));
     EXPECT_FALSE(parse_next_hop("mx:", TlsDemand::may, "file:/x"));
     EXPECT_FALSE(parse_next_hop("error:5.7.1 " + std::string(1000, 'x'), TlsDemand::may, ""));
@@ -179,12 +194,13 @@ protected:
         return made;
     }
     std::string route(std::string_view to, std::string_view from = "s@sender.example") {
-        Router router(rules_, directory_);
+        Router router(rules_, directory_, mailboxes_);
         auto routed = router.route(sender(from), address(to));
         if (!routed) return "error " + routed.error().detail;
         return told(routed->hop) + " [" + routed->reason + "]";
     }
     support::MemoryDirectory directory_{"mx.a.example"};
+    std::optional<ToHost> mailboxes_;
     std::vector<RouteRule> rules_;
 };
 
@@ -195,6 +211,18 @@ TEST_F(RouterTest, WithoutRulesFollowsTheDirectoryThenMx) {
     EXPECT_EQ(route("x@elsewhere.example"), "mx elsewhere.example may [MX]");
     EXPECT_EQ(route("\"anna@a.example\"@elsewhere.example"), "mx elsewhere.example may [MX]");
     EXPECT_EQ(route("postmaster"), "expand postmaster -> anna@a.example [alias postmaster]");
+}
+
+TEST_F(RouterTest, AServerMayKeepTheMailboxes) {
+    mailboxes_ = std::get<ToHost>(*parse_next_hop("lmtp+unix:/run/lmtp", TlsDemand::may, ""));
+    EXPECT_EQ(route("Anna@a.example"), "lmtp /run/lmtp none for anna@a.example [local mailbox]");
+    EXPECT_EQ(route("anna+Tag@a.example"), "lmtp /run/lmtp none for anna+Tag@a.example [local mailbox]");
+    EXPECT_EQ(route("team@a.example"), "expand team@a.example -> anna@a.example x@elsewhere.example [alias team@a.example]");
+    EXPECT_EQ(route("gone@a.example"), "bounce 550 5.1.1 no such mailbox here [local domain]");
+    EXPECT_EQ(route("x@elsewhere.example"), "mx elsewhere.example may [MX]");
+    rules_.push_back(rule("maildir:"));
+    rules_.back().recipient = "anna@a.example";
+    EXPECT_EQ(route("anna@a.example"), "mailbox anna@a.example [[[route]] 1 (thurn.toml:10)]");
 }
 
 TEST_F(RouterTest, SendsLiteralsToTheirAddressButNeverToOurselves) {

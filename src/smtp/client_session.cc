@@ -64,7 +64,18 @@ void ClientSession::State::on_last_words(Reply reply) {
     fail_refused("the server ended the session", std::move(reply));
 }
 
+/// In LMTP some recipients may have the message for good when the conversation breaks: who is told only that it broke would send it again.
+void ClientSession::State::tell_finals() {
+    if (awaiting != Awaiting::content || next_final == 0) return;
+    std::vector<std::size_t> unanswered;
+    for (std::size_t index = next_final; index < refusals.size(); ++index)
+        if (!refusals[index]) unanswered.push_back(index);
+    decide(make_reply(451, {4, 4, 2}, "no reply came for this recipient"));
+    end_transaction(std::move(unanswered));
+}
+
 void ClientSession::State::fail(ErrorKind kind, std::string detail, std::optional<Reply> reply) {
+    tell_finals();
     awaiting = Awaiting::closed;
     mechanism.reset();
     if (options.credentials) wipe(options.credentials->password);

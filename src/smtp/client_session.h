@@ -37,9 +37,11 @@ struct Transaction {
 
 /// What became of it: a reply per recipient, in the order given.
 /// Shape    For a recipient refused at RCPT that reply; for all others the reply to MAIL, DATA or the content, whichever decided; in LMTP each
-///          has its own after the content.
+///          has its own after the content. `unanswered`: in LMTP, positions of recipients whose own reply did not come before the session
+///          failed while that of others had; the reply that stands there is ours.
 struct TransactionEnded {
     std::vector<Reply> replies;
+    std::vector<std::size_t> unanswered = {};
 };
 /// Greeting, EHLO (HELO where EHLO was refused) and, if asked, AUTH are done: begin() may be called.
 struct Ready {

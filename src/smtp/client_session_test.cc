@@ -726,6 +726,35 @@ TEST(LmtpClient, KeepsWhatIsDeliveredWhenTheServerLeaves) {
     dialogue.take<ClientFailed>();
 }
 
+TEST(LmtpClient, TellsWhoHasTheMessageWhenTheConversationBreaks) {
+    struct Case {
+        const char* name;
+        std::string_view then;
+        base::ErrorKind kind;
+    };
+    for (const auto& [name, then, kind] :
+         {Case{"closed", "", base::ErrorKind::peer_gone}, Case{"garbage", "what?\r\n", base::ErrorKind::syntax},
+          Case{"354", "354 go\r\n", base::ErrorKind::syntax}}) {
+        auto dialogue = lmtp_dialogue();
+        dialogue.take<Ready>();
+        dialogue.session.begin(transaction_to({"one@b.example", "two@b.example", "three@b.example", "four@b.example"}));
+        dialogue.pump();
+        dialogue.exchange("250 ok\r\n250 ok\r\n250 ok\r\n550 no\r\n250 ok\r\n354 go\r\n");
+        dialogue.take<ContentWanted>();
+        dialogue.session.content_end();
+        dialogue.pump();
+        dialogue.exchange("250 done\r\n");
+        if (then.empty()) dialogue.session.peer_closed();
+        dialogue.exchange(then);
+        const auto ended = dialogue.take<TransactionEnded>();
+        ASSERT_EQ(ended.replies.size(), 4U) << name;
+        EXPECT_EQ(ended.replies[0].code, 250) << name;
+        EXPECT_EQ(ended.replies[2].code, 550) << name;
+        EXPECT_THAT(ended.unanswered, ElementsAre(1, 3)) << name;
+        EXPECT_EQ(dialogue.take<ClientFailed>().error.kind, kind) << name;
+    }
+}
+
 TEST(LmtpClient, DoesNotFallBackToHelo) {
     auto dialogue = lmtp_dialogue("500 what?\r\n");
     EXPECT_EQ(dialogue.take<ClientFailed>().reply->code, 500);

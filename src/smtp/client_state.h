@@ -88,7 +88,8 @@ struct ClientSession::State {
     void finish_content();
     [[nodiscard]] bool any_accepted() const;
     void decide(Reply reply);
-    void end_transaction();
+    void end_transaction(std::vector<std::size_t> unanswered = {});
+    void tell_finals();
 
     // Ends
     void on_reply(Reply reply);

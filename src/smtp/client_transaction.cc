@@ -238,8 +238,8 @@ void ClientSession::State::decide(Reply reply) {
     if (!decision) decision = std::move(reply);
 }
 
-void ClientSession::State::end_transaction() {
-    TransactionEnded result;
+void ClientSession::State::end_transaction(std::vector<std::size_t> unanswered) {
+    TransactionEnded result{.replies = {}, .unanswered = std::move(unanswered)};
     result.replies.reserve(transaction.recipients.size());
     refusals.resize(transaction.recipients.size());
     for (auto& refusal : refusals) {

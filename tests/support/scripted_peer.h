@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace thurn::support {
@@ -41,13 +42,32 @@ public:
         keeper_ = bind_to(port_);
         thread_ = std::thread([this] { serve(); });
     }
+    enum class Place { local_socket };
+    /// At path(), in a folder of its own that goes with the object.
+    ScriptedPeer(std::vector<std::string> scripts, Place) : scripts_(std::move(scripts)) {
+        char folder[] = "/tmp/thurn-peer-XXXXXX";
+        EXPECT_NE(::mkdtemp(folder), nullptr);
+        path_ = std::string(folder) + "/socket";
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path_.copy(address.sun_path, sizeof address.sun_path - 1);
+        listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(::listen(listener_, 16), 0);
+        thread_ = std::thread([this] { serve(); });
+    }
     ~ScriptedPeer() {
+        if (!path_.empty()) {
+            ::unlink(path_.c_str());
+            ::rmdir(path_.substr(0, path_.rfind('/')).c_str());
+        }
         finish();
-        ::close(keeper_);
+        if (keeper_ >= 0) ::close(keeper_);
     }
     ScriptedPeer(const ScriptedPeer&) = delete;
     ScriptedPeer& operator=(const ScriptedPeer&) = delete;
 
+    [[nodiscard]] const std::string& path() const { return path_; }
     [[nodiscard]] std::uint16_t port() const { return port_; }
     /// Waits for the script's end; later connections are refused, for nobody else gets the port while this object lives.
     void finish() {
@@ -212,11 +232,12 @@ private:
     }
 
     std::vector<std::string> scripts_;
-    SSL_CTX* tls_;
+    SSL_CTX* tls_ = nullptr;
     std::function<void()> hook_;
     int listener_ = -1;
     int keeper_ = -1;  // bound to the same port, and never listens
     std::uint16_t port_ = 0;
+    std::string path_;
     int socket_ = -1;
     SSL* session_ = nullptr;
     std::string input_;

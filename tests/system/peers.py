@@ -191,11 +191,12 @@ begin retry
 
 
 class Dovecot:
-    """IMAP on 143 and POP3 on 110 over the Maildirs of a thurn server, in clear text: it is Dovecot's reading that is tried."""
+    """IMAP on 143 and POP3 on 110 over the Maildirs of a thurn server, in clear text: it is Dovecot's reading that is tried. With `settings` of
+    its own it keeps what it likes; `ports` are waited for."""
 
-    def __init__(self, host, thurn, users):
-        self.host = host
-        self.folder = host.lab.folder / f"dovecot-{host.name}"
+    def __init__(self, host, thurn, users, settings="", ports=(143, 110)):
+        self.host, self.ports = host, ports
+        self.folder = host.lab.folder / f"dovecot-{host.name}-{len(list(host.lab.folder.glob('dovecot-*')))}"
         self.folder.mkdir()
         self.log = self.folder / "log"
         self.conf = self.folder / "dovecot.conf"
@@ -222,10 +223,11 @@ userdb {{
   driver = static
   args = uid={owner.st_uid} gid={owner.st_gid} home={self.folder}/home/%u allow_all_users=yes
 }}
+{settings}
 """)
 
     def start(self):
         process = self.host.start("dovecot", "-F", "-c", self.conf, log=self.log)
-        for port in (143, 110):
+        for port in self.ports:
             self.host.wait_for_port(port, process=process)
         return self
