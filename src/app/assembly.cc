@@ -61,7 +61,7 @@ std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const conf
 
 delivery::SiteFinder::Options site_options(const config::Config& config) {
     return {.ourselves = {.hostname = config.hostname, .addresses = own_addresses(config.listeners)},
-            .hosts = {.ipv6 = config.outbound_ipv6, .ipv4 = config.outbound_ipv4, .prefer_ipv4 = false},
+            .hosts = {.ipv6 = config.outbound_ipv6, .ipv4 = config.outbound_ipv4, .prefer_ipv4 = config.outbound_prefer_ipv4},
             .port = config.outbound_port};
 }
 

@@ -280,9 +280,15 @@ base::Result<void> Server::open_stores() {
 base::Result<delivery::Carriers> Server::make_carriers(const config::Config& config) {
     const delivery::SmtpCourierOptions courier{.hello_name = config.outbound_hello,
                                                .connect_timeout = config.outbound_connect_timeout,
-                                               .greeting_timeout = config.outbound_command_timeout,
+                                               .greeting_timeout = config.outbound_greeting_timeout,
                                                .command_timeout = config.outbound_command_timeout,
+                                               .content_timeout = config.outbound_content_timeout,
                                                .ending_timeout = config.outbound_ending_timeout,
+                                               .hello_timeout = config.outbound_hello_timeout,
+                                               .mail_timeout = config.outbound_mail_timeout,
+                                               .rcpt_timeout = config.outbound_rcpt_timeout,
+                                               .data_timeout = config.outbound_data_timeout,
+                                               .sources = config.outbound_sources,
                                                .random = &random_};
     return delivery::Carriers{
         .options = dispatcher_options(config),

@@ -122,6 +122,15 @@ public:
         if (node) target = take_texts(*node, key);
         note(key, quote_list(target), node);
     }
+    /// A list, or its only text alone.
+    void text_or_texts(std::string_view key, std::vector<std::string>& target) {
+        const auto* node = find(key);
+        if (node && node->is_string())
+            target = {*node->value<std::string>()};
+        else if (node)
+            target = take_texts(*node, key);
+        note(key, quote_list(target), node);
+    }
     /// A text out of a few; `names` in the order of the enumerators.
     template <class Enum>
     void choice(std::string_view key, Enum& target, const std::vector<std::string>& names) {
@@ -376,6 +385,65 @@ void read_domain(Section section, Config& config) {
 
 const std::vector<std::string> kTlsDemands{"none", "may", "encrypt", "verify"};  // as route::TlsDemand has them
 
+/// The name for EHLO: a host name, or an address literal (RFC 5321 §4.1.4).
+void read_hello(Section& section, std::string& hello) {
+    section.text("hello", hello);
+    if (hello.empty()) return;
+    if (const auto name = mail::parse_domain(hello); !name)
+        section.complain("hello", fmt::format("\"{}\": {}", hello, name.error().detail));
+}
+
+std::vector<route::Address> read_sources(Section& section) {
+    std::vector<std::string> texts;
+    section.text_or_texts("source", texts);
+    auto sources = route::parse_sources(texts);
+    if (sources) return *std::move(sources);
+    section.complain("source", sources.error().detail);
+    return {};
+}
+
+void read_proxy(Section& section, route::Egress& egress) {
+    std::string proxy;
+    std::string auth;
+    section.text("proxy", proxy);
+    section.text("proxy_auth", auth);
+    section.choice("send_proxy", egress.header, {"none", "v2"});
+    if (!auth.empty() && proxy.empty()) section.complain("proxy_auth", "goes with `proxy` only");
+    if (const auto secret = auth.empty() ? Secret{} : read_secret(auth); !secret) section.complain("proxy_auth", secret.error().detail);
+    if (proxy.empty()) return;
+    auto place = route::parse_proxy(proxy, auth);
+    if (place)
+        egress.proxy = *std::move(place);
+    else
+        section.complain("proxy", place.error().detail);
+    if (egress.header != route::ProxyHeader::none)
+        section.complain("send_proxy", "its addresses would be those of the connection to `proxy`: give one of the two");
+}
+
+/// How the route's connections leave; null when it does not say.
+std::shared_ptr<const route::Egress> read_egress(Section& section) {
+    route::Egress egress;
+    egress.sources = read_sources(section);
+    read_hello(section, egress.hello);
+    read_proxy(section, egress);
+    if (route::describe_egress(egress).empty()) return nullptr;
+    return std::make_shared<const route::Egress>(std::move(egress));
+}
+
+void put_egress(Section& section, route::NextHop& hop, std::shared_ptr<const route::Egress> egress) {
+    auto* host = std::get_if<route::ToHost>(&hop);
+    auto* mx = std::get_if<route::ByMx>(&hop);
+    if (!egress) return;
+    if (host && !host->socket.empty() && (!egress->sources.empty() || egress->proxy))
+        section.complain("next_hop", "to a socket of this machine leads neither `source` nor `proxy`");
+    if (host)
+        host->egress = std::move(egress);
+    else if (mx)
+        mx->egress = std::move(egress);
+    else
+        section.complain("next_hop", "`source`, `hello`, `proxy` and `send_proxy` go with smtp://, smtps://, lmtp:// and mx: only");
+}
+
 void read_route(Section section, Config& config) {
     route::RouteRule rule;
     section.text("sender", rule.sender);
@@ -388,11 +456,14 @@ void read_route(Section section, Config& config) {
     section.text("next_hop", next_hop);
     section.choice("tls", tls, kTlsDemands);
     section.text("auth", auth);
+    auto egress = read_egress(section);
     auto hop = route::parse_next_hop(next_hop, tls, auth);
-    if (hop)
+    if (hop) {
         rule.hop = *std::move(hop);
-    else
+        put_egress(section, rule.hop, std::move(egress));
+    } else {
         section.complain("next_hop", hop.error().detail);
+    }
     if (!auth.empty()) {
         const auto secret = read_secret(auth);
         if (!secret) section.complain("auth", secret.error().detail);
@@ -520,11 +591,34 @@ void read_queue(Section section, Config& config) {
     section.finish();
 }
 
+void read_preference(Section& section, Config& config) {
+    enum class Family { ipv6, ipv4 } prefer = Family::ipv6;
+    section.choice("prefer", prefer, {"ipv6", "ipv4"});
+    config.outbound_prefer_ipv4 = prefer == Family::ipv4;
+}
+
+/// RFC 5321 §4.5.3.2. A shorter `command_timeout` shortens those that are not given, too.
+void read_outbound_timeouts(Section& section, Config& config) {
+    auto& common = config.outbound_command_timeout;
+    section.time_span("command_timeout", common);
+    config.outbound_greeting_timeout = config.outbound_hello_timeout = config.outbound_mail_timeout = config.outbound_rcpt_timeout = common;
+    config.outbound_data_timeout = std::min(common, config.outbound_data_timeout);
+    section.time_span("greeting_timeout", config.outbound_greeting_timeout);
+    section.time_span("hello_timeout", config.outbound_hello_timeout);
+    section.time_span("mail_timeout", config.outbound_mail_timeout);
+    section.time_span("rcpt_timeout", config.outbound_rcpt_timeout);
+    section.time_span("data_timeout", config.outbound_data_timeout);
+    section.time_span("content_timeout", config.outbound_content_timeout);
+    section.time_span("ending_timeout", config.outbound_ending_timeout);
+}
+
 void read_outbound(Section section, Config& config) {
     config.outbound_hello = config.hostname;
-    section.text("hello", config.outbound_hello);
+    read_hello(section, config.outbound_hello);
+    config.outbound_sources = read_sources(section);
     section.flag("ipv4", config.outbound_ipv4);
     section.flag("ipv6", config.outbound_ipv6);
+    read_preference(section, config);
     section.count("port", config.outbound_port, 1, 65535);
     read_tls_rules(section, "tls_", config.outbound_tls.rules);
     section.path("tls_certificate", config.outbound_tls.own.certificate);
@@ -532,8 +626,7 @@ void read_outbound(Section section, Config& config) {
     if (config.outbound_tls.own.certificate.empty() != config.outbound_tls.own.private_key.empty())
         section.complain("tls_certificate", "tls_certificate and tls_private_key come as a pair");
     section.time_span("connect_timeout", config.outbound_connect_timeout);
-    section.time_span("command_timeout", config.outbound_command_timeout);
-    section.time_span("ending_timeout", config.outbound_ending_timeout);
+    read_outbound_timeouts(section, config);
     if (!config.outbound_ipv4 && !config.outbound_ipv6) section.complain("ipv4", "with both ipv4 and ipv6 off no mail could leave");
     section.finish();
 }

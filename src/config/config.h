@@ -105,12 +105,20 @@ struct Config {
     std::string outbound_hello;  // the hostname when not given
     bool outbound_ipv6 = true;
     bool outbound_ipv4 = true;
+    bool outbound_prefer_ipv4 = false;
+    std::vector<route::Address> outbound_sources;  // at most one of each family
     std::uint16_t outbound_port = 25;
     net::ClientTlsOptions outbound_tls;
     std::chrono::seconds outbound_connect_timeout{30};
-    std::chrono::seconds outbound_command_timeout{300};  // for each reply but the last; RFC 5321 §4.5.3.2
-    std::chrono::seconds outbound_ending_timeout{600};   // for the reply to the content
-    std::string log_format = "logfmt";                   // or json
+    std::chrono::seconds outbound_command_timeout{300};  // for each reply without a limit of its own; RFC 5321 §4.5.3.2
+    std::chrono::seconds outbound_greeting_timeout{300};
+    std::chrono::seconds outbound_hello_timeout{300};
+    std::chrono::seconds outbound_mail_timeout{300};
+    std::chrono::seconds outbound_rcpt_timeout{300};
+    std::chrono::seconds outbound_data_timeout{120};
+    std::chrono::seconds outbound_content_timeout{180};
+    std::chrono::seconds outbound_ending_timeout{600};  // for the reply to the content
+    std::string log_format = "logfmt";                  // or json
     std::string log_level = "info";
     std::chrono::seconds trace_keep = std::chrono::hours(24 * 30);
     base::Octets trace_size = base::mebibytes(4096);

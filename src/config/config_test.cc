@@ -268,9 +268,25 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"AtAsTagSeparator", "[directory]\ntag_separator = \"@\"", "directory.tag_separator: must be one of"},
         Wrong{"SharedMailbox", "[delivery.local]\npath = \"/mail/{local}\"", "different people would share a mailbox"},
         Wrong{"LmtpWithoutAServer", "[delivery.local]\ntype = \"lmtp\"", "a next hop begins with"},
-        Wrong{"LmtpToAnSmtpServer", "[delivery.local]\ntype = \"lmtp\"\nnext_hop = \"smtp://a.example\"", "t.toml:3:12: delivery.local.next_hop: type"},
+        Wrong{"LmtpToAnSmtpServer", "[delivery.local]\ntype = \"lmtp\"\nnext_hop = \"smtp://a.example\"",
+              "t.toml:3:12: delivery.local.next_hop: type"},
         Wrong{"ServerForMaildirs", "[delivery.local]\nnext_hop = \"lmtp+unix:/run/lmtp\"", "goes with type = \"lmtp\" only"},
-        Wrong{"LmtpPath", "[[route]]\nnext_hop = \"lmtp+unix:run/lmtp\"", "t.toml:2:12: route[1].next_hop: lmtp+unix: needs the whole path"},
+        Wrong{"LmtpPath", "[[route]]\nnext_hop = \"lmtp+unix:run/lmtp\"",
+              "t.toml:2:12: route[1].next_hop: lmtp+unix: needs the whole path"},
+        Wrong{"TwoSources", "[outbound]\nsource = [\"192.0.2.1\", \"192.0.2.2\"]", "t.toml:2:10: outbound.source: at most one IPv4"},
+        Wrong{"SourceIsAName", "[[route]]\nnext_hop = \"mx:\"\nsource = \"a.example\"",
+              "t.toml:3:10: route[1].source: \"a.example\" is no IP address"},
+        Wrong{"HelloIsNoName", "[outbound]\nhello = \"a b\"", "t.toml:2:9: outbound.hello"},
+        Wrong{"OtherProxy", "[[route]]\nnext_hop = \"mx:\"\nproxy = \"socks4://a.example:1080\"", "t.toml:3:9: route[1].proxy: a proxy is"},
+        Wrong{"LoginInProxy", "[[route]]\nnext_hop = \"mx:\"\nproxy = \"http://u:p@a.example:1\"", "belong into `proxy_auth`"},
+        Wrong{"LoginWithoutProxy", "[[route]]\nnext_hop = \"mx:\"\nproxy_auth = \"file:/dev/null\"", "goes with `proxy` only"},
+        Wrong{"ProxyForAMailbox", "[[route]]\nnext_hop = \"maildir:\"\nproxy = \"http://a.example:3128\"", "go with smtp://"},
+        Wrong{"ProxyToASocket", "[[route]]\nnext_hop = \"lmtp+unix:/run/lmtp\"\nproxy = \"http://a.example:3128\"",
+              "neither `source` nor `proxy`"},
+        Wrong{"HeaderThroughAProxy", "[[route]]\nnext_hop = \"mx:\"\nproxy = \"http://a.example:3128\"\nsend_proxy = \"v2\"",
+              "one of the two"},
+        Wrong{"OtherHeader", "[[route]]\nnext_hop = \"mx:\"\nsend_proxy = \"v1\"", "\"v1\" is none of none, v2"},
+        Wrong{"Preference", "[outbound]\nprefer = \"ip\"", "\"ip\" is none of ipv6, ipv4"},
         Wrong{"OtherDelivery", "[delivery.local]\ntype = \"mbox\"", "thurn has \"maildir\""},
         Wrong{"RetryWithoutEnd", "[queue]\nretry = [\"0s\"]", "would retry without end"},
         Wrong{"NoRetry", "[queue]\nretry = []", "queue.retry: needs at least one step"},
@@ -282,6 +298,30 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Config, TellsAllThatIsWrongAtOnce) {
     EXPECT_THAT(complaint("threads = -1\nhostnam = 5\n[log]\nlevel = \"x\""),
                 AllOf(HasSubstr("threads"), HasSubstr("hostnam"), HasSubstr("log.level")));
+}
+
+TEST(Config, ARouteMaySayHowItsConnectionsLeave) {
+    const auto config = good(
+        "[[route]]\nnext_hop = \"mx:\"\nsource = [\"192.0.2.1\", \"2001:db8::1\"]\nhello = \"out.example\"\nproxy = "
+        "\"socks5://proxy.example:1080\"\n"
+        "[[route]]\nnext_hop = \"smtp://relay.example\"\nsend_proxy = \"v2\"\n[[route]]\nnext_hop = \"smtp://relay.example\"\n"
+        "[outbound]\nsource = \"192.0.2.2\"\nprefer = \"ipv4\"");
+    const auto& first = std::get<route::ByMx>(config.routes[0].hop).egress;
+    ASSERT_TRUE(first);
+    EXPECT_EQ(route::describe_egress(*first), " from 192.0.2.1 or 2001:db8::1 as out.example through socks5://proxy.example:1080");
+    EXPECT_EQ(std::get<route::ToHost>(config.routes[1].hop).egress->header, route::ProxyHeader::v2);
+    EXPECT_FALSE(std::get<route::ToHost>(config.routes[2].hop).egress);
+    EXPECT_THAT(config.outbound_sources, SizeIs(1));
+    EXPECT_TRUE(config.outbound_prefer_ipv4);
+    EXPECT_FALSE(good("").outbound_prefer_ipv4);
+}
+
+TEST(Config, AShorterCommandTimeoutShortensTheOthers) {
+    const auto config = good("[outbound]\ncommand_timeout = \"30s\"\nrcpt_timeout = \"40s\"");
+    EXPECT_EQ(config.outbound_mail_timeout, std::chrono::seconds(30));
+    EXPECT_EQ(config.outbound_rcpt_timeout, std::chrono::seconds(40));
+    EXPECT_EQ(config.outbound_data_timeout, std::chrono::seconds(30));
+    EXPECT_EQ(config.outbound_ending_timeout, std::chrono::seconds(600));
 }
 
 TEST(Config, MailboxesMayBeKeptByAServer) {

@@ -1,6 +1,6 @@
 #include "delivery/connection.h"
 
-#include "net/endpoint.h"
+#include "net/proxy_header_v2_render.h"
 
 #include <algorithm>
 #include <utility>
@@ -44,10 +44,12 @@ base::Result<std::string> read_piece(const spool::Content& content, std::uint64_
 
 }  // namespace
 
-asio::ip::tcp::endpoint endpoint_of(const route::HostAddress& host) {
-    if (const auto* v4 = std::get_if<dns::Ipv4>(&host.address)) return {asio::ip::address_v4(v4->octets), host.port};
-    return {asio::ip::address_v6(std::get<dns::Ipv6>(host.address).octets), host.port};
+asio::ip::address ip_address_of(const route::Address& address) {
+    if (const auto* v4 = std::get_if<dns::Ipv4>(&address)) return asio::ip::address_v4(v4->octets);
+    return asio::ip::address_v6(std::get<dns::Ipv6>(address).octets);
 }
+
+asio::ip::tcp::endpoint endpoint_of(const route::HostAddress& host) { return {ip_address_of(host.address), host.port}; }
 
 std::string render_host(const route::HostAddress& host) {
     if (!host.socket.empty()) return host.socket;
@@ -57,22 +59,47 @@ std::string render_host(const route::HostAddress& host) {
 Connection::Connection(ConnectionOptions options, net::Stream stream)
     : options_(std::move(options)), name_(render_host(options_.host)), stream_(std::move(stream)), session_(session_options(options_)) {}
 
-asio::awaitable<base::Result<net::Stream>> Connection::async_connect(const ConnectionOptions& options) {
+asio::awaitable<base::Result<net::Tunnel>> Connection::async_dial(const ConnectionOptions& options) {
     const auto deadline = net::within(options.connect_timeout);
-    if (!options.host.socket.empty()) co_return co_await net::async_connect_local(options.host.socket, deadline);
     const auto endpoint = endpoint_of(options.host);
-    co_return co_await net::async_connect(endpoint, std::nullopt, deadline);
+    if (options.proxy) {
+        auto proxy = *options.proxy;
+        auto sources = options.sources;
+        co_return co_await net::async_connect_through(std::move(proxy), endpoint, std::move(sources), deadline);
+    }
+    auto stream = options.host.socket.empty() ? co_await net::async_connect(endpoint, net::source_for(options.sources, endpoint), deadline)
+                                              : co_await net::async_connect_local(options.host.socket, deadline);
+    if (!stream) co_return base::pass_on(stream);
+    co_return net::Tunnel{.stream = *std::move(stream)};
 }
 
 asio::awaitable<Connection::Outcome<std::unique_ptr<Connection>>> Connection::async_open(ConnectionOptions options) {
-    auto stream = co_await async_connect(options);
-    if (!stream) co_return std::unexpected(Failure{Stage::connecting, std::move(stream).error(), std::nullopt});
-    auto connection = std::make_unique<Connection>(std::move(options), *std::move(stream));
+    auto tunnel = co_await async_dial(options);
+    if (!tunnel) co_return std::unexpected(Failure{Stage::connecting, std::move(tunnel).error(), std::nullopt});
+    co_return co_await async_begin(std::move(options), *std::move(tunnel));
+}
+
+asio::awaitable<Connection::Outcome<std::unique_ptr<Connection>>> Connection::async_begin(ConnectionOptions options, net::Tunnel tunnel) {
+    auto connection = std::make_unique<Connection>(std::move(options), std::move(tunnel.stream));
+    if (auto failed = co_await connection->async_introduce(std::move(tunnel.early))) co_return std::unexpected(*std::move(failed));
     if (connection->options_.implicit_tls) {
         if (auto failed = co_await connection->async_secure()) co_return std::unexpected(*std::move(failed));
     }
     if (auto failed = co_await connection->async_greet()) co_return std::unexpected(*std::move(failed));
     co_return connection;
+}
+
+/// What comes before SMTP. `early`: what the host has said already, which under implicit TLS cannot have been the host.
+asio::awaitable<Connection::Failed> Connection::async_introduce(std::string early) {
+    if (options_.proxy_header == route::ProxyHeader::v2) {
+        const auto header = net::render_proxy_header_v2(stream_.local(), stream_.peer());
+        auto written = co_await stream_.async_write(header, net::within(options_.connect_timeout));
+        if (!written) co_return Failure{Stage::connecting, std::move(written).error(), std::nullopt};
+    }
+    if (!early.empty() && options_.implicit_tls)
+        co_return Failure{Stage::securing, {base::ErrorKind::syntax, "octets in clear before TLS"}, std::nullopt};
+    session_.receive(early);
+    co_return std::nullopt;
 }
 
 asio::awaitable<Connection::Failed> Connection::async_greet() {

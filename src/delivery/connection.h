@@ -4,6 +4,7 @@
 #include "delivery/failure.h"
 #include "delivery/in_doubt_mark.h"
 #include "net/loops.h"
+#include "net/proxy_out.h"
 #include "net/stream.h"
 #include "net/tls.h"
 #include "route/hosts.h"
@@ -30,13 +31,17 @@ struct ConnectionOptions {
     route::TlsDemand tls = route::TlsDemand::may;
     bool implicit_tls = false;
     std::shared_ptr<const net::TlsContext> tls_context;
-    std::chrono::milliseconds connect_timeout{30000};  // for the TLS handshake once more
+    std::chrono::milliseconds connect_timeout{30000};            // for the TLS handshake once more
+    std::vector<boost::asio::ip::address> sources = {};          // to connect from, at most one of each family
+    std::shared_ptr<const net::ProxyOut> proxy = {};             // null: straight
+    route::ProxyHeader proxy_header = route::ProxyHeader::none;  // what the connection begins with
     smtp::ClientOptions session;
 };
 
 /// `mx1.example [192.0.2.1]:25`, or the path of a local socket
 [[nodiscard]] std::string render_host(const route::HostAddress& host);
 [[nodiscard]] boost::asio::ip::tcp::endpoint endpoint_of(const route::HostAddress& host);
+[[nodiscard]] boost::asio::ip::address ip_address_of(const route::Address& address);
 
 /// One connection to an SMTP server: net::Stream and smtp::ClientSession, joined.
 ///
@@ -46,7 +51,12 @@ public:
     template <class Value>
     using Outcome = std::expected<Value, Failure>;
 
-    /// Connects, greets, makes TLS as demanded, logs in.
+    /// Connects: straight, through a proxy, or to a local socket.
+    [[nodiscard]] static boost::asio::awaitable<base::Result<net::Tunnel>> async_dial(const ConnectionOptions& options);
+    /// Greets, makes TLS as demanded, logs in.
+    [[nodiscard]] static boost::asio::awaitable<Outcome<std::unique_ptr<Connection>>> async_begin(ConnectionOptions options,
+                                                                                                  net::Tunnel tunnel);
+    /// async_dial(), then async_begin().
     [[nodiscard]] static boost::asio::awaitable<Outcome<std::unique_ptr<Connection>>> async_open(ConnectionOptions options);
 
     /// A reply per recipient. `ended`: the connection came to its end with that, by a 421, a refusal before the dot had left, or a loss in the
@@ -73,11 +83,11 @@ public:
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] const std::string& tls() const { return tls_; }  // version, cipher and verification; empty without
 
-    Connection(ConnectionOptions options, net::Stream stream);  // for async_open()
+    Connection(ConnectionOptions options, net::Stream stream);  // for async_begin()
 
 private:
     using Failed = std::optional<Failure>;
-    static boost::asio::awaitable<base::Result<net::Stream>> async_connect(const ConnectionOptions& options);
+    boost::asio::awaitable<Failed> async_introduce(std::string early);
     boost::asio::awaitable<Failed> async_greet();
     Outcome<HandedOver> conclude(smtp::ClientEvent event);
     boost::asio::awaitable<Failed> async_secure();

@@ -3,8 +3,14 @@
 // replaced, and what fails on the new one counts.
 #include "delivery/courier_round.h"
 
+#include "net/connect.h"
+
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <numeric>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,6 +21,8 @@ namespace asio = boost::asio;
 using Kind = RecipientOutcome::Kind;
 
 namespace {
+
+constexpr std::chrono::seconds kDataTimeout{120};  // RFC 5321 §4.5.3.2.4
 
 class Stopwatch {
 public:
@@ -45,6 +53,15 @@ std::string_view name_of(mail::Passage passage) {
     return passage == mail::Passage::seven_bit ? "converted to 7-bit" : "converted from binary to 8-bit";
 }
 
+/// A route's own, and everybody's for the family it has none of.
+std::vector<asio::ip::address> sources_of(const route::Egress* egress, const SmtpCourierOptions& options) {
+    std::vector<asio::ip::address> sources;
+    if (egress)
+        for (const auto& address : egress->sources) sources.push_back(ip_address_of(address));
+    for (const auto& address : options.sources) sources.push_back(ip_address_of(address));  // behind: the first of a family counts
+    return sources;
+}
+
 /// Each reply once: most often all recipients have the same.
 std::vector<std::string> distinct_statuses(const std::vector<RecipientOutcome>& outcomes) {
     std::vector<std::string> statuses;
@@ -62,6 +79,7 @@ CourierRound::CourierRound(Means means, asio::any_io_executor executor, std::sha
       destination_(std::move(destination)),
       parcels_(std::move(parcels)),
       standings_(destination_->hosts.addresses.size()),
+      sources_(sources_of(destination_->egress.get(), means.options)),
       messages_per_connection_(std::max<std::size_t>(means.options.messages_per_connection, 1)),
       last_failure_{Kind::deferred, "451 4.4.1 the destination has no hosts", {}} {}
 
@@ -109,26 +127,74 @@ asio::awaitable<void> CourierRound::async_carry(Parcel parcel) {
     parcels_->settled(std::move(parcel), std::move(load.outcomes));
 }
 
-asio::awaitable<bool> CourierRound::async_connect(const Parcel& parcel) {
+std::optional<std::size_t> CourierRound::next_host() const {
+    std::optional<std::size_t> slow;
     for (std::size_t host = 0; host < standings_.size(); ++host) {
         if (standings_[host].failed) continue;
+        if (!standings_[host].slow) return host;
+        if (!slow) slow = host;
+    }
+    return slow;
+}
+
+/// The next address that may be tried beside this one: what a domain put behind it is not asked while this may still answer (RFC 5321 §5.1).
+std::optional<std::size_t> CourierRound::rival_of(std::size_t host) const {
+    const auto& addresses = destination_->hosts.addresses;
+    if (destination_->proxy || standings_[host].slow || !addresses[host].socket.empty()) return std::nullopt;
+    for (std::size_t next = host + 1; next < standings_.size(); ++next)
+        if (!standings_[next].failed && !standings_[next].slow && addresses[next].preference == addresses[host].preference) return next;
+    return std::nullopt;
+}
+
+asio::awaitable<bool> CourierRound::async_connect(const Parcel& parcel) {
+    while (const auto host = next_host()) {
+        const auto rival = rival_of(*host);
+        auto dialled = rival ? co_await async_race(*host, *rival, parcel) : co_await async_dial(*host, parcel);
+        if (!dialled) continue;
+        current_ = dialled->host;
         const Stopwatch watch;
-        auto opened = co_await async_try(host, parcel);
+        auto opened = co_await async_begin(*std::move(dialled), parcel);
         if (opened) {
             connection_ = *std::move(opened);
-            current_ = host;
             co_return true;
         }
-        note_failed_host(parcel, host, opened.error(), watch.read());
+        note_failed_host(parcel, current_, opened.error(), watch.read());
     }
     co_return false;
 }
 
-/// With TlsDemand::may a host whose TLS is broken is better spoken to in clear than not at all (RFC 7435 §3).
-asio::awaitable<CourierRound::Opened> CourierRound::async_try(std::size_t host, const Parcel& parcel) {
+asio::awaitable<std::optional<CourierRound::Dialled>> CourierRound::async_dial(std::size_t host, const Parcel& parcel) {
     const Stopwatch watch;
+    const auto options = connection_options(host);
+    auto tunnel = co_await Connection::async_dial(options);
+    if (tunnel) co_return Dialled{host, *std::move(tunnel)};
+    note_failed_host(parcel, host, {Stage::connecting, std::move(tunnel).error(), std::nullopt}, watch.read());
+    co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<CourierRound::Dialled>> CourierRound::async_race(std::size_t host, std::size_t rival, const Parcel& parcel) {
+    const Stopwatch watch;
+    const auto& addresses = destination_->hosts.addresses;
+    const std::array<std::size_t, 2> hosts{host, rival};
+    std::array<net::Racer, 2> racers;
+    for (std::size_t k = 0; k < hosts.size(); ++k) {
+        racers[k].to = endpoint_of(addresses[hosts[k]]);
+        racers[k].source = net::source_for(sources_, racers[k].to);
+    }
+    auto race = co_await net::async_connect_first(racers, means_.options.head_start, means_.options.connect_timeout);
+    for (std::size_t k = 0; k < hosts.size(); ++k)
+        if (race.errors[k]) note_failed_host(parcel, hosts[k], {Stage::connecting, *std::move(race.errors[k]), std::nullopt}, watch.read());
+    if (!race.stream) co_return std::nullopt;
+    if (race.winner == 1 && !standings_[host].failed) standings_[host].slow = true;
+    co_return Dialled{hosts[race.winner], {.stream = *std::move(race.stream)}};
+}
+
+/// With TlsDemand::may a host whose TLS is broken is better spoken to in clear than not at all (RFC 7435 §3).
+asio::awaitable<CourierRound::Opened> CourierRound::async_begin(Dialled dialled, const Parcel& parcel) {
+    const Stopwatch watch;
+    const auto host = dialled.host;
     auto options = connection_options(host);
-    auto opened = co_await Connection::async_open(std::move(options));
+    auto opened = co_await Connection::async_begin(std::move(options), std::move(dialled.tunnel));
     if (opened || opened.error().stage != Stage::securing || opened.error().reply || standings_[host].tls_failed || !may_speak_in_clear())
         co_return opened;
     note_failed_host(parcel, host, opened.error(), watch.read());
@@ -144,12 +210,14 @@ asio::awaitable<void> CourierRound::async_attempt(Load& load) {
         co_return;
     }
     const Stopwatch watch;
+    const auto later = set_apart(load);
     auto transaction = make_transaction(load.parcel, load.open, host.now);
     auto content = load.parcel.message->content;
     load.remark.clear();
     if (const auto passage = conversion_for(load.parcel.message->envelope.body, connection_->extensions())) {
         auto converted = co_await async_convert(load, *passage);
         if (!converted) {
+            load.open.insert(load.open.end(), later.begin(), later.end());
             settle_untried(load, unconverted(converted.error()));
             co_return;
         }
@@ -163,8 +231,39 @@ asio::awaitable<void> CourierRound::async_attempt(Load& load) {
         take_replies(load, *handed, watch.read());
     else
         take_failure(load, handed.error(), watch.read());
+    load.open.insert(load.open.end(), later.begin(), later.end());
     if (!connection_) co_return;
-    if (!connection_->reusable() || connection_->messages() >= messages_per_connection_) co_await async_drop();
+    const std::size_t most = connection_->extensions().limits.messages.value_or(std::numeric_limits<std::uint32_t>::max());
+    if (!connection_->reusable() || connection_->messages() >= std::min(messages_per_connection_, most)) co_await async_drop();
+}
+
+/// Takes out of `open` what the host said beforehand is too much for one transaction (RFC 9422 §4).
+std::vector<std::size_t> CourierRound::set_apart(Load& load) const {
+    const auto& limits = connection_->extensions().limits;
+    std::size_t fitting = load.open.size();
+    if (limits.recipient_domains) fitting = bring_domains_forward(load, *limits.recipient_domains);
+    if (limits.recipients) fitting = std::min<std::size_t>(fitting, *limits.recipients);
+    const auto from = load.open.begin() + static_cast<std::ptrdiff_t>(fitting);
+    std::vector<std::size_t> later(from, load.open.end());
+    load.open.erase(from, load.open.end());
+    return later;
+}
+
+/// Recipients of the first `most` domains come first; how many those are.
+std::size_t CourierRound::bring_domains_forward(Load& load, std::size_t most) {
+    std::set<std::string_view> domains;
+    std::vector<std::size_t> others;
+    std::vector<std::size_t> first;
+    for (const std::size_t position : load.open) {
+        const auto& recipient = load.parcel.message->envelope.recipients.at(load.parcel.recipients[position]);
+        const std::string_view domain = recipient.mailbox.domain.text();
+        if (domains.size() < most) domains.insert(domain);
+        (domains.contains(domain) ? first : others).push_back(position);
+    }
+    const auto fitting = first.size();
+    first.insert(first.end(), others.begin(), others.end());
+    load.open = std::move(first);
+    return fitting;
 }
 
 /// A connection that had to be verified and was not does not come about.
@@ -199,6 +298,7 @@ asio::awaitable<void> CourierRound::async_drop() {
 
 ConnectionOptions CourierRound::connection_options(std::size_t host) const {
     const auto& options = means_.options;
+    const auto& egress = destination_->egress;
     const bool verify = destination_->tls == route::TlsDemand::verify;
     const auto starttls = standings_[host].tls_failed ? smtp::StartTls::never
                           : destination_->credentials ? smtp::StartTls::must  // a password is never sent in clear
@@ -208,15 +308,21 @@ ConnectionOptions CourierRound::connection_options(std::size_t host) const {
             .implicit_tls = destination_->implicit_tls,
             .tls_context = verify ? means_.verifying : means_.opportunistic,
             .connect_timeout = options.connect_timeout,
-            .session = {.hello_name = options.hello_name,
+            .sources = sources_,
+            .proxy = destination_->proxy,
+            .proxy_header = egress ? egress->header : route::ProxyHeader::none,
+            .session = {.hello_name = egress && !egress->hello.empty() ? egress->hello : options.hello_name,
                         .protocol = destination_->protocol,
                         .starttls = starttls,
                         .tls_active = false,
                         .credentials = destination_->credentials,
                         .random = options.random,
                         .greeting_timeout = options.greeting_timeout,
+                        .hello_timeout = options.hello_timeout.value_or(options.command_timeout),
+                        .mail_timeout = options.mail_timeout.value_or(options.command_timeout),
+                        .rcpt_timeout = options.rcpt_timeout.value_or(options.command_timeout),
                         .command_timeout = options.command_timeout,
-                        .data_timeout = std::min(options.command_timeout, std::chrono::seconds(120)),  // RFC 5321 §4.5.3.2.4
+                        .data_timeout = options.data_timeout.value_or(std::min(options.command_timeout, kDataTimeout)),
                         .content_timeout = options.content_timeout,
                         .ending_timeout = options.ending_timeout}};
 }

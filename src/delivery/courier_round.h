@@ -40,6 +40,12 @@ private:
     struct Standing {
         bool failed = false;
         bool tls_failed = false;  // with TlsDemand::may: it is spoken to in clear
+        bool slow = false;        // another address connected before it: it is tried last
+    };
+    /// A connection, not greeted yet.
+    struct Dialled {
+        std::size_t host;
+        net::Tunnel tunnel;
     };
     /// A parcel under way. `open`: positions in parcel.recipients without a final outcome.
     struct Load {
@@ -53,13 +59,17 @@ private:
 
     boost::asio::awaitable<void> async_carry(Parcel parcel);
     boost::asio::awaitable<bool> async_connect(const Parcel& parcel);
-    boost::asio::awaitable<Opened> async_try(std::size_t host, const Parcel& parcel);
+    boost::asio::awaitable<std::optional<Dialled>> async_dial(std::size_t host, const Parcel& parcel);
+    boost::asio::awaitable<std::optional<Dialled>> async_race(std::size_t host, std::size_t rival, const Parcel& parcel);
+    boost::asio::awaitable<Opened> async_begin(Dialled dialled, const Parcel& parcel);
     boost::asio::awaitable<void> async_attempt(Load& load);
     boost::asio::awaitable<void> async_drop();
 
     boost::asio::awaitable<void> async_defer_rest();
 
     [[nodiscard]] bool all_failed() const;
+    [[nodiscard]] std::optional<std::size_t> next_host() const;
+    [[nodiscard]] std::optional<std::size_t> rival_of(std::size_t host) const;
     [[nodiscard]] ConnectionOptions connection_options(std::size_t host) const;
     [[nodiscard]] bool may_speak_in_clear() const;
     [[nodiscard]] bool verified() const;
@@ -69,6 +79,8 @@ private:
     [[nodiscard]] RecipientOutcome::Handed handed_to() const;
     void take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took);
     void take_failure(Load& load, const Failure& failure, std::chrono::milliseconds took);
+    [[nodiscard]] std::vector<std::size_t> set_apart(Load& load) const;
+    [[nodiscard]] static std::size_t bring_domains_forward(Load& load, std::size_t most);
     void settle_open(Load& load, const RecipientOutcome& outcome);
     void note_failed_host(const Parcel& parcel, std::size_t host, const Failure& failure, std::chrono::milliseconds took);
 
@@ -77,6 +89,7 @@ private:
     std::shared_ptr<const Destination> destination_;
     std::shared_ptr<ParcelSource> parcels_;
     std::vector<Standing> standings_;  // of destination_->hosts.addresses
+    std::vector<boost::asio::ip::address> sources_;
     std::unique_ptr<Connection> connection_;
     std::size_t current_ = 0;  // the host connection_ leads to
     std::size_t messages_per_connection_;

@@ -1,5 +1,7 @@
 #include "delivery/site_finder.h"
 
+#include "delivery/connection.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -28,6 +30,10 @@ std::string_view demand_name(route::TlsDemand demand) {
     return "";
 }
 
+std::string egress_of(const std::shared_ptr<const route::Egress>& egress) {
+    return egress ? route::describe_egress(*egress) : std::string();
+}
+
 /// What sets a way to a host apart from others to the same one, in words; nothing for the usual.
 std::string way_of(const route::ToHost& hop) {
     std::string way = hop.implicit_tls ? " by smtps" : hop.protocol == smtp::Protocol::lmtp ? " by lmtp" : "";
@@ -42,11 +48,13 @@ SiteFinder::SiteFinder(net::Resolver& resolver, base::Random& random, Options op
     : resolver_(resolver), random_(random), options_(std::move(options)), read_credentials_(std::move(read_credentials)) {}
 
 std::string SiteFinder::key(const Hop& hop) {
-    if (const auto* mx = std::get_if<route::ByMx>(&hop)) return fmt::format("mx:{} {}", mx->domain, demand_name(mx->tls));
+    if (const auto* mx = std::get_if<route::ByMx>(&hop))
+        return fmt::format("mx:{} {}{}", mx->domain, demand_name(mx->tls), egress_of(mx->egress));
     const auto& host = std::get<route::ToHost>(hop);
     const std::string_view scheme = host.protocol == smtp::Protocol::lmtp ? "lmtp" : host.implicit_tls ? "smtps" : "smtp";
-    if (!host.socket.empty()) return fmt::format("socket:{} {}", host.socket, scheme);
-    return fmt::format("host:{}:{} {} {} {}", host.host, host.port, scheme, demand_name(host.tls), host.credentials_reference);
+    if (!host.socket.empty()) return fmt::format("socket:{} {}{}", host.socket, scheme, egress_of(host.egress));
+    return fmt::format("host:{}:{} {} {} {}{}", host.host, host.port, scheme, demand_name(host.tls), host.credentials_reference,
+                       egress_of(host.egress));
 }
 
 boost::asio::awaitable<std::shared_ptr<const Destination>> SiteFinder::async_find(Hop hop) {
@@ -61,7 +69,9 @@ boost::asio::awaitable<Destination> SiteFinder::async_find_mx(route::ByMx hop) {
     auto hosts = co_await async_drive(route::HostFinder(hop, options_.ourselves, random_, options_.hosts));
     for (auto& address : hosts.addresses) address.port = options_.port;
     if (hop.tls != route::TlsDemand::may) hosts.site += fmt::format(" with tls={}", demand_name(hop.tls));
-    co_return Destination{.hosts = std::move(hosts), .tls = hop.tls, .implicit_tls = false, .credentials = {}};
+    Destination destination{.hosts = std::move(hosts), .tls = hop.tls, .implicit_tls = false, .credentials = {}};
+    if (hop.egress) co_await async_add_egress(destination, std::move(hop.egress));
+    co_return destination;
 }
 
 boost::asio::awaitable<Destination> SiteFinder::async_find_host(route::ToHost hop) {
@@ -78,7 +88,35 @@ boost::asio::awaitable<Destination> SiteFinder::async_find_host(route::ToHost ho
             destination.hosts.problem = route::Unroutable{.permanent = false, .status = "451 4.3.5 " + credentials.error().detail};
     }
     if (!destination.hosts.site.empty()) destination.hosts.site += way_of(hop);
+    if (hop.egress) co_await async_add_egress(destination, std::move(hop.egress));
     co_return destination;
+}
+
+boost::asio::awaitable<void> SiteFinder::async_add_egress(Destination& destination, std::shared_ptr<const route::Egress> egress) {
+    destination.egress = egress;
+    if (!destination.hosts.site.empty()) destination.hosts.site += egress_of(egress);
+    if (!egress->proxy || destination.hosts.problem) co_return;
+    auto proxy = co_await async_find_proxy(*egress->proxy);
+    if (proxy)
+        destination.proxy = std::make_shared<const net::ProxyOut>(*std::move(proxy));
+    else
+        destination.hosts.problem = route::Unroutable{.permanent = false, .status = proxy.error().detail};
+}
+
+/// Errors   `detail` is a status.
+boost::asio::awaitable<base::Result<net::ProxyOut>> SiteFinder::async_find_proxy(route::ProxyPlace place) {
+    const bool socks = place.kind == route::ProxyPlace::Kind::socks5;
+    net::ProxyOut proxy{.kind = socks ? net::ProxyOut::Kind::socks5 : net::ProxyOut::Kind::http, .name = route::render_proxy(place)};
+    const route::ToHost hop{.host = place.host, .port = place.port, .credentials_reference = {}};
+    const auto hosts = co_await async_drive(route::HostFinder(hop, random_, options_.hosts));
+    if (hosts.problem)
+        co_return base::fail(base::ErrorKind::not_found, fmt::format("451 4.4.1 no way through {}: {}", proxy.name, hosts.problem->status));
+    for (const auto& address : hosts.addresses) proxy.addresses.push_back(endpoint_of(address));
+    if (place.login_reference.empty()) co_return proxy;
+    auto login = read_credentials_(place.login_reference);
+    if (!login) co_return base::fail(base::ErrorKind::not_found, "451 4.3.5 " + login.error().detail);
+    proxy.login = net::ProxyLogin{std::move(login->login), std::move(login->password)};
+    co_return proxy;
 }
 
 boost::asio::awaitable<std::vector<dns::Answer>> SiteFinder::async_ask_all(std::vector<dns::Question> questions) {

@@ -18,7 +18,7 @@ namespace thurn::delivery {
 
 /// Turns a next hop into hosts with addresses, asking DNS; remembers what it found for a short while.
 ///
-/// Shape    The site of a destination also tells apart what must not share connections: TLS demand and credentials.
+/// Shape    The site of a destination also tells apart what must not share connections: TLS demand, credentials and the way out.
 /// Limits   At most 10,000 destinations are remembered, for 30 seconds each; DNS has its own cache below.
 /// Threads  One executor.
 class SiteFinder {
@@ -47,6 +47,8 @@ private:
     };
     boost::asio::awaitable<Destination> async_find_mx(route::ByMx hop);
     boost::asio::awaitable<Destination> async_find_host(route::ToHost hop);
+    boost::asio::awaitable<void> async_add_egress(Destination& destination, std::shared_ptr<const route::Egress> egress);
+    boost::asio::awaitable<base::Result<net::ProxyOut>> async_find_proxy(route::ProxyPlace place);
     boost::asio::awaitable<std::vector<dns::Answer>> async_ask_all(std::vector<dns::Question> questions);
     boost::asio::awaitable<route::Hosts> async_drive(route::HostFinder finder);
     std::shared_ptr<const Destination> remember(const std::string& key, Destination destination);

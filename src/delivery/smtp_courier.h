@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "delivery/parcel.h"
 #include "net/loops.h"
+#include "net/proxy_out.h"
 #include "net/tls.h"
 #include "smtp/client_session.h"
 
@@ -20,7 +21,11 @@ struct SmtpCourierOptions {
     std::chrono::milliseconds idle = std::chrono::seconds(2);  // a connection waits that long for more parcels
     std::size_t messages_per_connection = 1000;
     std::chrono::seconds greeting_timeout{300}, command_timeout{300}, content_timeout{180}, ending_timeout{600};  // RFC 5321 §4.5.3.2
-    base::Random* random = nullptr;  // for SCRAM, which is not used without it
+    /// Of single commands; as command_timeout where not given, that for DATA at most two minutes.
+    std::optional<std::chrono::seconds> hello_timeout = {}, mail_timeout = {}, rcpt_timeout = {}, data_timeout = {};
+    std::vector<route::Address> sources = {};   // to connect from, at most one of each family, where a route does not say
+    std::chrono::milliseconds head_start{300};  // before a second address is tried beside the first (RFC 8305 §5)
+    base::Random* random = nullptr;             // for SCRAM, which is not used without it
 };
 
 /// How to reach a site: its hosts in order, and what is asked of them.
@@ -30,6 +35,8 @@ struct Destination {
     bool implicit_tls = false;
     std::optional<smtp::ClientCredentials> credentials;
     smtp::Protocol protocol = smtp::Protocol::smtp;
+    std::shared_ptr<const route::Egress> egress = {};  // null: as everybody's; shared with the route
+    std::shared_ptr<const net::ProxyOut> proxy = {};   // that of `egress`, found; shared with connections
 };
 
 /// Carries parcels to one site over one connection after another, until none is left.
@@ -37,6 +44,9 @@ struct Destination {
 /// Hosts    Tried in order until one takes the connection and greets. 4yz at the greeting or EHLO, a time-out and a broken connection go on
 ///          to the next; a 5yz greeting does too, and counts as deferred at the end (RFC 5321 §4.2.4.2: 554 at connect, other hosts may
 ///          differ).
+/// Address  A host that has not taken the connection after `head_start` gets company: the next address of its MX preference is tried too, and
+///          whichever connects first is used. Never more than two at once, and none where a proxy or a local socket stands between.
+/// LIMITS   MAILMAX ends a connection early, RCPTMAX and RCPTDOMAINMAX part a parcel into several transactions (RFC 9422).
 /// LMTP     Each recipient has its own reply to the content; one that was given stands, whatever becomes of the connection behind it.
 /// Parcel   4yz defers and 5yz fails each recipient for itself. A connection lost before the final dot: the parcel is tried on the next
 ///          host; lost behind it: deferred (it may be delivered twice, never lost).

@@ -3,11 +3,14 @@
 #include "net/endpoint.h"
 #include "net/watched_socket.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -84,10 +87,12 @@ asio::awaitable<base::Result<void>> Dialling::async_wait(Deadline deadline) {
     }
     boost::system::error_code ec;
     // A connection to a free local port may be given that very port, and then speaks with itself.
-    if (socket->socket().local_endpoint(ec) == socket->socket().remote_endpoint(ec))
+    if (socket->socket().local_endpoint(ec) == socket->socket().remote_endpoint(ec) || ec)
         co_return std::unexpected(named({base::ErrorKind::refused, "nobody listens there"}));
     co_return base::Result<void>();
 }
+
+void Dialling::close() { socket_->close(); }
 
 Stream Dialling::take() { return Stream(std::move(socket_->socket())); }
 
@@ -97,6 +102,72 @@ asio::awaitable<base::Result<Stream>> async_connect(asio::ip::tcp::endpoint to, 
     if (!dialling) co_return base::pass_on(dialling);
     if (auto made = co_await dialling->async_wait(deadline); !made) co_return base::pass_on(made);
     co_return dialling->take();
+}
+
+namespace {
+
+/// Both under way. Whoever ends, be it too late, finds it alive.
+struct Running {
+    explicit Running(const asio::any_io_executor& executor) : news(executor, asio::steady_timer::time_point::max()) {}
+    std::array<std::optional<Dialling>, 2> dialling;
+    std::array<std::optional<base::Error>, 2> errors;
+    std::optional<std::size_t> winner;
+    std::size_t left = 0;
+    asio::steady_timer news;
+};
+
+asio::awaitable<void> async_run(std::shared_ptr<Running> running, std::size_t k, Deadline deadline) {
+    auto made = co_await running->dialling[k]->async_wait(deadline);
+    --running->left;
+    if (!made)
+        running->errors[k] = std::move(made).error();
+    else if (!running->winner)
+        running->winner = k;
+    running->news.cancel();
+}
+
+asio::awaitable<void> async_finish(std::shared_ptr<Running> running, std::array<Deadline, 2> deadlines, Race& race) {
+    for (std::size_t k = 0; k < running->dialling.size(); ++k) {
+        if (!running->dialling[k]) continue;
+        ++running->left;
+        asio::co_spawn(running->news.get_executor(), async_run(running, k, deadlines[k]), asio::detached);
+    }
+    while (running->left > 0 && !running->winner) co_await running->news.async_wait(asio::as_tuple(asio::deferred));
+    race.errors = running->errors;
+    if (!running->winner) co_return;
+    race.winner = *running->winner;
+    if (auto& loser = running->dialling[1 - race.winner]) loser->close();
+    race.stream.emplace(running->dialling[race.winner]->take());
+}
+
+}  // namespace
+
+asio::awaitable<Race> async_connect_first(std::array<Racer, 2> racers, std::chrono::milliseconds head_start,
+                                          std::chrono::milliseconds limit) {
+    Race race;
+    const auto executor = co_await asio::this_coro::executor;
+    const auto first_deadline = within(limit);
+    auto first = Dialling::start(executor, racers[0].to, racers[0].source);
+    if (!first) {
+        race.errors[0] = std::move(first).error();
+        co_return race;
+    }
+    if (auto made = co_await first->async_wait(within(std::min(head_start, limit))); made) {
+        race.stream.emplace(first->take());
+        co_return race;
+    } else if (made.error().kind != base::ErrorKind::timed_out || head_start >= limit) {
+        race.errors[0] = std::move(made).error();
+        co_return race;
+    }
+    const auto running = std::make_shared<Running>(executor);
+    running->dialling[0] = *std::move(first);
+    auto second = Dialling::start(executor, racers[1].to, racers[1].source);
+    if (second)
+        running->dialling[1] = *std::move(second);
+    else
+        running->errors[1] = std::move(second).error();
+    co_await async_finish(running, {first_deadline, within(limit)}, race);
+    co_return race;
 }
 
 asio::awaitable<base::Result<Stream>> async_connect_local(std::string path, Deadline deadline) {

@@ -1,10 +1,9 @@
 #include "base/ascii.h"
 #include "mail/status.h"
 #include "route/address.h"
+#include "route/place.h"
 #include "route/router.h"
 
-#include <charconv>
-#include <optional>
 #include <utility>
 
 namespace thurn::route {
@@ -19,64 +18,6 @@ constexpr std::uint16_t kSmtpPort = 25;
 constexpr std::uint16_t kSubmissionsPort = 465;  // RFC 8314 §7.3
 constexpr std::size_t kMaxSocketPath = 107;      // sun_path with its end, unix(7)
 constexpr std::size_t kMaxErrorText = 400;       // with code and status still one reply line (RFC 5321 §4.5.3.1.5)
-
-struct Place {
-    std::string host;
-    std::optional<std::uint16_t> port;
-};
-
-Result<std::uint16_t> parse_port(std::string_view text) {
-    std::uint16_t port = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (error != std::errc{} || end != text.data() + text.size() || port == 0)
-        return fail(ErrorKind::syntax, "the port must be 1 to 65535");
-    return port;
-}
-
-/// A host name in its normal form, or an address.
-Result<std::string> parse_host(std::string_view text) {
-    if (const auto address = parse_address(text)) return render_address(*address);
-    auto domain = mail::parse_domain(text, mail::Charset::utf8);
-    if (!domain || domain->empty()) return fail(ErrorKind::syntax, "a host name or an address is missing or wrong");
-    return domain->text();
-}
-
-/// What stands behind `[`: an address, `]`, and perhaps a port.
-Result<Place> parse_bracketed(std::string_view text) {
-    const auto end = text.find(']');
-    if (end == std::string_view::npos) return fail(ErrorKind::syntax, "the ] is missing");
-    auto inside = text.substr(0, end);
-    if (inside.size() > 5 && base::equal_ignoring_case(inside.substr(0, 5), "IPv6:")) inside.remove_prefix(5);
-    const auto address = parse_address(inside);
-    if (!address) return fail(ErrorKind::syntax, "between [ and ] an IP address is needed");
-    Place place{render_address(*address), std::nullopt};
-    const auto rest = text.substr(end + 1);
-    if (rest.empty()) return place;
-    if (rest.front() != ':') return fail(ErrorKind::syntax, "behind ] only a port may stand");
-    auto port = parse_port(rest.substr(1));
-    if (!port) return pass_on(port);
-    place.port = *port;
-    return place;
-}
-
-/// `host`, `host:port`, `[address]`, `[address]:port`.
-Result<Place> parse_place(std::string_view text) {
-    if (text.ends_with('/')) text.remove_suffix(1);
-    if (text.find('@') != std::string_view::npos)
-        return fail(ErrorKind::syntax, "name and password belong into `auth`, not into the next hop");
-    if (text.find('/') != std::string_view::npos) return fail(ErrorKind::syntax, "behind host and port nothing may stand");
-    if (text.starts_with('[')) return parse_bracketed(text.substr(1));
-    const auto colon = text.find(':');
-    if (colon != text.rfind(':')) return fail(ErrorKind::syntax, "write an IPv6 address in brackets: [2001:db8::1]");
-    auto host = parse_host(text.substr(0, colon));
-    if (!host) return pass_on(host);
-    Place place{*std::move(host), std::nullopt};
-    if (colon == std::string_view::npos) return place;
-    auto port = parse_port(text.substr(colon + 1));
-    if (!port) return pass_on(port);
-    place.port = *port;
-    return place;
-}
 
 enum class Wrapping { none, implicit_tls };
 

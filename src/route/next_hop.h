@@ -1,9 +1,11 @@
 #pragma once
 
 #include "mail/mailbox.h"
+#include "route/egress.h"
 #include "smtp/protocol.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -25,10 +27,11 @@ struct Expansion {
     std::string alias;
     std::vector<mail::Mailbox> targets;
 };
-/// To the MX hosts of a domain, to be looked up by resolve_hosts().
+/// To the MX hosts of a domain, to be looked up by resolve_hosts(). `egress`: null for everybody's way out; shared by all mail of a route.
 struct ByMx {
     std::string domain;
     TlsDemand tls = TlsDemand::may;
+    std::shared_ptr<const Egress> egress = {};
 };
 /// To one configured host (smarthost). Its addresses are looked up, its MX is not. `socket`: the path of a local socket, which takes the place
 /// of host and port. `account`: who gets the mail there, where that is not the recipient itself.
@@ -41,6 +44,7 @@ struct ToHost {
     smtp::Protocol protocol = smtp::Protocol::smtp;
     std::string socket = {};
     std::optional<mail::Mailbox> account = std::nullopt;
+    std::shared_ptr<const Egress> egress = {};
 };
 /// Nowhere. `permanent` bounces; otherwise it is tried again later.
 struct Unroutable {

@@ -163,6 +163,13 @@ std::chrono::seconds ClientSession::time_limit() const {
     switch (state_->awaiting) {
         case Awaiting::greeting:
             return state_->options.greeting_timeout;
+        case Awaiting::ehlo:
+        case Awaiting::helo:
+            return state_->options.hello_timeout;
+        case Awaiting::mail:
+            return state_->options.mail_timeout;
+        case Awaiting::rcpt:
+            return state_->options.rcpt_timeout;
         case Awaiting::data:
             return state_->options.data_timeout;
         case Awaiting::pieces:

@@ -80,8 +80,11 @@ struct ClientOptions {
         std::nullopt;                            // AUTH by the best mechanism offered, only under TLS; `refused` when none is
     base::Random* random = nullptr;              // for SCRAM, which is not used without it
     std::chrono::seconds greeting_timeout{300};  // RFC 5321 §4.5.3.2 and below
-    std::chrono::seconds command_timeout{300};
-    std::chrono::seconds data_timeout{120};  // for the 354
+    std::chrono::seconds hello_timeout{300};
+    std::chrono::seconds mail_timeout{300};
+    std::chrono::seconds rcpt_timeout{300};
+    std::chrono::seconds command_timeout{300};  // STARTTLS, AUTH, RSET
+    std::chrono::seconds data_timeout{120};     // for the 354
     std::chrono::seconds content_timeout{180};
     std::chrono::seconds ending_timeout{600};
 };

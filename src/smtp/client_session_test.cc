@@ -85,6 +85,32 @@ TEST(ClientSession, FallsBackToHelo) {
     EXPECT_FALSE(dialogue.take<Ready>().extensions.extended);
 }
 
+TEST(ClientSession, HasALimitForEachReply) {
+    using std::chrono::seconds;
+    auto options = plain();
+    options.greeting_timeout = seconds(1);
+    options.hello_timeout = seconds(2);
+    options.mail_timeout = seconds(3);
+    options.rcpt_timeout = seconds(4);
+    options.data_timeout = seconds(5);
+    options.content_timeout = seconds(6);
+    options.ending_timeout = seconds(7);
+    Dialogue dialogue(options);
+    EXPECT_EQ(dialogue.session.time_limit(), seconds(1));
+    dialogue.exchange("220 there\r\n");
+    EXPECT_EQ(dialogue.session.time_limit(), seconds(2));
+    dialogue.exchange("250 there\r\n");
+    dialogue.session.begin(transaction_to({"to@b.example"}));
+    int limit = 3;
+    for (const char* reply : {"250 ok\r\n", "250 ok\r\n", "354 go\r\n"}) {
+        EXPECT_EQ(dialogue.session.time_limit(), seconds(limit++));
+        dialogue.exchange(reply);
+    }
+    EXPECT_EQ(dialogue.session.time_limit(), seconds(6));
+    dialogue.session.content_end();
+    EXPECT_EQ(dialogue.session.time_limit(), seconds(7));
+}
+
 TEST(ClientSession, FailsWithTheReplyThatRefusedTheConnection) {
     for (const auto* greeting : {"554 5.7.1 no\r\n", "421 busy\r\n", "450 later\r\n"}) {
         Dialogue dialogue(plain());

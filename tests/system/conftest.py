@@ -34,6 +34,8 @@ def records(lab):
               "alias.example. IN CNAME canonical.example.", f"canonical.example. IN A {lab['dead'].ip}", "canonical.example. IN MX 10 mx.canonical.example.",
               f"mx.canonical.example. IN A {lab['faulty'].ip}", f"aliasmx.example. IN A {lab['dead'].ip}", "aliasmx.example. IN MX 10 mx.aliasmx.example.",
               "mx.aliasmx.example. IN CNAME mx.canonical.example.",
+              "dualstack.example. IN MX 10 mx.dualstack.example.", f"mx.dualstack.example. IN A {lab['faulty'].ip}",
+              "mx.dualstack.example. IN AAAA fd00:77::dead",  # nobody's
               "nullmx.example. IN MX 0 .", f"nullmx.example. IN A {lab['faulty'].ip}",
               "loop.example. IN MX 10 mx.a.example.", "alsoours.example. IN MX 10 mx.a.example."]
     for host in lab.hosts.values():

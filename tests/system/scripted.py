@@ -18,7 +18,8 @@ class ScriptedPeer:
     """Answers as `answers` says: step → one answer, or a list of which the last repeats. An answer is a line, CLOSE, HANG, or a function of the
     command that gives one. Steps: greeting, EHLO, HELO, MAIL, RCPT, DATA, content, RSET, QUIT.
 
-    `messages` holds what got a 250 after its content, `commands` every line heard, `connections` how many came.
+    `messages` holds what got a 250 after its content, `commands` every line heard, `connections` how many came,
+    `clients` from which addresses.
     """
 
     usual = {"greeting": "220 scripted.lab ESMTP", "EHLO": "250-scripted.lab\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES",
@@ -27,7 +28,7 @@ class ScriptedPeer:
 
     def __init__(self, host, port=25, **answers):
         self.answers = {step: list(given) if isinstance(given, (list, tuple)) else [given] for step, given in {**self.usual, **answers}.items()}
-        self.messages, self.commands, self.connections = [], [], 0
+        self.messages, self.commands, self.connections, self.clients = [], [], 0, []
         self.host = host
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -63,10 +64,11 @@ class ScriptedPeer:
     def _accept(self):
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, client = self._listener.accept()
             except OSError:
                 return
             self.connections += 1
+            self.clients.append(client[0])
             self._sockets.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
