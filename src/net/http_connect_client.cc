@@ -95,7 +95,9 @@ private:
             return;
         }
         if (status_ < 300) return connected(line_);
-        if (status_ == 407) return fail(ErrorKind::refused, has_login_ ? "the proxy refused the login" : "the proxy wants a login");
+        // 401 is for servers (RFC 9110 §15.5.2), and some proxies say it all the same.
+        if (status_ == 407 || status_ == 401)
+            return fail(ErrorKind::refused, has_login_ ? "the proxy refused the login" : "the proxy wants a login");
         fail(status_ == 502 || status_ == 504 ? ErrorKind::peer_gone : ErrorKind::refused, fmt::format("the proxy answered {}", reason_));
     }
 

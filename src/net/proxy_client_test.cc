@@ -178,6 +178,7 @@ INSTANTIATE_TEST_SUITE_P(
         FailureCase{"Http2", "HTTP/2.0 200 OK\r\n", false, ErrorKind::syntax, "no HTTP proxy"},
         FailureCase{"WantsLogin", "HTTP/1.1 407 Auth\r\n\r\n", false, ErrorKind::refused, "wants a login"},
         FailureCase{"WrongLogin", "HTTP/1.1 407 Auth\r\n\r\n", true, ErrorKind::refused, "refused the login"},
+        FailureCase{"WrongLoginOtherwise", "HTTP/1.1 401 No\r\n\r\n", true, ErrorKind::refused, "refused the login"},
         FailureCase{"Forbidden", "HTTP/1.1 403 Access \x1b[31mviolation\r\nA: b\r\n\r\n", false, ErrorKind::refused,
                     "answered 403 Access [31mviolation"},
         FailureCase{"BadGateway", "HTTP/1.1 502 Bad Gateway\r\n\r\n", false, ErrorKind::peer_gone, "answered 502 Bad Gateway"},
