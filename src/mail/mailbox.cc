@@ -14,9 +14,13 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr std::size_t kMaxLocal = 64;  // RFC 5321 §4.5.3.1.1, as written, so with its quotes
-constexpr std::size_t kMaxPath = 256;  // RFC 5321 §4.5.3.1.3, with its brackets
 constexpr std::string_view kPostmaster = "postmaster";
+
+/// What a local part may be.
+struct LocalRules {
+    Charset charset;
+    std::size_t longest;
+};
 
 /// What is left to read. Invariant: only ever shortened at the front.
 class Cursor {
@@ -53,17 +57,21 @@ bool has_empty_atom(std::string_view text) {
     return text.empty() || text.front() == '.' || text.back() == '.' || text.find("..") != std::string_view::npos;
 }
 
-Result<std::string> take_dot_string(Cursor& in, Charset charset) {
-    const std::size_t length = dot_string_length(in.rest(), charset);
-    if (length > kMaxLocal) return fail(ErrorKind::too_long, "a local part of over 64 octets");
+std::unexpected<base::Error> too_long(const LocalRules& rules) {
+    return fail(ErrorKind::too_long, "a local part of over " + std::to_string(rules.longest) + " octets");
+}
+
+Result<std::string> take_dot_string(Cursor& in, const LocalRules& rules) {
+    const std::size_t length = dot_string_length(in.rest(), rules.charset);
+    if (length > rules.longest) return too_long(rules);
     const std::string_view text = in.take(length);
     if (has_empty_atom(text)) return fail(ErrorKind::syntax, "an empty local part, or a dot too many in it");
     return std::string(text);
 }
 
 /// Quoted-string of RFC 5321 §4.1.2; gives its meaning. Precondition: a '"' comes next.
-Result<std::string> take_quoted_string(Cursor& in, Charset charset) {
-    const std::string_view whole = in.rest().substr(0, kMaxLocal);
+Result<std::string> take_quoted_string(Cursor& in, const LocalRules& rules) {
+    const std::string_view whole = in.rest().substr(0, rules.longest);
     std::string meaning;
     for (std::size_t i = 1; i < whole.size(); ++i) {
         if (whole[i] == '"') {
@@ -73,18 +81,18 @@ Result<std::string> take_quoted_string(Cursor& in, Charset charset) {
         }
         const bool escaped = whole[i] == '\\';
         if (escaped && ++i == whole.size()) break;
-        if (escaped ? !base::is_printable(whole[i]) : !is_qtext(whole[i], charset)) {
+        if (escaped ? !base::is_printable(whole[i]) : !is_qtext(whole[i], rules.charset)) {
             return fail(ErrorKind::syntax, "an octet that no quoted local part has");
         }
         meaning.push_back(whole[i]);
     }
-    if (in.rest().size() > kMaxLocal) return fail(ErrorKind::too_long, "a local part of over 64 octets");
+    if (in.rest().size() > rules.longest) return too_long(rules);
     return fail(ErrorKind::syntax, "a quoted local part without its end");
 }
 
-Result<std::string> take_local_part(Cursor& in, Charset charset) {
-    auto local = in.sees('"') ? take_quoted_string(in, charset) : take_dot_string(in, charset);
-    if (local && charset == Charset::utf8 && !base::is_utf8(*local)) return fail(ErrorKind::syntax, "a local part that is not UTF-8");
+Result<std::string> take_local_part(Cursor& in, const LocalRules& rules) {
+    auto local = in.sees('"') ? take_quoted_string(in, rules) : take_dot_string(in, rules);
+    if (local && rules.charset == Charset::utf8 && !base::is_utf8(*local)) return fail(ErrorKind::syntax, "a local part that is not UTF-8");
     return local;
 }
 
@@ -95,11 +103,11 @@ std::size_t domain_length(std::string_view text, std::string_view ends) {
 }
 
 /// A mailbox up to one of `ends`, or to the end of the input.
-Result<Mailbox> take_mailbox(Cursor& in, Charset charset, std::string_view ends) {
-    auto local = take_local_part(in, charset);  // a quoted part may hold '@': no searching (RFC 5321 §4.1.2)
+Result<Mailbox> take_mailbox(Cursor& in, const LocalRules& rules, std::string_view ends) {
+    auto local = take_local_part(in, rules);  // a quoted part may hold '@': no searching (RFC 5321 §4.1.2)
     if (!local) return base::pass_on(local);
     if (!in.skip('@')) return fail(ErrorKind::syntax, "a local part that '@' does not follow");
-    auto domain = parse_domain(in.take(domain_length(in.rest(), ends)), charset);
+    auto domain = parse_domain(in.take(domain_length(in.rest(), ends)), rules.charset);
     if (!domain) return base::pass_on(domain);
     return Mailbox{*std::move(local), *std::move(domain)};
 }
@@ -119,19 +127,19 @@ Result<void> skip_source_route(Cursor& in, Charset charset) {
 /// costs no more than a short one.
 template <class Path, class TakeInside>
 Result<Taken<Path>> take_path(std::string_view text, TakeInside take_inside) {
-    const std::string_view window = text.substr(0, kMaxPath);
+    const std::string_view window = text.substr(0, kLongestPath);
     Cursor in(window);
     if (!in.skip('<')) return fail(ErrorKind::syntax, "a path without '<'");
     Result<Path> path = take_inside(in);
     if (path && in.skip('>')) return Taken<Path>{*std::move(path), text.substr(window.size() - in.rest().size())};
-    if (in.at_end() && text.size() > kMaxPath) return fail(ErrorKind::too_long, "a path of over 256 octets");
+    if (in.at_end() && text.size() > kLongestPath) return fail(ErrorKind::too_long, "a path of over 256 octets");
     if (!path) return base::pass_on(path);
     return fail(ErrorKind::syntax, "a path without '>'");
 }
 
-Result<Mailbox> take_routed_mailbox(Cursor& in, Charset charset) {
-    if (auto route = skip_source_route(in, charset); !route) return base::pass_on(route);
-    return take_mailbox(in, charset, ">");
+Result<Mailbox> take_routed_mailbox(Cursor& in, const LocalRules& rules) {
+    if (auto route = skip_source_route(in, rules.charset); !route) return base::pass_on(route);
+    return take_mailbox(in, rules, ">");
 }
 
 /// RFC 5321 §4.5.1: `<postmaster>` in any case, without a domain.
@@ -172,26 +180,26 @@ std::string render_mailbox(const Mailbox& mailbox) {
 
 Result<Mailbox> parse_mailbox(std::string_view text, Charset charset) {
     Cursor in(text);
-    auto mailbox = take_mailbox(in, charset, "");
+    auto mailbox = take_mailbox(in, {charset, kLongestLocal}, "");
     if (mailbox && !in.at_end()) return fail(ErrorKind::syntax, "text after the domain");
     return mailbox;
 }
 
 std::string render_path(const ReversePath& path) { return path.mailbox ? render_mailbox(*path.mailbox) : std::string(); }
 
-Result<Taken<ReversePath>> take_reverse_path(std::string_view text, Charset charset) {
-    return take_path<ReversePath>(text, [charset](Cursor& in) -> Result<ReversePath> {
+Result<Taken<ReversePath>> take_reverse_path(std::string_view text, Charset charset, std::size_t longest_local) {
+    return take_path<ReversePath>(text, [rules = LocalRules{charset, longest_local}](Cursor& in) -> Result<ReversePath> {
         if (in.sees('>')) return ReversePath{};
-        auto mailbox = take_routed_mailbox(in, charset);
+        auto mailbox = take_routed_mailbox(in, rules);
         if (!mailbox) return base::pass_on(mailbox);
         return ReversePath{*std::move(mailbox)};
     });
 }
 
-Result<Taken<Mailbox>> take_forward_path(std::string_view text, Charset charset) {
-    return take_path<Mailbox>(text, [charset](Cursor& in) -> Result<Mailbox> {
+Result<Taken<Mailbox>> take_forward_path(std::string_view text, Charset charset, std::size_t longest_local) {
+    return take_path<Mailbox>(text, [rules = LocalRules{charset, longest_local}](Cursor& in) -> Result<Mailbox> {
         if (skip_postmaster(in)) return Mailbox{std::string(kPostmaster), {}};
-        return take_routed_mailbox(in, charset);
+        return take_routed_mailbox(in, rules);
     });
 }
 

@@ -42,7 +42,7 @@ private:
 
 /// An address: who, and where.
 ///
-/// Shape    `local` is the meaning, without quotes and backslashes, 1..64 octets, case kept; it may hold any printable octet, '@' and space
+/// Shape    `local` is the meaning, without quotes and backslashes, 1..64 octets (more where a path was taken so), case kept; it may hold any printable octet, '@' and space
 ///          among them, but never CR, LF or NUL. Route by `domain` only.
 struct Mailbox {
     std::string local;
@@ -72,10 +72,15 @@ struct Taken {
     Path path;
     std::string_view rest;
 };
+inline constexpr std::size_t kLongestLocal = 64;  // RFC 5321 §4.5.3.1.1, as written, so with its quotes
+inline constexpr std::size_t kLongestPath = 256;  // RFC 5321 §4.5.3.1.3, with its brackets
+
 /// `<…>` of MAIL: a mailbox or nothing. A source route (`@a,@b:`) is accepted and ignored (RFC 5321 Appendix C).
 /// Errors   `syntax`, `too_long`: the path has over 256 octets (RFC 5321 §4.5.3.1.3).
-[[nodiscard]] base::Result<Taken<ReversePath>> take_reverse_path(std::string_view text, Charset charset);
+[[nodiscard]] base::Result<Taken<ReversePath>> take_reverse_path(std::string_view text, Charset charset,
+                                                                 std::size_t longest_local = kLongestLocal);
 /// `<…>` of RCPT: a mailbox, or `<postmaster>` in any case, which gives an empty domain.
-[[nodiscard]] base::Result<Taken<Mailbox>> take_forward_path(std::string_view text, Charset charset);
+[[nodiscard]] base::Result<Taken<Mailbox>> take_forward_path(std::string_view text, Charset charset,
+                                                             std::size_t longest_local = kLongestLocal);
 
 }  // namespace thurn::mail

@@ -1,5 +1,6 @@
 #include "smtp/command.h"
 
+#include "smtp/lenient_path.h"
 #include "smtp/words.h"
 
 #include <algorithm>
@@ -43,10 +44,17 @@ std::unexpected<FixedReply> refuse_path(std::string_view argument, const Paramet
     return refuse(rules.utf8 == Utf8::allowed ? bad : kNeedsSmtpUtf8);
 }
 
+std::size_t longest_local(const ParameterRules& rules) {
+    return rules.addresses == AddressSyntax::lenient ? mail::kLongestPath : mail::kLongestLocal;
+}
+
 /// SMTPUTF8 stands behind the path that needs it: so the path is read as if it did, and judged afterwards.
 Outcome parse_mail(std::string_view argument, const ParameterRules& rules) {
     if (!skip_label(argument, "FROM:")) return refuse(kNeedFrom);
-    auto taken = mail::take_reverse_path(argument, rules.extensions.smtputf8 ? mail::Charset::utf8 : mail::Charset::ascii);
+    std::string mended;
+    if (rules.addresses == AddressSyntax::lenient) argument = mended = mend_path(argument);
+    auto taken =
+        mail::take_reverse_path(argument, rules.extensions.smtputf8 ? mail::Charset::utf8 : mail::Charset::ascii, longest_local(rules));
     if (!taken) return refuse_path(argument, {.extensions = rules.extensions, .utf8 = Utf8::allowed}, kBadSender);
     auto parameters = parse_mail_parameters(taken->rest, rules);
     if (!parameters) return refuse(parameters.error());
@@ -57,7 +65,10 @@ Outcome parse_mail(std::string_view argument, const ParameterRules& rules) {
 
 Outcome parse_rcpt(std::string_view argument, const ParameterRules& rules) {
     if (!skip_label(argument, "TO:")) return refuse(kNeedTo);
-    auto taken = mail::take_forward_path(argument, rules.utf8 == Utf8::allowed ? mail::Charset::utf8 : mail::Charset::ascii);
+    std::string mended;
+    if (rules.addresses == AddressSyntax::lenient) argument = mended = mend_path(argument);
+    auto taken =
+        mail::take_forward_path(argument, rules.utf8 == Utf8::allowed ? mail::Charset::utf8 : mail::Charset::ascii, longest_local(rules));
     if (!taken) return refuse_path(argument, rules, kBadRecipient);
     auto parameters = parse_rcpt_parameters(taken->rest, rules);
     if (!parameters) return refuse(parameters.error());

@@ -66,11 +66,16 @@ enum class AuthParameter : std::uint8_t { unknown, known };
 enum class Utf8 : std::uint8_t { refused, allowed };
 
 /// What is announced on this connection now. References must outlive the call.
+/// `strict`: RFC 5321 §4.1.2 to the letter. `lenient`: also what mend_path() mends, and local parts over 64 octets, as long as the path's
+/// limit allows: some give out return addresses of that kind.
+enum class AddressSyntax { strict, lenient };
+
 struct ParameterRules {
     const ServerExtensions& extensions;
     AuthParameter auth = AuthParameter::unknown;
     Transport transport = Transport::clear;
     Utf8 utf8 = Utf8::refused;  // RCPT: of the transaction
+    AddressSyntax addresses = AddressSyntax::strict;
 };
 
 /// Reads what follows a path: ` KEYWORD[=value]` each (RFC 5321 §4.1.2).

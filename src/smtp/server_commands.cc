@@ -122,7 +122,8 @@ ParameterRules ServerSession::State::parameter_rules() const {
     return {.extensions = options.extensions,
             .auth = under_tls && options.auth != AuthRule::off ? AuthParameter::known : AuthParameter::unknown,
             .transport = under_tls ? Transport::tls : Transport::clear,
-            .utf8 = utf8};
+            .utf8 = utf8,
+            .addresses = options.addresses};
 }
 
 void ServerSession::State::hello(std::string name, bool with_extensions) {

@@ -116,6 +116,7 @@ struct ServerOptions {
     TlsState tls = TlsState::unavailable;  // `active` for implicit TLS
     AuthRule auth = AuthRule::off;         // AUTH is offered only while TLS is active; `required` refuses MAIL before it (530 5.7.0)
     ServerExtensions extensions = {};      // beside STARTTLS and AUTH
+    AddressSyntax addresses = AddressSyntax::strict;
     base::Random* random = nullptr;        // for SCRAM, which is not offered without it
     bool tokens = false;                   // whether the driver can check those of OAUTHBEARER and XOAUTH2
     base::Octets message_size = base::mebibytes(50);  // 552 5.3.4, at SIZE= and during the transfer; 0: no limit
