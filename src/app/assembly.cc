@@ -30,6 +30,7 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
     options.future_release = config.future_release;
     options.greeting_delay = config.limits.greeting_delay;
     options.received_fields = config.limits.received_fields;
+    options.session.addresses = config.addresses;
     options.vrfy = config.vrfy;
     options.expn = config.expn;
     options.etrn = config.etrn;

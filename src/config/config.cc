@@ -361,6 +361,7 @@ void read_relay(Section section, Config& config) {
 
 void read_smtp(Section section, Config& config) {
     const std::vector<std::string> whom{"off", "authenticated", "on"};
+    section.choice("addresses", config.addresses, {"strict", "lenient"});
     section.choice("vrfy", config.vrfy, whom);
     section.choice("expn", config.expn, whom);
     section.finish();

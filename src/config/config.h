@@ -88,6 +88,7 @@ struct Config {
     std::vector<policy::Network> relay_networks;
     std::vector<std::string> relay_domains;
     inbound::QueueRunBy etrn = inbound::QueueRunBy::relay_networks;
+    smtp::AddressSyntax addresses = smtp::AddressSyntax::strict;
     inbound::Disclosure vrfy = inbound::Disclosure::off;
     inbound::Disclosure expn = inbound::Disclosure::off;
     std::vector<DomainConfig> domains;
