@@ -162,25 +162,23 @@ TEST_P(MalformedRdataTest, IsRefused) {
         {"a.example", type});
 }
 
-INSTANTIATE_TEST_SUITE_P(, MalformedRdataTest,
-                         testing::Values(RdataCase{"ShortA", Type::a, "\1\2\3"}, RdataCase{"LongA", Type::a, "\1\2\3\4\5"},
-                                         RdataCase{"EmptyA", Type::a, ""}, RdataCase{"ShortAaaa", Type::aaaa, "\1\2\3\4"},
-                                         RdataCase{"EmptyMx", Type::mx, ""}, RdataCase{"MxWithoutExchange", Type::mx, be16(10)},
-                                         RdataCase{"MxCutInExchange", Type::mx, be16(10) + "\3mx"s},
-                                         RdataCase{"MxWithoutRoot", Type::mx, be16(10) + "\2mx"s},
-                                         RdataCase{"MxWithMoreBehind", Type::mx, mx_rdata(10, "mx.example") + "x"},
-                                         RdataCase{"MxHalfAPointer", Type::mx, be16(10) + "\xc0"s},
-                                         RdataCase{"TxtCut", Type::txt, "\5abc"s}, RdataCase{"TxtSecondCut", Type::txt, "\1a\2b"s},
-                                         RdataCase{"EmptyPtr", Type::ptr, ""},
-                                         RdataCase{"PtrReservedLabel", Type::ptr,
-                                                   "\x40"
-                                                   "a\0"s},
-                                         RdataCase{"PtrOtherReservedLabel", Type::ptr,
-                                                   "\x80"
-                                                   "a\0"s},
-                                         RdataCase{"PtrForwardPointer", Type::ptr, pointer(0x3fff)},
-                                         RdataCase{"CnameEmpty", Type::cname, ""}),
-                         [](const auto& row) { return std::string(row.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    , MalformedRdataTest,
+    testing::Values(RdataCase{"ShortA", Type::a, "\1\2\3"}, RdataCase{"LongA", Type::a, "\1\2\3\4\5"}, RdataCase{"EmptyA", Type::a, ""},
+                    RdataCase{"ShortAaaa", Type::aaaa, "\1\2\3\4"}, RdataCase{"EmptyMx", Type::mx, ""},
+                    RdataCase{"MxWithoutExchange", Type::mx, be16(10)}, RdataCase{"MxCutInExchange", Type::mx, be16(10) + "\3mx"s},
+                    RdataCase{"MxWithoutRoot", Type::mx, be16(10) + "\2mx"s},
+                    RdataCase{"MxWithMoreBehind", Type::mx, mx_rdata(10, "mx.example") + "x"},
+                    RdataCase{"MxHalfAPointer", Type::mx, be16(10) + "\xc0"s}, RdataCase{"TxtCut", Type::txt, "\5abc"s},
+                    RdataCase{"TxtSecondCut", Type::txt, "\1a\2b"s}, RdataCase{"EmptyPtr", Type::ptr, ""},
+                    RdataCase{"PtrReservedLabel", Type::ptr,
+                              "\x40"
+                              "a\0"s},
+                    RdataCase{"PtrOtherReservedLabel", Type::ptr,
+                              "\x80"
+                              "a\0"s},
+                    RdataCase{"PtrForwardPointer", Type::ptr, pointer(0x3fff)}, RdataCase{"CnameEmpty", Type::cname, ""}),
+    [](const auto& row) { return std::string(row.param.name); });
 
 TEST(DnsAnswer, RefusesCompressionLoops) {
     const Question question{"a.example", Type::ptr};

@@ -117,8 +117,8 @@ struct ServerOptions {
     AuthRule auth = AuthRule::off;         // AUTH is offered only while TLS is active; `required` refuses MAIL before it (530 5.7.0)
     ServerExtensions extensions = {};      // beside STARTTLS and AUTH
     AddressSyntax addresses = AddressSyntax::strict;
-    base::Random* random = nullptr;        // for SCRAM, which is not offered without it
-    bool tokens = false;                   // whether the driver can check those of OAUTHBEARER and XOAUTH2
+    base::Random* random = nullptr;                   // for SCRAM, which is not offered without it
+    bool tokens = false;                              // whether the driver can check those of OAUTHBEARER and XOAUTH2
     base::Octets message_size = base::mebibytes(50);  // 552 5.3.4, at SIZE= and during the transfer; 0: no limit
     std::size_t recipients = 1000;                    // 452 4.5.3 beyond (RFC 5321 §4.5.3.1.10)
     std::size_t command_line = 2048;                  // octets with CRLF; RFC 5321 §4.5.3.1.4 and the extensions' allowances; 500 5.5.2
