@@ -9,6 +9,7 @@
 #include "queue/retry.h"
 #include "queue/scheduler.h"
 #include "route/router.h"
+#include "smtp/parameters.h"
 
 #include <chrono>
 #include <cstdint>
