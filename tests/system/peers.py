@@ -227,7 +227,11 @@ userdb {{
 """)
 
     def start(self):
-        process = self.host.start("dovecot", "-F", "-c", self.conf, log=self.log)
+        self.process = self.host.start("dovecot", "-F", "-c", self.conf, log=self.log)
         for port in self.ports:
-            self.host.wait_for_port(port, process=process)
+            self.host.wait_for_port(port, process=self.process)
         return self
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)

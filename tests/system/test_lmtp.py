@@ -87,7 +87,9 @@ def server(lab, make_thurn):
 
 @pytest.fixture(scope="module")
 def store(server):
-    return MailStore(server.host, server).start()
+    made = MailStore(server.host, server).start()
+    yield made
+    made.stop()
 
 
 @pytest.fixture

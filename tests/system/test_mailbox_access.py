@@ -23,7 +23,9 @@ def dovecot(lab, server):
         send_on(client, make_message("for POP3"), "someone@b.example", ["bob@a.example"])
     server.wait_for_mail("alice@a.example", "for IMAP")
     server.wait_for_mail("bob@a.example", "for POP3")
-    return Dovecot(server.host, server, {"alice@a.example": "imap", "bob@a.example": "pop"}).start()
+    made = Dovecot(server.host, server, {"alice@a.example": "imap", "bob@a.example": "pop"}).start()
+    yield made
+    made.stop()
 
 
 def test_imap(lab, server, dovecot):
