@@ -199,6 +199,10 @@ def test_transcript_holds_over_a_socket(lab, server_with, name, cut):
         for number, (kind, what) in enumerate(transcript.steps):
             try:
                 run.take(kind, what)
+            except ConnectionResetError:
+                # Who still sends when the server hangs up may lose its last words to TCP's reset; the same in memory shows them.
+                assert any(step[0] == "closed" for step in transcript.steps[number:]), f"{name}, step {number}: reset"
+                break
             except AssertionError as error:
                 raise AssertionError(f"{name}, step {number}: {error}") from error
     assert server.alive()

@@ -133,7 +133,8 @@ def proxy(request, lab):
 @pytest.fixture
 def secret(server):
     def write(text):
-        file = server.folder / "proxy.auth"
+        """A file of its own each time: connections kept open have logged in by the words of the time before."""
+        file = server.folder / f"proxy-{len(list(server.folder.glob('proxy-*.auth')))}.auth"
         file.write_text(text + "\n")
         return f"file:{file}"
     return write
