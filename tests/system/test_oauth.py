@@ -170,9 +170,8 @@ def test_token_reaches_no_log(lab, server, provider):
     assert token not in server.log_text() and token.split(".")[2] not in server.log_text()
 
 
+@pytest.mark.parametrize("server", ["keys"], indirect=True)
 def test_new_key_is_fetched(lab, server, provider):
-    if server.means != "keys":
-        pytest.skip("the issuer is asked each time")
     provider.add_key("fourth", ec.generate_private_key(ec.SECP256R1()), "ES256")
     before = provider.asked.count("/keys")
     for _ in range(3):
@@ -180,10 +179,9 @@ def test_new_key_is_fetched(lab, server, provider):
     assert provider.asked.count("/keys") <= before + 1, "unknown keys must not make us ask all the time"
 
 
+@pytest.mark.parametrize("server", ["introspection"], indirect=True)
 @pytest.mark.parametrize("fault", ["down", "slow"])
 def test_provider_in_trouble(lab, server, provider, fault):
-    if server.means != "introspection":
-        pytest.skip("the keys are at hand")
     provider.fault = fault
     try:
         with converse(lab["client"], server.host, 587) as conversation:
