@@ -14,16 +14,22 @@ namespace {
 
 using namespace thurn;
 
-void check(const route::ToHost& hop) {
-    thurn::fuzz::require(!hop.host.empty() && hop.port != 0, "!hop.host.empty() && hop.port != 0");
+/// The text that names this next hop.
+std::string written(const route::ToHost& hop) {
+    if (!hop.socket.empty()) return "lmtp+unix:" + hop.socket;
     const bool is_address = route::parse_address(hop.host).has_value();
-    const std::string scheme = hop.implicit_tls ? "smtps://" : "smtp://";
-    const std::string again = scheme + (is_address ? "[" + hop.host + "]" : hop.host) + ":" + std::to_string(hop.port);
-    const auto reread = route::parse_next_hop(again, hop.tls, hop.credentials_reference);
+    const std::string scheme = hop.protocol == smtp::Protocol::lmtp ? "lmtp://" : hop.implicit_tls ? "smtps://" : "smtp://";
+    return scheme + (is_address ? "[" + hop.host + "]" : hop.host) + ":" + std::to_string(hop.port);
+}
+
+void check(const route::ToHost& hop) {
+    thurn::fuzz::require(!hop.host.empty() && (hop.port == 0) == !hop.socket.empty(), "a host, and a port or a socket");
+    const auto reread = route::parse_next_hop(written(hop), route::TlsDemand::may, hop.credentials_reference);
     thurn::fuzz::require(reread.has_value(), "reread.has_value()");
     const auto* same = std::get_if<route::ToHost>(&*reread);
-    thurn::fuzz::require(same != nullptr && same->host == hop.host && same->port == hop.port && same->implicit_tls == hop.implicit_tls,
-                         "same != nullptr && same->host == hop.host && same->port == hop.port && same->implicit_tls == hop.implicit_tls");
+    thurn::fuzz::require(same != nullptr && same->host == hop.host && same->port == hop.port && same->socket == hop.socket &&
+                             same->protocol == hop.protocol && same->implicit_tls == hop.implicit_tls,
+                         "a next hop written and read again is the same");
 }
 
 void check(const route::Unroutable& hop) {
