@@ -71,14 +71,14 @@ void Catalogue::account(const Stored& stored) {
     auto& use = state_.use[stored.where.segment];
     ++use.messages;
     use.octets += stored.record_octets;
-    if (stored.place == Place::file) state_.file_octets += stored.content_size;
+    if (stored.place != Place::log) state_.file_octets += stored.content_size;
 }
 
 void Catalogue::unaccount(const Stored& stored) {
     auto& use = state_.use[stored.where.segment];
     --use.messages;
     use.octets -= stored.record_octets;
-    if (stored.place == Place::file) state_.file_octets -= stored.content_size;
+    if (stored.place != Place::log) state_.file_octets -= stored.content_size;
     if (use.messages == 0) state_.use.erase(stored.where.segment);
 }
 
@@ -180,7 +180,7 @@ base::Result<void> Catalogue::drop(base::MessageId id) {
 void Catalogue::finish(base::MessageId id, Entry& entry) {
     unaccount(entry.stored);
     --state_.messages;
-    if (entry.stored.place == Place::file) finished_files_.push_back(id);
+    if (entry.stored.place != Place::log) finished_files_.push_back(id);
     auto& recipients = entry.stored.envelope.recipients;
     for (std::uint32_t i = 0; i < recipients.size(); ++i) {
         if (const auto due = due_of(recipients[i].state)) recent_.due.erase({.id = id, .index = i, .due = *due});

@@ -4,7 +4,7 @@ namespace thurn::spool {
 
 namespace {
 
-enum EnvelopeFlag : std::uint8_t { kHasSender = 1, kEightBit = 2, kBinary = 4, kHasWishes = 8 };
+enum EnvelopeFlag : std::uint8_t { kHasSender = 1, kEightBit = 2, kBinary = 4, kHasWishes = 8, kJunk = 16 };
 enum WishFlag : std::uint8_t {
     kSmtpUtf8 = 1,
     kRequireTls = 2,
@@ -105,7 +105,8 @@ void write_envelope_head(Writer& out, const Envelope& envelope) {
     const auto& sender = envelope.sender.mailbox;
     const bool has_wishes = envelope.wishes != Wishes{};
     out.u8(static_cast<std::uint8_t>(flag(sender.has_value(), kHasSender) | flag(envelope.body == mail::BodyType::eight_bit, kEightBit) |
-                                     flag(envelope.body == mail::BodyType::binary, kBinary) | flag(has_wishes, kHasWishes)));
+                                     flag(envelope.body == mail::BodyType::binary, kBinary) | flag(has_wishes, kHasWishes) |
+                                     flag(envelope.junk, kJunk)));
     if (sender) {
         out.text(sender->local);
         out.text(sender->domain.text());
@@ -118,6 +119,12 @@ void write_envelope_head(Writer& out, const Envelope& envelope) {
 void write_recipients(Writer& out, const std::vector<Recipient>& recipients) {
     out.u32(static_cast<std::uint32_t>(recipients.size()));
     for (const auto& recipient : recipients) write_recipient(out, recipient);
+}
+
+Place read_place(Reader& in) {
+    const auto place = in.u8();
+    if (place > static_cast<std::uint8_t>(Place::turned_file)) in.spoil();
+    return in.ok() ? static_cast<Place>(place) : Place::log;
 }
 
 RecipientState read_state(Reader& in) {
@@ -190,7 +197,8 @@ Recipient read_recipient(Reader& in) {
 Envelope read_envelope_head(Reader& in) {
     Envelope envelope;
     const auto flags = in.u8();
-    if (flags > (kHasSender | kEightBit | kBinary | kHasWishes)) in.spoil();
+    if (flags > (kHasSender | kEightBit | kBinary | kHasWishes | kJunk)) in.spoil();
+    envelope.junk = (flags & kJunk) != 0;
     if ((flags & kHasSender) != 0) envelope.sender.mailbox = read_mailbox(in);
     if ((flags & kEightBit) != 0) envelope.body = mail::BodyType::eight_bit;
     if ((flags & kBinary) != 0) envelope.body = mail::BodyType::binary;

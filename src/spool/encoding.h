@@ -1,6 +1,7 @@
 #pragma once
 
 #include "spool/message.h"
+#include "spool/record.h"
 
 #include <cstdint>
 #include <string>
@@ -50,6 +51,7 @@ void write_recipient(Writer& out, const Recipient& recipient);
 void write_envelope_head(Writer& out, const Envelope& envelope);
 void write_recipients(Writer& out, const std::vector<Recipient>& recipients);
 
+[[nodiscard]] Place read_place(Reader& in);
 [[nodiscard]] RecipientState read_state(Reader& in);
 [[nodiscard]] Recipient read_recipient(Reader& in);
 [[nodiscard]] Envelope read_envelope_head(Reader& in);

@@ -116,9 +116,7 @@ base::Result<std::pair<Stored, std::uint32_t>> decode_stored(std::string_view va
     stored.where.segment = in.u64();
     stored.where.offset = in.u64();
     stored.record_octets = in.u64();
-    const auto place = in.u8();
-    if (place > static_cast<std::uint8_t>(Place::file)) in.spoil();
-    stored.place = place == 0 ? Place::log : Place::file;
+    stored.place = read_place(in);
     stored.content_size = in.u64();
     stored.content_checksum = in.u64();
     stored.envelope = read_envelope_head(in);

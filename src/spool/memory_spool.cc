@@ -16,6 +16,10 @@ public:
         octets_ += octets;
         return {};
     }
+    [[nodiscard]] base::Result<void> put_on_top(std::string_view octets) override {
+        octets_.insert(0, octets);
+        return {};
+    }
     [[nodiscard]] bool needs_disk(std::size_t) const override { return false; }
     [[nodiscard]] base::Octets size() const override { return {octets_.size()}; }
     [[nodiscard]] base::MessageId id() const { return id_; }

@@ -84,6 +84,7 @@ struct Envelope {
     Wishes wishes{};
     std::string login;   // who submitted it; empty without AUTH
     std::string client;  // address it came from; empty when made here
+    bool junk = false;   // for the junk folders of our own mailboxes: our policy says so
     friend bool operator==(const Envelope&, const Envelope&) = default;
 };
 

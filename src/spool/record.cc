@@ -170,9 +170,7 @@ void append_message_meta(std::string& head, Place place, std::uint64_t content_s
 base::Result<MessageMeta> decode_message_meta(std::string_view meta) {
     Reader in(meta);
     MessageMeta message;
-    const auto place = in.u8();
-    if (place > static_cast<std::uint8_t>(Place::file)) in.spoil();
-    message.place = place == 0 ? Place::log : Place::file;
+    message.place = read_place(in);
     message.content_size = in.u64();
     message.envelope = read_envelope_head(in);
     message.envelope.recipients = read_recipients(in);

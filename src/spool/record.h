@@ -89,7 +89,8 @@ inline constexpr std::string_view kEndMark{"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
 
 [[nodiscard]] std::uint64_t content_checksum(std::string_view content);
 
-enum class Place : std::uint8_t { log, file };
+/// Where a content lies. `turned_file`: in a file whose end stands first (docs/spool-format.md); `file`: as it is, from before there were such.
+enum class Place : std::uint8_t { log, file, turned_file };
 
 /// The meta of `message` and `moved`.
 struct MessageMeta {

@@ -281,7 +281,7 @@ base::Result<void> Recovery::remove_orphans() {
     for (const auto& name : *names) {
         if (const auto id = parse_content_name(name)) {
             auto stored = parts_.catalogue.find(*id);
-            if (stored && stored->place == Place::file) continue;
+            if (stored && stored->place != Place::log) continue;
             if (!stored && stored.error().kind != base::ErrorKind::not_found) return base::pass_on(stored);
         }
         if (auto removed = parts_.filesystem.remove("big/" + name); !removed) return removed;

@@ -1,5 +1,7 @@
 #include "spool/segment_draft.h"
 
+#include "spool/encoding.h"
+
 #include <xxhash.h>
 
 namespace thurn::spool {
@@ -53,6 +55,15 @@ base::Result<void> SegmentDraft::append(std::string_view octets) {
     return file_ && buffer_.size() >= kFileBuffer ? write_buffer() : base::Result<void>{};
 }
 
+/// A file cannot grow at its beginning, so there it goes to the end.
+base::Result<void> SegmentDraft::put_on_top(std::string_view octets) {
+    top_ = static_cast<std::uint32_t>(octets.size());
+    if (file_) return append(octets);
+    buffer_.insert(0, octets);
+    size_ += octets.size();
+    return {};
+}
+
 /// Short mail must not hold the room of long mail while it waits.
 std::string SegmentDraft::take_octets() {
     if (buffer_.size() < buffer_.capacity() / 2) buffer_.shrink_to_fit();
@@ -80,13 +91,15 @@ base::Result<void> SegmentDraft::write_buffer() {
 }
 
 base::Result<SegmentDraft::Finished> SegmentDraft::finish_file() {
+    if (top_ != 0) Writer(buffer_).u32(top_);
     auto done = buffer_.empty() ? base::Result<void>{} : write_buffer();
     if (done) done = file_->sync();
     if (done) done = filesystem_.rename(content_draft_path(id_), content_path(id_));
     if (!done) return base::pass_on(done);
     name_ = Name::final;
     if (done = filesystem_.sync_folder("big"); !done) return base::pass_on(done);
-    return Finished{.file = std::move(file_), .checksum = checksum_->value()};
+    return Finished{
+        .file = std::move(file_), .checksum = checksum_->value(), .place = top_ == 0 ? Place::file : Place::turned_file, .top = top_};
 }
 
 }  // namespace thurn::spool

@@ -42,19 +42,22 @@ public:
     ~SegmentDraft() override;
 
     [[nodiscard]] base::Result<void> append(std::string_view octets) override;
+    [[nodiscard]] base::Result<void> put_on_top(std::string_view octets) override;
     [[nodiscard]] bool needs_disk(std::size_t more) const override;
     [[nodiscard]] base::Octets size() const override { return {size_}; }
 
     [[nodiscard]] base::MessageId id() const { return id_; }
-    [[nodiscard]] Place place() const { return file_ ? Place::file : Place::log; }
-    /// Precondition: place() is `log`. The content; the draft is empty afterwards.
+    [[nodiscard]] bool is_large() const { return file_ != nullptr; }
+    /// Precondition: not is_large(). The content; the draft is empty afterwards.
     [[nodiscard]] std::string take_octets();
 
     struct Finished {
         std::unique_ptr<File> file;
         std::uint64_t checksum = 0;
+        Place place = Place::file;
+        std::uint32_t top = 0;  // octets of its end that stand first
     };
-    /// Precondition: place() is `file`. Makes the file durable under its final name. Blocks.
+    /// Precondition: is_large(). Makes the file durable under its final name. Blocks.
     [[nodiscard]] base::Result<Finished> finish_file();
 
 private:
@@ -68,6 +71,7 @@ private:
     Limits limits_;
     std::string buffer_;
     std::uint64_t size_ = 0;
+    std::uint32_t top_ = 0;
     std::unique_ptr<File> file_;
     std::uint64_t written_ = 0;
     std::unique_ptr<RunningChecksum> checksum_;

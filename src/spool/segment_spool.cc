@@ -1,6 +1,7 @@
 #include "spool/segment_spool.h"
 
 #include "spool/content.h"
+#include "spool/encoding.h"
 #include "spool/segment_reader.h"
 
 #include <algorithm>
@@ -19,6 +20,17 @@ Stored stored_from(const Pending::Record& record, Position where, Place place, s
             .envelope = std::move(envelope)};
 }
 
+/// How many octets of the end of a turned file stand first.
+base::Result<std::uint32_t> read_top(const File& file, std::uint64_t content_size) {
+    std::string mark(kTurnedFileMark, '\0');
+    auto count = file.read(content_size, mark);
+    if (!count) return base::pass_on(count);
+    const auto top = Reader(mark).u32();
+    if (*count != mark.size() || top > content_size)
+        return base::fail(base::ErrorKind::corrupt, "a content file does not say what stands first");
+    return top;
+}
+
 }  // namespace
 
 // What goes into the log
@@ -26,12 +38,10 @@ Stored stored_from(const Pending::Record& record, Position where, Place place, s
 /// A new message.
 class SegmentSpool::CommitPending final : public Pending {
 public:
-    CommitPending(SegmentSpool& spool, StoredMessage message, std::uint64_t checksum, Committed done)
-        : spool_(spool), message_(std::move(message)), done_(std::move(done)) {
+    CommitPending(SegmentSpool& spool, StoredMessage message, Place place, std::uint64_t checksum, Committed done)
+        : spool_(spool), message_(std::move(message)), place_(place), done_(std::move(done)) {
         room = Room::needed;
-        const auto in_memory = message_.content->in_memory();
-        place_ = in_memory ? Place::log : Place::file;
-        record.content = in_memory.value_or(std::string_view());
+        record.content = message_.content->in_memory().value_or(std::string_view());
         record.head = begin_record();
         append_message_meta(record.head, place_, message_.content->size().count, message_.envelope);
         record.header = {.type = RecordType::message,
@@ -56,7 +66,7 @@ public:
 private:
     SegmentSpool& spool_;
     StoredMessage message_;
-    Place place_ = Place::log;
+    Place place_;
     Committed done_;
 };
 
@@ -256,11 +266,11 @@ std::unique_ptr<Draft> SegmentSpool::draft(base::MessageId id) {
 
 void SegmentSpool::commit(std::unique_ptr<Draft> draft, Envelope envelope, Committed done) {
     std::unique_ptr<SegmentDraft> own(static_cast<SegmentDraft*>(draft.release()));
-    if (own->place() == Place::file) return commit_large(std::move(own), std::move(envelope), std::move(done));
+    if (own->is_large()) return commit_large(std::move(own), std::move(envelope), std::move(done));
     auto content = std::make_shared<const MemoryContent>(own->take_octets());
     const auto checksum = content_checksum(*content->in_memory());
     StoredMessage message{.id = own->id(), .envelope = std::move(envelope), .content = std::move(content)};
-    committer_->submit(std::make_unique<CommitPending>(*this, std::move(message), checksum, std::move(done)));
+    committer_->submit(std::make_unique<CommitPending>(*this, std::move(message), Place::log, checksum, std::move(done)));
 }
 
 void SegmentSpool::commit_large(std::unique_ptr<SegmentDraft> draft, Envelope envelope, Committed done) {
@@ -270,9 +280,10 @@ void SegmentSpool::commit_large(std::unique_ptr<SegmentDraft> draft, Envelope en
             parts_.log.error("spool.large_file_failed", {{"id", draft->id().text()}, {"error", finished.error().detail}});
             return done(base::pass_on(finished));
         }
-        auto content = std::make_shared<const FileContent>(std::move(finished->file), draft->size());
+        auto content = std::make_shared<const FileContent>(std::move(finished->file), draft->size(), finished->top);
         StoredMessage message{.id = draft->id(), .envelope = std::move(envelope), .content = std::move(content)};
-        committer_->submit(std::make_unique<CommitPending>(*this, std::move(message), finished->checksum, std::move(done)));
+        committer_->submit(
+            std::make_unique<CommitPending>(*this, std::move(message), finished->place, finished->checksum, std::move(done)));
     });
 }
 
@@ -328,10 +339,13 @@ base::Result<std::shared_ptr<const Content>> SegmentSpool::load_from_file(base::
         checksum.add(std::string_view(chunk).substr(0, *count));
         size += *count;
     }
-    if (size != stored.content_size || checksum.value() != stored.content_checksum) {
+    const auto expected = stored.content_size + (stored.place == Place::turned_file ? kTurnedFileMark : 0);
+    if (size != expected || checksum.value() != stored.content_checksum) {
         return base::fail(base::ErrorKind::corrupt, "damaged content in " + content_path(id));
     }
-    return std::make_shared<const FileContent>(*std::move(file), base::Octets{size});
+    auto top = stored.place == Place::turned_file ? read_top(**file, stored.content_size) : base::Result<std::uint32_t>(0);
+    if (!top) return base::pass_on(top);
+    return std::make_shared<const FileContent>(*std::move(file), base::Octets{stored.content_size}, *top);
 }
 
 base::Result<std::vector<DueRecipient>> SegmentSpool::due(base::Time until, const DueRecipient* after, std::size_t limit) {

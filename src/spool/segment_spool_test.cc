@@ -251,6 +251,32 @@ TEST_F(SegmentSpoolTest, LargeContentHasAFileUntilTheMessageIsGone) {
     EXPECT_THAT(*on.disk.list("big"), IsEmpty());
 }
 
+/// tests/support puts a third of every other message on top.
+TEST_F(SegmentSpoolTest, WhatIsPutOnTopInTheEndStandsFirst) {
+    std::string content(300'000, ' ');
+    for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>('a' + i % 23);
+    const std::vector<std::size_t> sizes = {0, 3, 3000, 4096, 50'000, 300'000};
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+        const auto stored = on.commit({2 * i + 1}, content.substr(0, sizes[i]), envelope_to({recipient("a")}));
+        ASSERT_TRUE(stored);
+        EXPECT_EQ(read_all(*stored->content), content.substr(0, sizes[i])) << sizes[i];
+    }
+    crash_and_open();
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+        const auto loaded = on.spool->load({2 * i + 1});
+        ASSERT_TRUE(loaded) << sizes[i];
+        EXPECT_EQ(read_all(*loaded->content), content.substr(0, sizes[i])) << sizes[i];
+        const auto top = sizes[i] / 3;
+        for (const std::size_t from : {std::size_t{0}, top - std::min<std::size_t>(top, 7), top, top + 1, sizes[i]}) {
+            std::string piece(20, '?');
+            const auto count = loaded->content->read(from, piece);
+            ASSERT_TRUE(count);
+            EXPECT_EQ(piece.substr(0, *count), content.substr(0, sizes[i]).substr(std::min(from, sizes[i]), 20))
+                << sizes[i] << " from " << from;
+        }
+    }
+}
+
 TEST_F(SegmentSpoolTest, ContentFilesWithoutAMessageAreRemovedAtTheStart) {
     on.spool.reset();
     ASSERT_TRUE(on.disk.open("big/" + base::MessageId{5}.text(), Access::create));

@@ -15,7 +15,10 @@ public:
     /// Does not block while needs_disk() is false.
     /// Errors   `full`, `disk`. The draft is then only good for being dropped.
     [[nodiscard]] virtual base::Result<void> append(std::string_view octets) = 0;
-    /// Whether the next append() of that many octets writes to a file: then call it on the blocking pool.
+    /// What stands above everything appended, and is known only now. At most once, as the last thing before the commit.
+    /// Errors   As append().
+    [[nodiscard]] virtual base::Result<void> put_on_top(std::string_view octets) = 0;
+    /// Whether the next append() or put_on_top() of that many octets writes to a file: then call it on the blocking pool.
     [[nodiscard]] virtual bool needs_disk(std::size_t more) const = 0;
     [[nodiscard]] virtual base::Octets size() const = 0;
 };

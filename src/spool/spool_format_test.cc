@@ -110,14 +110,16 @@ TEST(SpoolFormat, EnvelopesComeBackAsTheyWere) {
                       .release = base::Time(base::Duration(77))};
     auto hasty = full;
     hasty.wishes.deliver_by = DeliverBy{.deadline = base::Time(base::Duration(1)), .after = DeliverBy::After::give_back, .trace = false};
-    for (const auto& envelope : {full, wishful, hasty, Envelope{}}) {
+    auto junk = full;
+    junk.junk = true;
+    for (const auto& envelope : {full, wishful, hasty, junk, Envelope{}}) {
         std::string meta;
-        append_message_meta(meta, Place::file, 123, envelope);
+        append_message_meta(meta, Place::turned_file, 123, envelope);
         const auto read = decode_message_meta(meta);
         ASSERT_TRUE(read);
         EXPECT_EQ(read->envelope, envelope);
         EXPECT_EQ(read->content_size, 123U);
-        EXPECT_EQ(read->place, Place::file);
+        EXPECT_EQ(read->place, Place::turned_file);
         for (std::size_t cut = 0; cut < meta.size(); ++cut) EXPECT_FALSE(decode_message_meta(meta.substr(0, cut)));
         EXPECT_FALSE(decode_message_meta(meta + "x"));
     }

@@ -53,15 +53,18 @@ public:
         return wait_commit(begin_commit(id, content, std::move(envelope)));
     }
     using Promised = std::future<base::Result<spool::StoredMessage>>;
+    /// Of every other message the beginning comes last, as it does from the network.
     [[nodiscard]] Promised begin_commit(base::MessageId id, std::string_view content, spool::Envelope envelope) {
         std::promise<base::Result<spool::StoredMessage>> promise;
         auto promised = promise.get_future();
         auto draft = spool->draft(id);
-        for (std::size_t at = 0; at < content.size(); at += kChunk) {
-            if (auto appended = draft->append(content.substr(at, kChunk)); !appended) {
-                promise.set_value(base::pass_on(appended));
-                return promised;
-            }
+        const std::size_t top = id.value % 2 == 0 ? 0 : content.size() / 3;
+        base::Result<void> done;
+        for (std::size_t at = top; at < content.size() && done; at += kChunk) done = draft->append(content.substr(at, kChunk));
+        if (done && top > 0) done = draft->put_on_top(content.substr(0, top));
+        if (!done) {
+            promise.set_value(base::pass_on(done));
+            return promised;
         }
         spool->commit(std::move(draft), std::move(envelope),
                       [promise = std::move(promise)](auto outcome) mutable { promise.set_value(std::move(outcome)); });
