@@ -317,6 +317,9 @@ void read_limits(Section section, LimitsConfig& limits) {
     section.count("connections", limits.connections, 1, kMany);
     section.count("connections_per_ip", limits.connections_per_ip, 1, kMany);
     section.count("received_fields", limits.received_fields, 1, 1000);
+    section.size("header_size", limits.header_size);
+    if (limits.header_size.count < 4096 || limits.header_size > base::mebibytes(16))
+        section.complain("header_size", "must be within 4KiB and 16MiB");
     section.duration("greeting_delay", limits.greeting_delay);
     section.count("auth_failures", limits.auth_failures, 1, kMany);
     section.time_span("auth_window", limits.auth_window);
@@ -367,10 +370,28 @@ void read_smtp(Section section, Config& config) {
     section.finish();
 }
 
+/// Paths are relative to data_dir.
+void read_dkim_keys(Section& section, const Config& config, DomainConfig& domain) {
+    for (auto& entry : section.tables("dkim")) {
+        DkimKeyConfig key;
+        entry.text("selector", key.selector);
+        entry.path("key", key.key);
+        if (const auto selector = mail::parse_domain(key.selector); !selector)
+            entry.complain("selector", fmt::format("\"{}\": {}", key.selector, selector.error().detail));
+        else
+            key.selector = selector->text();
+        if (key.key.empty()) entry.complain("key", "must name the file of a private key");
+        key.key = config.data_dir / key.key;
+        entry.finish();
+        domain.dkim.push_back(std::move(key));
+    }
+}
+
 void read_domain(Section section, Config& config) {
     DomainConfig domain;
     section.text("name", domain.name);
     section.text("catch_all", domain.catch_all);
+    read_dkim_keys(section, config, domain);
     auto parsed = mail::parse_domain(domain.name, mail::Charset::utf8);
     if (parsed)
         domain.name = parsed->text();
@@ -382,6 +403,59 @@ void read_domain(Section section, Config& config) {
     }
     section.finish();
     config.domains.push_back(std::move(domain));
+}
+
+/// A domain's name, as it is compared.
+void read_domain_name(Section& section, std::string_view key, std::string& name) {
+    section.text(key, name);
+    if (name.empty()) return;
+    const auto parsed = mail::parse_domain(name, mail::Charset::utf8);
+    if (parsed)
+        name = parsed->text();
+    else
+        section.complain(key, fmt::format("\"{}\": {}", name, parsed.error().detail));
+}
+
+void read_authentication(Section section, Config& config) {
+    auto& authentication = config.authentication;
+    auto& rules = authentication.rules;
+    section.flag("check", authentication.check);
+    authentication.authserv_id = config.hostname;
+    read_domain_name(section, "authserv_id", authentication.authserv_id);
+    section.choice("spf_fail", rules.spf_fail, {"mark", "reject"});
+    section.choice("dmarc", rules.dmarc, {"mark", "apply"});
+    section.choice("quarantine", rules.quarantine, {"mark", "junk", "hold", "reject"});
+    section.choice("no_author", rules.no_author, {"mark", "reject"});
+    section.choice("temperror", rules.temperror, {"mark", "defer"});
+    section.texts("trusted_sealers", rules.trusted_sealers);
+    for (auto& domain : rules.trusted_sealers) {
+        const auto parsed = mail::parse_domain(domain, mail::Charset::utf8);
+        if (parsed)
+            domain = parsed->text();
+        else
+            section.complain("trusted_sealers", fmt::format("\"{}\": {}", domain, parsed.error().detail));
+    }
+    section.count("min_rsa_bits", authentication.min_rsa_bits, 1024, 8192);
+    section.text("public_suffix_list", authentication.public_suffix_list);
+    section.time_span("time_limit", authentication.time_limit);
+    section.finish();
+}
+
+void read_signing(Section section, SigningConfig& signing) {
+    read_domain_name(section, "fallback_domain", signing.fallback_domain);
+    section.duration("lifetime", signing.lifetime);
+    section.flag("seal", signing.seal);
+    section.finish();
+}
+
+void read_forwarding(Section section, Config& config) {
+    section.flag("srs", config.srs);
+    std::chrono::seconds lifetime = config.srs_lifetime;
+    section.duration("srs_lifetime", lifetime);
+    config.srs_lifetime = std::chrono::duration_cast<std::chrono::days>(lifetime);
+    if (config.srs_lifetime.count() < 1 || config.srs_lifetime.count() > 500)
+        section.complain("srs_lifetime", "must be within 1d and 500d");
+    section.finish();
 }
 
 const std::vector<std::string> kTlsDemands{"none", "may", "encrypt", "verify"};  // as route::TlsDemand has them
@@ -676,6 +750,9 @@ void read_all(Section& root, Config& config, const Surroundings& surroundings) {
     read_relay(root.table("relay"), config);
     read_smtp(root.table("smtp"), config);
     for (auto& section : root.tables("domain")) read_domain(section, config);
+    read_authentication(root.table("authentication"), config);
+    read_signing(root.table("signing"), config.signing);
+    read_forwarding(root.table("forwarding"), config);
     for (auto& section : root.tables("route")) read_route(section, config);
     read_directory(root.table("directory"), config);
     read_delivery(root.table("delivery"), config);

@@ -5,6 +5,7 @@
 #include "inbound/permissions.h"
 #include "mail/mailbox.h"
 #include "net/tls.h"
+#include "policy/authentication_rule.h"
 #include "policy/recipient_rule.h"
 #include "queue/retry.h"
 #include "queue/scheduler.h"
@@ -44,6 +45,7 @@ struct LimitsConfig {
     std::size_t connections = 20000;
     std::size_t connections_per_ip = 50;
     std::size_t received_fields = 50;
+    base::Octets header_size = base::kibibytes(256);
     std::size_t auth_failures = 30;
     std::chrono::seconds auth_window{600};
     std::chrono::seconds auth_delay{1};
@@ -65,9 +67,33 @@ struct OauthConfig {
     [[nodiscard]] bool any() const { return !introspection.empty() || !keys.empty(); }
 };
 
+/// A key of a domain that lies somewhere else than `thurn dkim` puts them.
+struct DkimKeyConfig {
+    std::string selector;
+    std::filesystem::path key;  // PEM
+};
+
 struct DomainConfig {
     std::string name;
     std::string catch_all;
+    std::vector<DkimKeyConfig> dkim{};
+};
+
+/// What mail from outside is checked for.
+struct AuthenticationConfig {
+    bool check = true;
+    std::string authserv_id;  // the hostname when not given
+    policy::AuthenticationRules rules;
+    std::size_t min_rsa_bits = 1024;
+    std::string public_suffix_list;  // `built-in`, or a file; empty: the tree walk
+    std::chrono::seconds time_limit{20};
+};
+
+/// What is signed beside mail of domains that have keys, and how long it is good.
+struct SigningConfig {
+    std::string fallback_domain;
+    std::chrono::seconds lifetime{0};  // 0: for ever
+    bool seal = true;                  // ARC, where mail is passed on
 };
 
 /// The effective configuration: the file over the defaults, checked whole.
@@ -93,6 +119,10 @@ struct Config {
     inbound::Disclosure vrfy = inbound::Disclosure::off;
     inbound::Disclosure expn = inbound::Disclosure::off;
     std::vector<DomainConfig> domains;
+    AuthenticationConfig authentication;
+    SigningConfig signing;
+    bool srs = true;  // forwarding.srs: forwarded mail gets a sender of ours
+    std::chrono::days srs_lifetime{21};
     std::vector<route::RouteRule> routes;
     std::chrono::seconds future_release = std::chrono::days(7);  // submission.future_release
     bool any_sender = false;                                     // submission.any_sender: logins may use senders they do not own

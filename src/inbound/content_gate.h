@@ -6,18 +6,33 @@
 
 namespace thurn::inbound {
 
-/// Holds arriving content back until its header section is whole, so that fields can be put on top and loops be counted
-/// before anything is stored. Content with its header in the first chunk, which is nearly all, is not copied.
+/// Holds arriving content back until its header section is whole: then it is known what it says, what goes out of it, and who signs or
+/// checks it. Content with its header in the first chunk, which is nearly all, is not copied.
 ///
-/// Limits   A header beyond 64 KiB is passed on as far as it came; what is counted and completed is what was seen.
+/// Removed  Authentication-Results that claim to be ours are forged, or from a time before the message was elsewhere (RFC 8601 §5).
+/// Limits   A header of more octets than `max_header` sets overflowed(); nothing is let through any more.
 class ContentGate {
 public:
-    /// Takes a chunk; gives what can be stored now: a view into the chunk, or into this object, valid until the next call.
-    [[nodiscard]] std::string_view feed(std::string_view chunk);
+    /// `header`: to be stored. `original`: the same as it came. Both are empty but once, when the gate opens; with the empty line, where there
+    /// is one. Views into the chunk, or into this object, valid until the next call.
+    struct Passed {
+        std::string_view header{};
+        std::string_view original{};
+        std::string_view body{};
+    };
+    struct Options {
+        std::size_t max_header = std::size_t{256} << 10;
+        std::string own_id{};  // whose Authentication-Results are removed; empty: none are
+    };
+    ContentGate() = default;
+    explicit ContentGate(Options options) : options_(std::move(options)) {}
+
+    [[nodiscard]] Passed feed(std::string_view chunk);
     /// The content is at its end: what was still held back.
-    [[nodiscard]] std::string_view finish();
+    [[nodiscard]] Passed finish();
     /// Whether the header was seen; from then on the facts below hold.
     [[nodiscard]] bool opened() const { return opened_; }
+    [[nodiscard]] bool overflowed() const { return overflowed_; }
     [[nodiscard]] std::size_t received_fields() const { return received_fields_; }
     [[nodiscard]] bool has_date() const { return has_date_; }
     [[nodiscard]] bool has_message_id() const { return has_message_id_; }
@@ -27,11 +42,15 @@ public:
     [[nodiscard]] bool eight_bit_header() const { return eight_bit_header_; }
 
 private:
-    std::string_view open(std::string_view content);
+    Passed open(std::string_view content, std::size_t header_size);
+    Passed overflow();
     void look_for_eight_bit(std::string_view octets);
 
+    Options options_;
     std::string held_;
+    std::string kept_;  // the header without what was removed
     bool opened_ = false;
+    bool overflowed_ = false;
     bool has_date_ = false;
     bool has_message_id_ = false;
     bool tls_not_required_ = false;

@@ -14,6 +14,8 @@ struct GateCase {
     bool eight_bit;
 };
 
+std::string& operator+=(std::string& all, const ContentGate::Passed& passed) { return all.append(passed.header).append(passed.body); }
+
 class ContentGateTest : public testing::TestWithParam<GateCase> {};
 
 TEST_P(ContentGateTest, LetsTheSameOctetsThroughForEverySplit) {
@@ -58,28 +60,84 @@ INSTANTIATE_TEST_SUITE_P(Contents, ContentGateTest,
 
 TEST(ContentGate, HoldsTheHeaderBackUntilItIsWhole) {
     ContentGate gate;
-    EXPECT_EQ(gate.feed("Subject: x\r\n"), "");
+    EXPECT_EQ(gate.feed("Subject: x\r\n").header, "");
     EXPECT_FALSE(gate.opened());
-    EXPECT_EQ(gate.feed("Date: y\r\n\r\nbody"), "Subject: x\r\nDate: y\r\n\r\nbody");
+    const auto passed = gate.feed("Date: y\r\n\r\nbody");
+    EXPECT_EQ(passed.header, "Subject: x\r\nDate: y\r\n\r\n");
+    EXPECT_EQ(passed.original, passed.header);
+    EXPECT_EQ(passed.body, "body");
     EXPECT_TRUE(gate.opened());
-    EXPECT_EQ(gate.feed(" more"), " more");
-    EXPECT_EQ(gate.finish(), "");
+    const auto more = gate.feed(" more");
+    EXPECT_EQ(more.header, "");
+    EXPECT_EQ(more.body, " more");
+    EXPECT_EQ(gate.finish().body, "");
 }
 
-TEST(ContentGate, PassesAnEndlessHeaderOnAndCountsWhatItSaw) {
-    ContentGate gate;
+TEST(ContentGate, EndsAtAHeaderThatIsTooLong) {
     const std::string field = "Received: from somewhere far away\r\n";
-    std::string fed;
-    std::string passed;
-    while (fed.size() < 200 * 1024) {
-        fed += field;
-        passed += gate.feed(field);
+    for (const std::size_t at_once : {1U, 100U, 100'000U}) {
+        ContentGate gate({.max_header = 10'000});
+        std::string piece;
+        for (std::size_t i = 0; i < at_once; ++i) piece += field;
+        std::string passed;
+        for (std::size_t fed = 0; fed < 300'000; fed += piece.size()) passed += gate.feed(piece);
+        passed += gate.feed("\r\nbody");
+        passed += gate.finish();
+        EXPECT_TRUE(gate.overflowed()) << at_once;
+        EXPECT_FALSE(gate.opened());
+        EXPECT_EQ(passed, "");
     }
-    EXPECT_TRUE(gate.opened());
-    EXPECT_GE(gate.received_fields(), 64 * 1024 / field.size());
-    passed += gate.finish();
-    EXPECT_EQ(passed, fed);
 }
+
+TEST(ContentGate, TheLimitIsForTheHeaderAlone) {
+    ContentGate gate({.max_header = 100});
+    const auto passed = gate.feed("Subject: x\r\n\r\n" + std::string(100'000, 'b'));
+    EXPECT_TRUE(gate.opened());
+    EXPECT_FALSE(gate.overflowed());
+    EXPECT_EQ(passed.body.size(), 100'000U);
+}
+
+struct ForgedCase {
+    const char* name;
+    std::string header;
+    std::string kept;
+};
+
+class ForgedResults : public testing::TestWithParam<ForgedCase> {};
+
+TEST_P(ForgedResults, AreRemovedAndAllElseIsKept) {
+    const auto& row = GetParam();
+    for (std::size_t cut = 0; cut <= row.header.size(); ++cut) {
+        ContentGate gate({.own_id = "mx.here.example"});
+        std::string passed;
+        std::string original;
+        const auto take = [&](const ContentGate::Passed& some) {
+            passed += some;
+            original += some.original;
+        };
+        const std::string content = row.header + "\r\nAuthentication-Results: mx.here.example; in the body\r\n";
+        take(gate.feed(std::string_view(content).substr(0, cut)));
+        take(gate.feed(std::string_view(content).substr(cut)));
+        take(gate.finish());
+        EXPECT_EQ(passed, row.kept + "\r\nAuthentication-Results: mx.here.example; in the body\r\n") << "cut at " << cut;
+        EXPECT_EQ(original, row.header + "\r\n");
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Headers, ForgedResults,
+    testing::Values(
+        ForgedCase{"None", "Subject: x\r\n", "Subject: x\r\n"},
+        ForgedCase{"OfOthers", "Authentication-Results: mx.there.example; spf=pass\r\n",
+                   "Authentication-Results: mx.there.example; spf=pass\r\n"},
+        ForgedCase{"Folded", "From: a@b\r\nAuthentication-Results: mx.here.example;\r\n dkim=pass\r\n\tspf=pass\r\nSubject: x\r\n",
+                   "From: a@b\r\nSubject: x\r\n"},
+        ForgedCase{"InAnyCase", "aUTHENTICATION-results : MX.HERE.EXAMPLE; spf=pass\r\nSubject: x\r\n", "Subject: x\r\n"},
+        ForgedCase{"HiddenInAComment", "Authentication-Results: (x) mx.here.example; spf=pass\r\nSubject: x\r\n", "Subject: x\r\n"},
+        ForgedCase{"Several", "Authentication-Results: mx.here.example; a=b\r\nAuthentication-Results: mx.here.example; none\r\n", ""},
+        ForgedCase{"BehindALineThatIsNoField", "no field\r\nAuthentication-Results: mx.here.example; spf=pass\r\nTo: x\r\n",
+                   "no field\r\nTo: x\r\n"}),
+    [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace
 }  // namespace thurn::inbound

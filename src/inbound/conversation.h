@@ -1,5 +1,6 @@
 #pragma once
 
+#include "inbound/authentication.h"
 #include "inbound/client.h"
 #include "inbound/content_gate.h"
 #include "inbound/origin.h"
@@ -30,8 +31,14 @@ struct Transaction {
     std::unique_ptr<spool::Draft> draft;
     Origin forwarded;  // what XFORWARD told
     ContentGate gate;
-    std::chrono::steady_clock::time_point begun;  // with MAIL
-    std::optional<base::Error> storage_error;     // the first one; the rest of the content is thrown away then
+    std::shared_ptr<Authentication> checks;             // of mail from outside
+    std::string passed_on_for;                          // the domain of ours from which it goes on to another place; empty: it stays
+    std::unique_ptr<mailauth::MessageSigning> signing;  // of our own mail
+    std::string completion;                             // header fields that our user's program left out
+    std::optional<policy::ContentDecision> verdict;     // when it was checked
+    std::vector<mailauth::FindingLine> findings;        // for the trace
+    std::chrono::steady_clock::time_point begun;        // with MAIL
+    std::optional<base::Error> storage_error;           // the first one; the rest of the content is thrown away then
 };
 
 /// Drives one ServerSession over one connection: answers its events with what directory, policy and spool say.
@@ -107,11 +114,27 @@ private:
     Awaitable<> async_run_queue(smtp::QueueRunWanted wanted);
     [[nodiscard]] bool may_run_queue() const;
 
+    // conversation_authentication.cc: where content comes from, and that ours does
+    [[nodiscard]] bool is_stranger() const;
+    [[nodiscard]] bool removes_results() const;
+    [[nodiscard]] bool signs() const;
+    void begin_checks();
+    void take_header(const ContentGate::Passed& passed);
+    Awaitable<std::string> async_authenticate(Transaction& transaction);
+    [[nodiscard]] std::string sign(Transaction& transaction);
+    void refuse_content(const Transaction& transaction, const policy::Decision& decision);
+    void tally(const Transaction& transaction, const mailauth::Findings& findings);
+
     // conversation_content.cc: the content and the commit
     void begin_content();
     void end_transaction();
     Awaitable<> async_store(std::string_view octets);
     Awaitable<> async_take_chunk(std::string_view octets);
+    Awaitable<> async_take(ContentGate::Passed passed, bool opened_before);
+    Awaitable<base::Result<void>> async_put_on_top(spool::Draft& draft, std::string head);
+    Awaitable<> async_accept(Transaction transaction);
+    [[nodiscard]] std::optional<smtp::Reply> refusal(const Transaction& transaction) const;
+    [[nodiscard]] std::string complete_header() const;
     Awaitable<> async_finish_message();
     Awaitable<base::Result<base::MessageId>> async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope);
     [[nodiscard]] spool::Envelope make_envelope(Transaction& transaction, base::Time now) const;

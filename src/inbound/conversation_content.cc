@@ -42,6 +42,8 @@ void Conversation::end_transaction() {
 
 void Conversation::begin_content() {
     transaction_.draft = with_.spool.draft(transaction_.id);
+    transaction_.gate =
+        ContentGate({.max_header = options_->header_size, .own_id = removes_results() ? options_->authentication->authserv_id : ""});
     session_.accept();
 }
 
@@ -56,10 +58,9 @@ std::string Conversation::protocol_name(const Transaction& transaction) const {
                        client_.login.empty() ? "" : "A");
 }
 
-/// What we put on top: where it came from and, for our own users, what their program left out (RFC 5321 §4.4, RFC 6409 §8).
+/// Where it came from (RFC 5321 §4.4).
 std::string Conversation::trace_header(const Transaction& transaction) const {
-    const auto now = mail::render_date(with_.clock.now());
-    auto header = mail::render_received(
+    return mail::render_received(
         {.helo = helo_name(),
          .client_name = client_.name,
          .client_address = client_.address.find(':') == std::string::npos ? client_.address : "IPv6:" + client_.address,
@@ -68,20 +69,33 @@ std::string Conversation::trace_header(const Transaction& transaction) const {
          .id = transaction.id.text(),
          .tls = client_.tls,
          .recipient = recipient_to_name(transaction),
-         .date = now});
-    if (profile_.role != policy::Role::submission) return header;
-    if (!transaction.gate.has_date()) header += fmt::format("Date: {}\r\n", now);
-    if (!transaction.gate.has_message_id())
-        header += fmt::format("Message-ID: <{}@{}>\r\n", transaction.id.text(), options_->session.hostname);
-    return header;
+         .date = mail::render_date(with_.clock.now())});
+}
+
+/// What our own users' programs left out (RFC 6409 §8).
+std::string Conversation::complete_header() const {
+    if (profile_.role != policy::Role::submission) return {};
+    std::string fields;
+    if (!transaction_.gate.has_date()) fields += fmt::format("Date: {}\r\n", mail::render_date(with_.clock.now()));
+    if (!transaction_.gate.has_message_id())
+        fields += fmt::format("Message-ID: <{}@{}>\r\n", transaction_.id.text(), options_->session.hostname);
+    return fields;
 }
 
 awaitable<void> Conversation::async_take_chunk(std::string_view octets) {
     const bool opened_before = transaction_.gate.opened();
-    const auto passed = transaction_.gate.feed(octets);
+    co_await async_take(transaction_.gate.feed(octets), opened_before);
+}
+
+awaitable<void> Conversation::async_take(ContentGate::Passed passed, bool opened_before) {
     if (!transaction_.gate.opened()) co_return;
-    if (!opened_before) co_await async_store(trace_header(transaction_));
-    co_await async_store(passed);
+    if (!opened_before) {
+        take_header(passed);
+        co_await async_store(passed.header);
+    }
+    if (transaction_.checks) transaction_.checks->feed(passed.body);
+    if (transaction_.signing) transaction_.signing->feed(passed.body);
+    co_await async_store(passed.body);
 }
 
 awaitable<void> Conversation::async_store(std::string_view octets) {
@@ -103,25 +117,46 @@ void Conversation::log_spool_failure(base::MessageId id, const base::Error& erro
     log_.error("spool_failed", {.id = id, .reason = error.detail, .reply = &reply});
 }
 
+/// What the content alone forbids, whoever sends it.
+std::optional<smtp::Reply> Conversation::refusal(const Transaction& transaction) const {
+    if (transaction.storage_error) return try_again(*transaction.storage_error);
+    if (transaction.gate.overflowed())
+        return smtp::make_reply(552, {5, 3, 4}, fmt::format("the header is longer than {} octets", options_->header_size));
+    if (transaction.gate.received_fields() > options_->received_fields)
+        return smtp::make_reply(554, {5, 4, 6}, fmt::format("mail loop: more than {} Received fields", options_->received_fields));
+    return std::nullopt;
+}
+
 awaitable<void> Conversation::async_finish_message() {
-    if (!transaction_.gate.opened()) {
-        const auto rest = transaction_.gate.finish();
-        co_await async_store(trace_header(transaction_));
-        co_await async_store(rest);
-    }
+    const bool opened_before = transaction_.gate.opened();
+    co_await async_take(transaction_.gate.finish(), opened_before);
     auto transaction = std::exchange(transaction_, {});
     transaction.forwarded = std::exchange(forwarded_, {});
-    if (transaction.storage_error) {
-        session_.answer(try_again(*transaction.storage_error));
+    if (const auto reply = refusal(transaction)) {
+        if (!transaction.storage_error) log_.info("message_refused", {.id = transaction.id, .subject = "content", .reply = &*reply});
+        session_.answer(*reply);
         co_return;
     }
-    if (transaction.gate.received_fields() > options_->received_fields) {
-        const auto reply =
-            smtp::make_reply(554, {5, 4, 6}, fmt::format("mail loop: more than {} Received fields", options_->received_fields));
-        log_.info("message_refused", {.id = transaction.id, .subject = "content", .reply = &reply});
-        session_.answer(reply);
+    auto head = co_await async_authenticate(transaction);
+    if (transaction.verdict && transaction.verdict->decision.kind != policy::Decision::Kind::accept) {
+        refuse_content(transaction, transaction.verdict->decision);
         co_return;
     }
+    const auto on_top = co_await async_put_on_top(*transaction.draft, head + trace_header(transaction) + transaction.completion);
+    if (!on_top) {
+        log_spool_failure(transaction.id, on_top.error());
+        session_.answer(try_again(on_top.error()));
+        co_return;
+    }
+    co_await async_accept(std::move(transaction));
+}
+
+awaitable<base::Result<void>> Conversation::async_put_on_top(spool::Draft& draft, std::string head) {
+    if (!draft.needs_disk(head.size())) co_return draft.put_on_top(head);
+    co_return co_await with_.pool.async_run([&draft, &head] { return draft.put_on_top(head); });
+}
+
+awaitable<void> Conversation::async_accept(Transaction transaction) {
     const auto now = with_.clock.now();
     const auto size = transaction.draft->size();
     const auto count = transaction.recipients.size();
@@ -160,9 +195,13 @@ void Conversation::log_accepted(const Transaction& transaction, std::size_t reci
 
 spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time now) const {
     const auto& release = transaction.wishes.release;
+    const auto filing = transaction.verdict ? transaction.verdict->filing : policy::Filing::inbox;
     for (auto& recipient : transaction.recipients) {
         recipient.state.due = std::max(now, release.value_or(now));
         if (release) recipient.state.last_status = "to be sent on later, as its sender asked";
+        if (filing != policy::Filing::hold) continue;
+        recipient.state.standing = spool::Standing::held;
+        recipient.state.last_status = transaction.verdict->decision.reason;
     }
     // Who declared SMTPUTF8 without need for it shall not be refused where it is missing (RFC 6531 §3.2); addresses tell for themselves.
     transaction.wishes.smtputf8 = transaction.wishes.smtputf8 && transaction.gate.eight_bit_header();
@@ -172,7 +211,8 @@ spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time
             .body = body_of(transaction),
             .wishes = std::move(transaction.wishes),
             .login = client_.login,
-            .client = client_.address};
+            .client = client_.address,
+            .junk = filing == policy::Filing::junk};
 }
 
 /// Resumes here once the message is on stable storage; the queue has got it by then, whatever becomes of this connection.
@@ -208,6 +248,7 @@ void Conversation::trace_accepted(const Transaction& transaction, base::Octets s
     if (!transaction.forwarded.empty())
         with_.journal.append({transaction.id, at, trace::Noted{"forwarded for", describe_origin(transaction.forwarded)}});
     for (const auto& decided : transaction.decisions) with_.journal.append({transaction.id, at, decided});
+    for (const auto& line : transaction.findings) with_.journal.append({transaction.id, at, trace::Noted{line.what, line.detail}});
 }
 
 }  // namespace thurn::inbound

@@ -90,6 +90,7 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
     }
     auto decision = policy::decide_recipient(facts(), **resolution, relayed(mailbox.domain), options_->relay_networks);
     const auto address = mail::render_mailbox(mailbox);
+    const auto domain = mailbox.domain.text();
     if (decision.kind != policy::Decision::Kind::accept) {
         refuse("rcpt", address, decision);
         co_return;
@@ -101,6 +102,10 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
         transaction_.decisions.push_back({"rcpt", address, "accept", decision.rule, decision.reason});
         transaction_.recipients.push_back(recipient_of(std::move(given)));
     }
+    const bool passed_on =
+        std::holds_alternative<directory::AliasFor>(**resolution) || std::holds_alternative<directory::NotLocal>(**resolution);
+    if (passed_on) transaction_.passed_on_for = domain;
+    begin_checks();
     session_.accept();
 }
 

@@ -5,6 +5,7 @@
 #include "base/message_id.h"
 #include "base/random.h"
 #include "directory/directory.h"
+#include "inbound/authentication.h"
 #include "inbound/connection_limits.h"
 #include "inbound/login_failures.h"
 #include "inbound/permissions.h"
@@ -51,6 +52,8 @@ struct Options {
     Disclosure expn = Disclosure::off;
     QueueRunBy etrn = QueueRunBy::relay_networks;
     LoginFailures::Rules login_failures;
+    std::shared_ptr<const AuthenticationOptions> authentication = std::make_shared<AuthenticationOptions>();
+    std::size_t header_size = std::size_t{256} << 10;
     std::size_t received_fields = 50;  // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)
 };
 
@@ -71,6 +74,7 @@ struct Dependencies {
     std::function<void(spool::StoredMessage)> hand_over;  // called on the spool's thread as soon as a message is durable
     /// ETRN: tries what waits for recipients in a domain now, and tells how many messages that are. Without it ETRN is not offered.
     std::function<net::asio::awaitable<base::Result<std::size_t>>(std::string domain)> run_queue{};
+    mailauth::DmarcTallies* tallies = nullptr;  // without it, nobody is reported to
 };
 
 class Conversation;

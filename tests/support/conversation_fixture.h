@@ -112,6 +112,7 @@ protected:
         directory_.add_account("anna@here.example", "secret");
         directory_.add_account("bob@here.example", "other");
         options_.session.hostname = "mx.here.example";
+        options_.authentication = std::make_shared<AuthenticationOptions>(AuthenticationOptions{.authserv_id = "mx.here.example"});
         options_.login_failures.delay = std::chrono::milliseconds(0);
     }
     ~ConversationTest() override {

@@ -1,0 +1,120 @@
+// Who a message is from: what strangers send is checked while it arrives, what our own users send is signed.
+#include "inbound/client_network.h"
+#include "inbound/conversation.h"
+#include "mailauth/authentication_results.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace thurn::inbound {
+
+using net::asio::awaitable;
+
+namespace {
+
+std::string path_text(const mail::ReversePath& path) { return path.is_null() ? std::string() : mail::render_mailbox(*path.mailbox); }
+
+std::string results_field(const mailauth::AuthenticationResults& results) {
+    return "Authentication-Results: " + mailauth::render_authentication_results(results) + "\r\n";
+}
+
+std::string_view name_of(policy::Filing filing, policy::Decision::Kind kind) {
+    if (kind == policy::Decision::Kind::reject) return "reject";
+    if (kind == policy::Decision::Kind::defer) return "defer";
+    return filing == policy::Filing::junk ? "junk" : filing == policy::Filing::hold ? "hold" : "accept";
+}
+
+}  // namespace
+
+/// Neither logged in nor of our networks: somebody who has to prove who they are.
+bool Conversation::is_stranger() const {
+    return profile_.role == policy::Role::mx && client_.login.empty() && !is_among(options_->relay_networks, client_.address);
+}
+
+/// Our own machines may hand on what another of them has checked.
+bool Conversation::removes_results() const { return is_stranger() || !client_.login.empty(); }
+
+bool Conversation::signs() const { return options_->authentication->signatory && profile_.role != policy::Role::lmtp && !is_stranger(); }
+
+/// With the first recipient: by then the envelope is worth it.
+void Conversation::begin_checks() {
+    const auto client = dns::parse_ip(client_.address);
+    if (transaction_.checks || !options_->authentication->check || !with_.resolver || !client || !is_stranger()) return;
+    transaction_.checks = std::make_shared<Authentication>(stream_.executor(), *with_.resolver, options_->authentication,
+                                                           mailauth::MessageOrigin{.client = dns::unmapped(*client),
+                                                                                   .helo = helo_name(),
+                                                                                   .reverse_path = path_text(transaction_.sender),
+                                                                                   .receiver = options_->session.hostname,
+                                                                                   .now = with_.clock.now()});
+    transaction_.checks->begin();
+}
+
+void Conversation::take_header(const ContentGate::Passed& passed) {
+    const auto& options = *options_->authentication;
+    if (transaction_.checks)
+        transaction_.checks->take_header(std::string(passed.original), options.seal ? transaction_.passed_on_for : std::string());
+    transaction_.completion = complete_header();
+    if (!signs()) return;
+    transaction_.signing = std::make_unique<mailauth::MessageSigning>(
+        options.signatory, transaction_.completion + std::string(passed.header), with_.clock.now());
+}
+
+/// What goes on top of the message, and what is to be done with it, if it was checked.
+awaitable<std::string> Conversation::async_authenticate(Transaction& transaction) {
+    if (!transaction.checks) co_return sign(transaction);
+    const auto& options = *options_->authentication;
+    const auto findings = co_await transaction.checks->async_finish();
+    transaction.verdict = policy::decide_content(findings, options.rules);
+    transaction.findings = mailauth::tell(findings);
+    const auto& [decision, filing, disposition, overrides] = *transaction.verdict;
+    transaction.decisions.push_back({"content", "", std::string(name_of(filing, decision.kind)), decision.rule, decision.reason});
+    tally(transaction, findings);
+    co_return transaction.checks->seal(findings) + results_field(mailauth::results_of(findings, options.authserv_id));
+}
+
+/// Signatures, and that it was our user who sent it (RFC 8601 §2.7.4): by name where that is the sender's, which everybody sees.
+std::string Conversation::sign(Transaction& transaction) {
+    std::string head;
+    if (transaction.signing) {
+        auto fields = transaction.signing->finish();
+        if (fields)
+            head = *std::move(fields);
+        else
+            log_.warning("not_signed", {.id = transaction.id, .reason = fields.error().detail});
+    }
+    if (client_.login.empty()) return head;
+    mailauth::AuthenticationResult result{.method = "auth", .result = "pass"};
+    if (client_.login == path_text(transaction.sender)) result.properties.push_back({"smtp", "auth", client_.login});
+    return head + results_field({.authserv_id = options_->authentication->authserv_id, .results = {std::move(result)}});
+}
+
+/// The trace tells of it although there is no message: whoever asks why has the id from the reply.
+void Conversation::refuse_content(const Transaction& transaction, const policy::Decision& decision) {
+    const auto reply = smtp::make_reply(decision.code, decision.status, decision.text);
+    const auto now = with_.clock.now();
+    log_.info("message_refused", {.id = transaction.id, .subject = "content", .rule = decision.rule, .reply = &reply});
+    with_.journal.append({transaction.id, now,
+                          trace::Noted{"refused", fmt::format("from {} by {}", mail::render_path(transaction.sender), client_.address)}});
+    for (const auto& decided : transaction.decisions) with_.journal.append({transaction.id, now, decided});
+    for (const auto& line : transaction.findings) with_.journal.append({transaction.id, now, trace::Noted{line.what, line.detail}});
+    session_.answer(reply);
+}
+
+void Conversation::tally(const Transaction& transaction, const mailauth::Findings& findings) {
+    if (!with_.tallies) return;
+    const auto& verdict = *transaction.verdict;
+    with_.tallies->add({.when = findings.asked.now,
+                        .client = findings.asked.client,
+                        .verdict = findings.dmarc,
+                        .discovery = options_->authentication->suffixes ? mailauth::DmarcDiscovery::public_suffix_list
+                                                                        : mailauth::DmarcDiscovery::tree_walk,
+                        .done = verdict.disposition,
+                        .overrides = verdict.overrides,
+                        .envelope_from_domain = transaction.sender.is_null() ? "" : transaction.sender.mailbox->domain.text(),
+                        .envelope_to_domain = transaction.recipients.front().mailbox.domain.text(),
+                        .spf = findings.origin.mail_from,
+                        .dkim = findings.signatures.dkim});
+}
+
+}  // namespace thurn::inbound
