@@ -301,6 +301,8 @@ private:
         tool->group(kEngineersGroup);
         tool->add_subcommand("address", "Is it an address? JSON lines {id,address,smtputf8} in, {id,valid,local,domain,reason} out")
             ->callback([this] { action_ = tool_address; });
+        add(*tool, "mime", "The structure of a message, as JSON: parts, their types, encodings and where they stand", tool_mime);
+        add(*tool, "report", "The DMARC, TLS, ARF or DSN report in a message, as JSON", tool_report);
         add_signature_tools(*tool);
         add_spf_tool(*tool);
         add_name_tools(*tool);

@@ -121,6 +121,8 @@ int tool_arc_seal(const ToolOptions& options);
 int tool_spf(const ToolOptions& options);
 int tool_dmarc(const ToolOptions& options);
 int tool_psl(const ToolOptions& options);
+int tool_mime();
+int tool_report();
 int tool_idna_to_ascii();
 int tool_idna_to_unicode();
 /// `sendmail` as other programs call it; exit codes of sysexits.h.

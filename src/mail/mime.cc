@@ -114,6 +114,7 @@ base::Result<void> Parser::enter(std::size_t at) {
     if (depth_ > limits_.depth) return fail(ErrorKind::too_long, "parts nested deeper than they are taken apart");
     auto& part = parts_.emplace_back();
     part.begin = at;
+    part.depth = depth_;
     part.within_signed = signed_;
     part.is_message = parts_.size() == 1 || parts_[parts_.size() - 2].kind == Kind::message;
     if (std::exchange(in_digest_, false)) part.media = {.type = "message", .subtype = "rfc822", .boundary = {}};

@@ -33,7 +33,8 @@ struct MimePart {
     enum class Kind : std::uint8_t { leaf, multipart, message } kind = Kind::leaf;
     std::size_t begin = 0;
     std::size_t body = 0;
-    std::size_t end = 0;  // of a leaf
+    std::size_t end = 0;    // of a leaf
+    std::size_t depth = 0;  // within how many others it is
     MediaType media;
     bool is_message = false;     // the message, or one within it: a header of its own, not that of a part
     bool typed = false;          // it says its type

@@ -7,6 +7,7 @@
 #include "mail/header.h"
 #include "mail/status.h"
 #include "report/dsn_text.h"
+#include "report/field_text.h"
 
 #include <algorithm>
 
@@ -21,41 +22,12 @@
 namespace thurn::report {
 namespace {
 
+using base::is_printable;
+
 constexpr std::size_t kMaxLine = 998;  // RFC 5322 §2.1.1
-constexpr std::size_t kFoldAt = 76;
-constexpr std::size_t kMaxWord = 500;  // longer runs without a space are broken: folding cannot help them
 constexpr std::size_t kMaxReturnedHeader = 64U << 10;
 constexpr std::string_view kBoundaryMark = "=_";  // RFC 2045 §6.7, last paragraphs
 constexpr std::string_view kOurMark = "thurn_";   // follows it in every boundary of ours
-
-constexpr bool is_printable(char c) { return c >= 0x20 && c < 0x7f; }
-
-// --- fields ---------------------------------------------------------------------------------------------------------------------
-
-std::string printable(std::string_view text) {
-    std::string clean(text.substr(0, kMaxReportText));
-    std::ranges::replace_if(clean, [](char c) { return !is_printable(c); }, '?');
-    return clean;
-}
-
-/// `Name: value` and CRLF, folded at spaces. Precondition: the value is printable ASCII.
-std::string render_field(std::string_view name, std::string_view value) {
-    std::string field(name);
-    field += ':';
-    std::size_t column = field.size();
-    while (!value.empty()) {
-        const std::size_t gap = std::min(value.find_first_not_of(' '), value.size());
-        value.remove_prefix(gap);
-        const std::string_view word = value.substr(0, std::min(value.find(' '), kMaxWord));
-        if (word.empty()) break;
-        const bool fits = column + 1 + word.size() <= kFoldAt || column == name.size() + 1;
-        field += fits ? " " : "\r\n ";
-        field += word;
-        column = (fits ? column + 1 : 1) + word.size();
-        value.remove_prefix(word.size());
-    }
-    return field + "\r\n";
-}
 
 /// RFC 6533 §3: utf-8-addr-xtext for addresses that ASCII cannot hold.
 std::string render_address(std::string_view address) {
