@@ -72,6 +72,9 @@ json::object describe(const report::DmarcSpfResult& result) {
     return object;
 }
 
+json::object describe(const report::DmarcReportRecord& record);
+json::object describe(const report::DeliveryStatusRecipient& recipient);
+
 template <class Items>
 json::array describe_all(const Items& items) {
     json::array array;
