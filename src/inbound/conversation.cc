@@ -24,6 +24,8 @@ constexpr std::chrono::seconds kHandshakeTimeout{60};
 constexpr std::size_t kCommands = 4096;
 constexpr std::size_t kPace = 4096;  // octets of content for which a client has the time limit
 constexpr std::chrono::seconds kSendTimeout{300};
+constexpr std::chrono::seconds kLinger{2};         // for a client that is still sending when we hang up, so that it hears why
+constexpr std::size_t kMostDiscarded = 64 * 1024;  // octets it may send meanwhile
 
 }  // namespace
 
@@ -77,6 +79,7 @@ smtp::ServerExtensions Conversation::extensions() const {
 
 awaitable<void> Conversation::async_run() {
     if (co_await async_begin()) co_await async_converse();
+    if (!counted_as_.empty()) co_await stream_.async_hang_up(net::within(kLinger), kMostDiscarded);  // who was turned away gets no time
     stream_.close();
     leave_limits();  // not only in the destructor: a look-up of the client's name may outlive the connection
     with_.log.info("disconnected", {{"session", client_.session},

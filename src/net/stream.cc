@@ -74,6 +74,7 @@ struct Stream::State final : WatchedSocket {
                                                            Deadline deadline);
     static asio::awaitable<base::Result<void>> async_write_one(std::shared_ptr<State> self, std::string_view octets, Deadline deadline);
     static asio::awaitable<base::Result<void>> async_handshake(std::shared_ptr<State> self, Deadline deadline);
+    static asio::awaitable<void> async_linger(std::shared_ptr<State> self, Deadline deadline, std::size_t most);
 
     std::unique_ptr<TlsSession> tls;
     bool shaken = false;             // the handshake has succeeded
@@ -185,6 +186,24 @@ void Stream::State::hang_up() {
     close();
 }
 
+// The octets are TLS records or not: nobody reads them any more. A small block, since a local socket knows no MSG_TRUNC.
+asio::awaitable<void> Stream::State::async_linger(std::shared_ptr<State> self, Deadline deadline, std::size_t most) {
+    if (self->closed()) co_return;
+    if (self->tls) self->tls->say_goodbye();
+    ::shutdown(self->descriptor(), SHUT_WR);
+    std::array<char, 4096> block;
+    for (std::size_t discarded = 0; discarded <= most;) {
+        Step step = receive(self->descriptor(), block, 0);
+        if (step.kind == Step::Kind::done) {
+            discarded += step.count;
+        } else if (!co_await self->async_after(std::move(step), deadline)) {
+            break;
+        }
+    }
+    self->tls.reset();
+    self->close();
+}
+
 Stream::Stream(asio::generic::stream_protocol::socket socket) : state_(std::make_shared<State>(std::move(socket))) {
     boost::system::error_code ignored;  // a peer that has gone already shows at the first read
     state_->socket().set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -234,6 +253,8 @@ asio::awaitable<base::Result<void>> Stream::async_connect_tls(std::shared_ptr<co
     state->tls = *std::move(session);
     co_return co_await State::async_handshake(state, deadline);
 }
+
+asio::awaitable<void> Stream::async_hang_up(Deadline deadline, std::size_t most) { return State::async_linger(state_, deadline, most); }
 
 void Stream::close() { state_->hang_up(); }
 

@@ -53,6 +53,10 @@ public:
     [[nodiscard]] asio::awaitable<base::Result<void>> async_connect_tls(std::shared_ptr<const TlsContext> context, std::string name,
                                                                         Deadline deadline);
 
+    /// Ends what we say (close_notify, FIN), throws away what the peer still says until it ends too, the deadline passes or more than `most`
+    /// octets came, and closes. A plain close() while the peer is sending has the kernel send a reset, which may cost the peer our last
+    /// words (RFC 1122 §4.2.2.13; the lingering close of RFC 9112 §9.6).
+    [[nodiscard]] asio::awaitable<void> async_hang_up(Deadline deadline, std::size_t most);
     /// Sends close_notify if it can at once, and closes. What waits on the stream wakes with `peer_gone`.
     void close();
     /// Wakes what waits now with `stopping`; does nothing to later waits. From the stream's own loop.

@@ -175,6 +175,60 @@ TEST_P(StreamTest, TakesTheEndOfThePeerAsItsEnd) {
     EXPECT_EQ(kind_of(run_on(loop_, write_for_ever(client_))), ErrorKind::peer_gone) << "and no SIGPIPE";
 }
 
+struct LastWords {
+    std::string heard;
+    base::Error end;
+};
+
+/// What a client gets that goes on sending while the server hangs up on it.
+asio::awaitable<LastWords> talk_into_a_hang_up(Stream& client, Stream& server) {
+    co_await server.async_write("the last words", within(kLong));
+    test::spawn_on(*static_cast<asio::io_context*>(&asio::query(co_await asio::this_coro::executor, asio::execution::context)),
+                   [](Stream& stream) -> asio::awaitable<void> { co_await stream.async_hang_up(within(kLong), 10'000); }(server));
+    for (int k = 0; k < 5; ++k) {
+        co_await asio::post(client.executor(), asio::use_awaitable);
+        co_await client.async_write("and another thing", within(kLong));
+    }
+    LastWords result;
+    std::array<char, 4> block;
+    while (true) {
+        const auto count = co_await client.async_read(block, within(kLong));
+        if (!count) co_return LastWords{std::move(result.heard), count.error()};
+        result.heard.append(block.data(), *count);
+    }
+}
+
+TEST_P(StreamTest, IsHeardToItsEndByAPeerThatIsStillTalking) {
+    const auto words = run_on(loop_, talk_into_a_hang_up(client_, server_));
+    EXPECT_EQ(words.heard, "the last words");
+    EXPECT_EQ(words.end.detail, GetParam() == Mode::tls ? "peer ended TLS" : "peer closed the connection") << "no reset";
+}
+
+asio::awaitable<std::chrono::steady_clock::duration> hang_up(Stream& stream, std::chrono::milliseconds limit, std::size_t most) {
+    const auto begun = std::chrono::steady_clock::now();
+    co_await stream.async_hang_up(within(limit), most);
+    co_return std::chrono::steady_clock::now() - begun;
+}
+
+TEST_P(StreamTest, HangsUpOnAPeerThatStaysWhenTheTimeIsOver) {
+    EXPECT_GE(run_on(loop_, hang_up(server_, kShort, 10'000)), kShort);
+    EXPECT_EQ(kind_of(run_on(loop_, read_once(server_, kLong))), ErrorKind::peer_gone);
+}
+
+TEST_P(StreamTest, HangsUpOnAPeerThatTalksOnAndOn) {
+    test::spawn_on(loop_, [](Stream& stream) -> asio::awaitable<void> {
+        const std::string octets(100'000, 'x');
+        while (co_await stream.async_write(octets, within(kLong))) {}
+    }(client_));
+    EXPECT_LT(run_on(loop_, hang_up(server_, kLong, 10'000)), kLong);
+}
+
+TEST_P(StreamTest, HangsUpAtOnceWhenItIsClosedMeanwhile) {
+    asio::post(loop_, [this] { server_.close(); });
+    EXPECT_LT(run_on(loop_, hang_up(server_, kLong, 10'000)), kLong);
+    EXPECT_LT(run_on(loop_, hang_up(server_, kLong, 10'000)), kLong) << "and when it was closed before";
+}
+
 asio::awaitable<base::Result<void>> readable(Stream& stream, std::chrono::milliseconds limit) {
     co_return co_await stream.async_wait_readable(within(limit));
 }

@@ -169,11 +169,8 @@ class Run:
     def say(self, octets):
         # What stands behind STARTTLS in the same packet is dropped with the clear text; in a packet of its own it is no handshake.
         self.tls_follows = re.search(rb"(?m)^STARTTLS *\r\n", octets)
-        try:
-            for piece in [octets] if self.tls_follows else pieces(octets, self.cut(octets)):
-                self.talk.send(piece)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it has said enough: what it answered is to be read
+        for piece in [octets] if self.tls_follows else pieces(octets, self.cut(octets)):
+            self.talk.send(piece)
 
     def expect(self, patterns):
         said = self.talk.reply().split("\n")
@@ -199,10 +196,6 @@ def test_transcript_holds_over_a_socket(lab, server_with, name, cut):
         for number, (kind, what) in enumerate(transcript.steps):
             try:
                 run.take(kind, what)
-            except ConnectionResetError:
-                # Who still sends when the server hangs up may lose its last words to TCP's reset; the same in memory shows them.
-                assert any(step[0] == "closed" for step in transcript.steps[number:]), f"{name}, step {number}: reset"
-                break
             except AssertionError as error:
                 raise AssertionError(f"{name}, step {number}: {error}") from error
     assert server.alive()
