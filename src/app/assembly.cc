@@ -6,8 +6,13 @@
 
 namespace thurn::app {
 
-std::shared_ptr<const inbound::Options> inbound_options(const config::Config& config) {
+std::shared_ptr<const inbound::Options> inbound_options(const config::Config& config,
+                                                        std::shared_ptr<const inbound::AuthenticationOptions> authentication,
+                                                        std::shared_ptr<const mailauth::SenderRewriting> rewriting) {
     inbound::Options options;
+    options.authentication = std::move(authentication);
+    options.rewriting = std::move(rewriting);
+    options.header_size = config.limits.header_size.count;
     options.session.hostname = config.hostname;
     options.session.message_size = config.limits.message_size;
     options.session.recipients = config.limits.recipients;
@@ -51,8 +56,12 @@ inbound::ListenerProfile listener_profile(const config::ListenerConfig& listener
             .xforward_from = listener.xforward_from};
 }
 
-std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const config::Config& config) {
+std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const config::Config& config,
+                                                                      std::shared_ptr<const mailauth::Signatory> signatory,
+                                                                      std::shared_ptr<const mailauth::SenderRewriting> rewriting) {
     delivery::DispatcherOptions options;
+    options.signatory = std::move(signatory);
+    options.rewriting = std::move(rewriting);
     options.hostname = config.hostname;
     options.postmaster = config.postmaster;
     options.retry = config.retry;

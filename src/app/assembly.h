@@ -13,9 +13,13 @@ namespace thurn::app {
 
 // From the configuration to each module's options: pure but for own_addresses().
 
-[[nodiscard]] std::shared_ptr<const inbound::Options> inbound_options(const config::Config& config);
+[[nodiscard]] std::shared_ptr<const inbound::Options> inbound_options(const config::Config& config,
+                                                                      std::shared_ptr<const inbound::AuthenticationOptions> authentication,
+                                                                      std::shared_ptr<const mailauth::SenderRewriting> rewriting);
 [[nodiscard]] inbound::ListenerProfile listener_profile(const config::ListenerConfig& listener);
-[[nodiscard]] std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const config::Config& config);
+[[nodiscard]] std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(
+    const config::Config& config, std::shared_ptr<const mailauth::Signatory> signatory,
+    std::shared_ptr<const mailauth::SenderRewriting> rewriting);
 [[nodiscard]] delivery::SiteFinder::Options site_options(const config::Config& config);
 [[nodiscard]] directory::ResolveOptions resolve_options(const config::Config& config);
 /// The configured pairs, or the place of the self-signed one. Never empty.

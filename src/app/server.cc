@@ -4,6 +4,7 @@
 #include "admin/control_server.h"
 #include "admin/queue_commands.h"
 #include "app/assembly.h"
+#include "app/authentication.h"
 #include "app/log_sink.h"
 #include "app/privileges.h"
 #include "app/restart_needed.h"
@@ -43,6 +44,7 @@ namespace {
 
 constexpr std::size_t kBlockingThreads = 16;
 constexpr std::chrono::seconds kStopGrace{5};  // for what is in transfer, in and out; what does not end by then is done again later
+constexpr std::chrono::seconds kKeysWatched{30};
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 LogFormat log_format(const config::Config& config) { return config.log_format == "json" ? LogFormat::json : LogFormat::logfmt; }
@@ -88,7 +90,10 @@ public:
           settings_(std::move(loaded.settings)),
           log_(log_format(config_), log_level(config_), clock_),
           loops_(loop_count(config_)),
-          pool_(kBlockingThreads) {
+          pool_(kBlockingThreads),
+          keyring_(config_.data_dir / "keys"),
+          srs_keys_(config_.data_dir / "keys"),
+          current_(config_) {
         for (const auto& warning : loaded.warnings) log_.warning("configuration", {{"warning", warning}});
     }
 
@@ -107,7 +112,11 @@ private:
     base::Result<void> open_stores();
     base::Result<void> make_dispatcher();
     base::Result<delivery::Carriers> make_carriers(const config::Config& config);
+    base::Result<void> prepare_keys(const config::Config& config);
+    std::shared_ptr<const inbound::Options> service_options(const config::Config& config) const;
     void make_service();
+    asio::awaitable<void> async_watch_keys();
+    void take_up_keys();
     base::Result<void> open_control();
     void start_listeners();
     asio::awaitable<void> async_watch_signals();
@@ -134,6 +143,12 @@ private:
     std::optional<base::MessageIdSource> ids_;
     std::unique_ptr<spool::FilesystemLock> claim_;
     OpenSpool spool_;
+    // What signs and rewrites; read at start, at reload and when the files change. Loop 0's alone from the moment the loops run.
+    storage::DkimKeyring keyring_;
+    storage::SrsKeys srs_keys_;
+    std::shared_ptr<const inbound::AuthenticationOptions> authentication_;
+    std::shared_ptr<const mailauth::SenderRewriting> rewriting_;
+    config::Config current_;  // what was reloaded last
     std::unique_ptr<inbound::Service> service_;
     std::unique_ptr<delivery::Dispatcher> dispatcher_;
     std::unique_ptr<admin::ControlServer> control_;
@@ -163,6 +178,7 @@ base::Result<void> Server::start() {
         [&] { return bind_listeners(); },
         [&] { return drop_root(*identity); },
         [&] { return open_stores(); },
+        [&] { return prepare_keys(config_); },
         [&] { return make_dispatcher(); },
         [&] { return open_control(); },
     };
@@ -173,6 +189,7 @@ base::Result<void> Server::start() {
     dispatcher_->start();
     signals_.emplace(loops_.loop(0), SIGTERM, SIGINT, SIGHUP);
     asio::co_spawn(loops_.loop(0), async_watch_signals(), asio::detached);
+    asio::co_spawn(loops_.loop(0), async_watch_keys(), asio::detached);
     loops_.start();
     log_.info("started", {{"hostname", config_.hostname}, {"loops", loops_.count()}, {"data_dir", config_.data_dir.string()}});
     return {};
@@ -189,7 +206,7 @@ void Server::leave_descriptors_for_files(std::size_t descriptors) {
 }
 
 base::Result<void> Server::prepare_data(const Identity* owner) {
-    for (const auto* name : {"", "spool", "trace", "mail", "tls"}) {
+    for (const auto* name : {"", "spool", "trace", "mail", "tls", "keys"}) {
         const auto folder = *name ? config_.data_dir / name : config_.data_dir;
         if (auto made = prepare_folder(folder, owner); !made) return made;
     }
@@ -291,7 +308,7 @@ base::Result<delivery::Carriers> Server::make_carriers(const config::Config& con
                                                .sources = config.outbound_sources,
                                                .random = &random_};
     return delivery::Carriers{
-        .options = dispatcher_options(config),
+        .options = dispatcher_options(config, authentication_->signatory, rewriting_),
         .router = std::make_shared<const route::Router>(config.routes, *directory_, config.mailboxes),
         .sites = std::make_shared<delivery::SiteFinder>(*resolver_, random_, site_options(config), read_credentials),
         .smtp = std::make_shared<const delivery::SmtpCourier>(courier, opportunistic_, verifying_, pool_, log_),
@@ -339,7 +356,47 @@ void Server::make_service() {
             .run_queue =
                 [this](std::string domain) { return admin::async_retry_domain(*spool_.spool, *dispatcher_, pool_, std::move(domain)); }},
         loops_.count(), connections_, config_.limits.connections_per_ip);
-    service_->configure(inbound_options(config_));
+    service_->configure(service_options(config_));
+}
+
+/// What conversations go by, with the keys that were read last.
+std::shared_ptr<const inbound::Options> Server::service_options(const config::Config& config) const {
+    return inbound_options(config, authentication_, rewriting_);
+}
+
+base::Result<void> Server::prepare_keys(const config::Config& config) {
+    auto signatory = load_signatory(config, keyring_, log_);
+    if (!signatory) return base::pass_on(signatory);
+    auto authentication = authentication_options(config, *std::move(signatory));
+    if (!authentication) return base::pass_on(authentication);
+    auto rewriting = load_rewriting(config, srs_keys_, random_, clock_.now());
+    if (!rewriting) return base::pass_on(rewriting);
+    authentication_ = *std::move(authentication);
+    rewriting_ = *std::move(rewriting);
+    return {};
+}
+
+/// `thurn dkim rotate` and `thurn srs rotate` need not tell us.
+asio::awaitable<void> Server::async_watch_keys() {
+    asio::steady_timer pause(loops_.loop(0));
+    while (stopping_ == Stopping::no) {
+        pause.expires_after(kKeysWatched);
+        co_await pause.async_wait(as_result);
+        if (stopping_ == Stopping::no && (keyring_.changed() || (current_.srs && srs_keys_.changed()))) take_up_keys();
+    }
+}
+
+/// What cannot be read leaves all as it was.
+void Server::take_up_keys() {
+    if (auto read = prepare_keys(current_); !read) {
+        log_.error("keys_not_read", {{"reason", read.error().detail}});
+        return;
+    }
+    auto carriers = make_carriers(current_);
+    if (!carriers) return;
+    dispatcher_->configure(*std::move(carriers));
+    service_->configure(service_options(current_));
+    log_.info("keys_read");
 }
 
 base::Result<void> Server::open_control() {
@@ -422,6 +479,10 @@ void Server::reload() {
                                                             config_.data_dir.string(), loaded->config.data_dir.string())}});
         return;
     }
+    if (auto keys = prepare_keys(loaded->config); !keys) {
+        log_.error("reload_failed", {{"reason", keys.error().detail}});
+        return;
+    }
     auto directory = open_directory(loaded->config);
     if (!directory) {
         log_.error("reload_failed", {{"reason", directory.error().detail}});
@@ -434,7 +495,8 @@ void Server::reload() {
     }
     directory_->switch_to(*std::move(directory));
     dispatcher_->configure(*std::move(carriers));
-    service_->configure(inbound_options(loaded->config));
+    service_->configure(service_options(loaded->config));
+    current_ = loaded->config;
     log_.info("reloaded", {{"file", options_.config_file.string()}});
     if (const auto keys = changes_for_a_restart(settings_, loaded->settings); !keys.empty())
         log_.warning("restart_needed", {{"settings", fmt::format("{}", fmt::join(keys, ", "))}});

@@ -70,6 +70,18 @@ std::vector<std::string> distinct_statuses(const std::vector<RecipientOutcome>& 
     return statuses;
 }
 
+/// Among the first `fitting` those that are wanted come first, in their order; how many those are.
+template <class Wanted>
+std::size_t bring_forward(std::vector<std::size_t>& open, std::size_t fitting, Wanted wanted) {
+    std::vector<std::size_t> first;
+    std::vector<std::size_t> others;
+    for (std::size_t i = 0; i < open.size(); ++i) (i < fitting && wanted(open[i]) ? first : others).push_back(open[i]);
+    const auto count = first.size();
+    first.insert(first.end(), others.begin(), others.end());
+    open = std::move(first);
+    return count;
+}
+
 }  // namespace
 
 CourierRound::CourierRound(Means means, asio::any_io_executor executor, std::shared_ptr<const Destination> destination,
@@ -240,8 +252,8 @@ asio::awaitable<void> CourierRound::async_attempt(Load& load) {
 /// Takes out of `open` what the host said beforehand is too much for one transaction (RFC 9422 §4).
 std::vector<std::size_t> CourierRound::set_apart(Load& load) const {
     const auto& limits = connection_->extensions().limits;
-    std::size_t fitting = load.open.size();
-    if (limits.recipient_domains) fitting = bring_domains_forward(load, *limits.recipient_domains);
+    std::size_t fitting = bring_sender_forward(load);
+    if (limits.recipient_domains) fitting = bring_domains_forward(load, fitting, *limits.recipient_domains);
     if (limits.recipients) fitting = std::min<std::size_t>(fitting, *limits.recipients);
     const auto from = load.open.begin() + static_cast<std::ptrdiff_t>(fitting);
     std::vector<std::size_t> later(from, load.open.end());
@@ -249,21 +261,22 @@ std::vector<std::size_t> CourierRound::set_apart(Load& load) const {
     return later;
 }
 
-/// Recipients of the first `most` domains come first; how many those are.
-std::size_t CourierRound::bring_domains_forward(Load& load, std::size_t most) {
+/// Recipients with the first one's sender come first; how many those are.
+std::size_t CourierRound::bring_sender_forward(Load& load) {
+    if (load.parcel.senders.empty()) return load.open.size();
+    const auto sender = load.parcel.sender_for(load.open.front());
+    return bring_forward(load.open, load.open.size(), [&](std::size_t position) { return load.parcel.sender_for(position) == sender; });
+}
+
+/// Among the first `fitting`, recipients of the first `most` domains come first; how many those are.
+std::size_t CourierRound::bring_domains_forward(Load& load, std::size_t fitting, std::size_t most) {
     std::set<std::string_view> domains;
-    std::vector<std::size_t> others;
-    std::vector<std::size_t> first;
-    for (const std::size_t position : load.open) {
+    return bring_forward(load.open, fitting, [&](std::size_t position) {
         const auto& recipient = load.parcel.message->envelope.recipients.at(load.parcel.recipients[position]);
         const std::string_view domain = recipient.mailbox.domain.text();
         if (domains.size() < most) domains.insert(domain);
-        (domains.contains(domain) ? first : others).push_back(position);
-    }
-    const auto fitting = first.size();
-    first.insert(first.end(), others.begin(), others.end());
-    load.open = std::move(first);
-    return fitting;
+        return domains.contains(domain);
+    });
 }
 
 /// A connection that had to be verified and was not does not come about.

@@ -80,7 +80,8 @@ private:
     void take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took);
     void take_failure(Load& load, const Failure& failure, std::chrono::milliseconds took);
     [[nodiscard]] std::vector<std::size_t> set_apart(Load& load) const;
-    [[nodiscard]] static std::size_t bring_domains_forward(Load& load, std::size_t most);
+    [[nodiscard]] static std::size_t bring_sender_forward(Load& load);
+    [[nodiscard]] static std::size_t bring_domains_forward(Load& load, std::size_t fitting, std::size_t most);
     void settle_open(Load& load, const RecipientOutcome& outcome);
     void note_failed_host(const Parcel& parcel, std::size_t host, const Failure& failure, std::chrono::milliseconds took);
 

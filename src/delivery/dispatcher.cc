@@ -52,7 +52,7 @@ asio::awaitable<queue::SiteOutcome> async_carry_local(std::shared_ptr<const Mail
         });
         for (std::size_t i = 0; i < outcomes.size(); ++i) {
             const bool delivered = outcomes[i].kind == RecipientOutcome::Kind::delivered;
-            outcomes[i].mailbox = maildir->folder(parcel->accounts[i]).string();
+            outcomes[i].mailbox = maildir->folder(parcel->accounts[i], parcel->message->envelope).string();
             parcels->attempted({.message = parcel->message, .recipients = {parcel->recipients[i]}, .accounts = {}},
                                {.host = outcomes[i].mailbox,
                                 .tls = {},
@@ -210,6 +210,7 @@ std::deque<Parcel> Dispatcher::make_parcels(const queue::Batch& batch) {
         Parcel parcel{.message = active.message, .recipients = job.recipients, .accounts = {}};
         for (const auto index : job.recipients) active.scheduled.erase(index);
         add_accounts(active, parcel);
+        add_senders(parcel);
         parcels.push_back(std::move(parcel));
     }
     return parcels;
@@ -221,6 +222,33 @@ void Dispatcher::add_accounts(const Active& active, Parcel& parcel) {
     if (active.accounts.empty() || std::ranges::none_of(parcel.recipients, has_account)) return;
     for (const auto index : parcel.recipients)
         parcel.accounts.push_back(has_account(index) ? active.accounts.at(index) : active.message->envelope.recipients[index].mailbox);
+}
+
+/// Mail that an alias sends on to another host comes from us now: with a sender in the alias's domain SPF holds there, and bounces find their
+/// way back (mailauth/srs.h). One of our own may send from here as he is.
+std::optional<mail::Mailbox> Dispatcher::rewritten_sender(const spool::Envelope& envelope, const spool::Recipient& recipient) const {
+    const auto& rewriting = carriers_.options->rewriting;
+    if (!rewriting || envelope.sender.is_null() || recipient.original.empty()) return std::nullopt;
+    const auto known = with_.directory.peek(*envelope.sender.mailbox);
+    if (known && *known && !std::holds_alternative<directory::NotLocal>(**known)) return std::nullopt;
+    const auto forwarder = mail::parse_mailbox(recipient.original, mail::Charset::utf8);
+    if (!forwarder) return std::nullopt;
+    auto rewritten = rewriting->rewrite(*envelope.sender.mailbox, forwarder->domain, with_.clock.now());
+    return rewritten ? std::optional(*std::move(rewritten)) : std::nullopt;
+}
+
+/// Of all recipients or of none.
+void Dispatcher::add_senders(Parcel& parcel) const {
+    if (!parcel.accounts.empty()) return;
+    const auto& envelope = parcel.message->envelope;
+    std::vector<mail::ReversePath> senders;
+    bool rewritten = false;
+    for (const auto index : parcel.recipients) {
+        auto sender = rewritten_sender(envelope, envelope.recipients[index]);
+        rewritten = rewritten || sender;
+        senders.push_back(sender ? mail::ReversePath{std::move(sender)} : envelope.sender);
+    }
+    if (rewritten) parcel.senders = std::move(senders);
 }
 
 std::deque<Parcel> Dispatcher::take_more(const std::string& site) {

@@ -10,6 +10,8 @@
 #include "delivery/parcel.h"
 #include "delivery/site_finder.h"
 #include "delivery/smtp_courier.h"
+#include "mailauth/sender_rewriting.h"
+#include "mailauth/signatory.h"
 #include "net/loops.h"
 #include "queue/overflow.h"
 #include "queue/retry.h"
@@ -51,6 +53,8 @@ struct DispatcherOptions {
     std::chrono::milliseconds sweep_every{1000};
     std::chrono::milliseconds sweep_anew{std::chrono::minutes(5)};  // from the oldest on, for what an error made us leave out
     unsigned alias_depth = 20;
+    std::shared_ptr<const mailauth::SenderRewriting> rewriting{};  // without it, forwarded mail keeps its sender
+    std::shared_ptr<const mailauth::Signatory> signatory{};        // without one, our reports go unsigned
 };
 
 struct DispatcherDependencies {
@@ -179,6 +183,9 @@ private:
     void courier_ended(const std::string& site, queue::SiteOutcome outcome, std::deque<Parcel> unsettled);
     std::deque<Parcel> make_parcels(const queue::Batch& batch);
     static void add_accounts(const Active& active, Parcel& parcel);
+    void add_senders(Parcel& parcel) const;
+    [[nodiscard]] std::string signature_of(std::string_view message) const;
+    [[nodiscard]] std::optional<mail::Mailbox> rewritten_sender(const spool::Envelope& envelope, const spool::Recipient& recipient) const;
     std::deque<Parcel> take_more(const std::string& site);
     void no_longer_idle(const SiteFeed& feed);
     void defer_stale();

@@ -157,6 +157,12 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_try_report(std:
     }
 }
 
+/// A report that cannot be signed is sent without.
+std::string Dispatcher::signature_of(std::string_view message) const {
+    const auto& signatory = carriers_.options->signatory;
+    return signatory ? mailauth::sign_message(signatory, message, with_.clock.now()).value_or(std::string()) : std::string();
+}
+
 asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std::shared_ptr<const spool::StoredMessage> message,
                                                                              std::vector<report::DsnRecipient> recipients) {
     // RET is about failures only (RFC 3461 §4.3).
@@ -182,7 +188,7 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std
                                          .smtputf8 = wishes.smtputf8,
                                          .original_content = returned.whole ? std::optional(text) : std::nullopt});
     auto draft = with_.spool.draft(id);
-    if (auto appended = draft->append(dsn); !appended) co_return base::pass_on(appended);
+    if (auto appended = draft->append(signature_of(dsn) + dsn); !appended) co_return base::pass_on(appended);
     spool::Envelope envelope;
     envelope.wishes.require_tls = wishes.require_tls;  // RFC 8689 §5: what must not travel in clear must not do so on its way back
     envelope.recipients.push_back(

@@ -120,7 +120,7 @@ base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool:
 smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open, base::Time now) {
     const auto& envelope = parcel.message->envelope;
     smtp::Transaction transaction;
-    transaction.sender = envelope.sender;
+    transaction.sender = parcel.sender_for(open.front());
     transaction.recipients.reserve(open.size());
     for (const std::size_t position : open) {
         const auto& recipient = envelope.recipients.at(parcel.recipients[position]);

@@ -40,7 +40,8 @@ inline constexpr base::Octets kMostConverted = base::mebibytes(32);
 /// Threads  Reads and computes: belongs on the blocking pool.
 [[nodiscard]] base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool::Content& content, mail::Passage passage);
 
-/// The envelope for the recipients at these positions of `parcel.recipients`, with all that the originator asked for.
+/// The envelope for the recipients at these positions of `parcel.recipients`, with all that the originator asked for. Precondition: there are
+/// some, and they share a sender.
 [[nodiscard]] smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open, base::Time now);
 
 }  // namespace thurn::delivery

@@ -24,6 +24,7 @@
 namespace thurn::delivery {
 namespace {
 
+constexpr const char* kJunkFolder = ".Junk";
 constexpr std::size_t kPiece = std::size_t{256} << 10;  // how much of a large message is held at once
 
 std::unexpected<DiskTrouble> trouble(int number, const char* what) { return std::unexpected(DiskTrouble{number, what}); }
@@ -233,9 +234,12 @@ Maildir::Maildir(MaildirOptions options) : options_(std::move(options)), started
     below_root_ = slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-std::filesystem::path Maildir::folder(const mail::Mailbox& account) const { return root_ / render_mailbox_path(below_root_, account); }
+std::filesystem::path Maildir::folder(const mail::Mailbox& account, const spool::Envelope& envelope) const {
+    auto folder = root_ / render_mailbox_path(below_root_, account);
+    return envelope.junk ? folder / kJunkFolder : folder;
+}
 
-MailboxPlace Maildir::place(const mail::Mailbox& account) const {
+MailboxPlace Maildir::place(const spool::Envelope& envelope, const mail::Mailbox& account) const {
     MailboxPlace place{.root = root_, .names = {}};
     const std::string path = render_mailbox_path(below_root_, account);
     for (std::size_t begin = 0; begin <= path.size();) {
@@ -244,6 +248,7 @@ MailboxPlace Maildir::place(const mail::Mailbox& account) const {
         begin = end + 1;
     }
     if (place.names.empty()) place.names.emplace_back(".");
+    if (envelope.junk) place.names.emplace_back(kJunkFolder);
     return place;
 }
 
@@ -258,7 +263,7 @@ bool Maildir::may_be_a_repeat(const spool::StoredMessage& message, std::uint32_t
 }
 
 RecipientOutcome Maildir::deliver(const spool::StoredMessage& message, std::uint32_t index, const mail::Mailbox& account) const {
-    const auto folders = open_mailbox(place(account));
+    const auto folders = open_mailbox(place(message.envelope, account));
     if (!folders) return outcome_of(folders.error());
     const std::string name = file_name(message.id, index);
     if (may_be_a_repeat(message, index)) {

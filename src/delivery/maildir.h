@@ -27,6 +27,7 @@ struct MaildirOptions {
 ///          file can lie there: attempts were made, the recipient is in doubt, or the message is older than this process.
 /// Content  As spooled, CRLF turned into LF (what Dovecot and others expect of a Maildir); mbox-style From lines are left alone. Binary
 ///          content would not come through that, so it is converted to 8-bit lines first (mail::convert); what cannot be is refused, 5.6.3.
+/// Junk     A message marked as such goes into the folder `.Junk` (Maildir++), which IMAP servers show as Junk.
 /// Errors   The outcome: deferred for all a disk can do (4.3.0, 4.3.1 and 4.2.2 when full), failed only for a path that cannot exist.
 /// Threads  Blocks: the blocking pool. Any.
 class Maildir {
@@ -34,11 +35,11 @@ public:
     explicit Maildir(MaildirOptions options);
     /// `account`: whose mailbox. `index`: which recipient of the message it is for.
     [[nodiscard]] RecipientOutcome deliver(const spool::StoredMessage& message, std::uint32_t index, const mail::Mailbox& account) const;
-    /// Where that account's mail lies.
-    [[nodiscard]] std::filesystem::path folder(const mail::Mailbox& account) const;
+    /// Where a message for that account is put.
+    [[nodiscard]] std::filesystem::path folder(const mail::Mailbox& account, const spool::Envelope& envelope = {}) const;
 
 private:
-    [[nodiscard]] MailboxPlace place(const mail::Mailbox& account) const;
+    [[nodiscard]] MailboxPlace place(const spool::Envelope& envelope, const mail::Mailbox& account) const;
     [[nodiscard]] std::string file_name(base::MessageId id, std::uint32_t index) const;
     [[nodiscard]] bool may_be_a_repeat(const spool::StoredMessage& message, std::uint32_t index) const;
 

@@ -23,6 +23,12 @@ struct Parcel {
     std::shared_ptr<const spool::StoredMessage> message;  // shared: parcels of one message may be under way on several loops
     std::vector<std::uint32_t> recipients;                // indices into the envelope, never empty
     std::vector<mail::Mailbox> accounts;                  // for mailboxes of ours: whose, for each of `recipients`; else empty
+    std::vector<mail::ReversePath> senders = {};          // where some are not the originator's: that of each recipient; else empty
+
+    /// What MAIL names for the recipient at this position.
+    [[nodiscard]] const mail::ReversePath& sender_for(std::size_t position) const {
+        return senders.empty() ? message->envelope.sender : senders[position];
+    }
 };
 
 /// What an attempt means for one recipient; `postponed` when there was none, which does not count as one.

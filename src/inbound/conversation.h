@@ -102,6 +102,7 @@ private:
     // conversation_envelope.cc: MAIL and RCPT
     Awaitable<> async_take_sender(smtp::SenderGiven given);
     Awaitable<> async_take_recipient(smtp::RecipientGiven given);
+    void take_way_back(smtp::RecipientGiven given);
     [[nodiscard]] bool relayed(const mail::Domain& domain) const;
     [[nodiscard]] policy::Facts facts() const;
     [[nodiscard]] bool may_be_urgent() const;

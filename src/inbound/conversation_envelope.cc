@@ -88,6 +88,8 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
         put_off("rcpt", mail::render_mailbox(mailbox), resolution->error());
         co_return;
     }
+    if (options_->rewriting && !std::holds_alternative<directory::NotLocal>(**resolution) && options_->rewriting->is_rewritten(mailbox))
+        co_return take_way_back(std::move(given));
     auto decision = policy::decide_recipient(facts(), **resolution, relayed(mailbox.domain), options_->relay_networks);
     const auto address = mail::render_mailbox(mailbox);
     const auto domain = mailbox.domain.text();
@@ -105,6 +107,30 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
     const bool passed_on =
         std::holds_alternative<directory::AliasFor>(**resolution) || std::holds_alternative<directory::NotLocal>(**resolution);
     if (passed_on) transaction_.passed_on_for = domain;
+    begin_checks();
+    session_.accept();
+}
+
+/// A bounce of what an alias of ours sent on: for the sender it came from. That the address is ours, and not too old, its hash says; so nobody
+/// else can have mail relayed by it.
+void Conversation::take_way_back(smtp::RecipientGiven given) {
+    const auto address = mail::render_mailbox(given.mailbox);
+    auto sender = transaction_.sender.is_null() ? options_->rewriting->restore(given.mailbox, with_.clock.now())
+                                                : base::fail(base::ErrorKind::invalid, "only bounces go to senders of forwarded mail");
+    if (!sender) {
+        refuse("rcpt", address,
+               {.kind = policy::Decision::Kind::reject,
+                .rule = "forwarding.srs",
+                .reason = sender.error().detail,
+                .code = 550,
+                .status = {5, 7, 1},
+                .text = "this return address takes no mail: " + sender.error().detail});
+        return;
+    }
+    transaction_.decisions.push_back({"rcpt", address, "accept", "forwarding.srs", "the way back to " + mail::render_mailbox(*sender)});
+    given.mailbox = *std::move(sender);
+    if (std::ranges::find(transaction_.recipients, given.mailbox, &spool::Recipient::mailbox) == transaction_.recipients.end())
+        transaction_.recipients.push_back(recipient_of(std::move(given)));
     begin_checks();
     session_.accept();
 }

@@ -111,8 +111,10 @@ TEST_F(ConversationTest, CompletesWhatOurUsersSubmit) {
     EXPECT_THAT(client->ask("Subject: x\r\n\r\nHello.\r\n."), StartsWith("250 "));
     ASSERT_EQ(accepted().size(), 1);
     const auto message = accepted().front();
-    EXPECT_THAT(text(message), AllOf(StartsWith("Authentication-Results: mx.here.example;\r\n\tauth=pass smtp.auth=anna@here.example\r\nReceived: "), HasSubstr(" ESMTPSA "), HasSubstr("\r\nDate: Sun, 22 Nov 2026"),
-                                     HasSubstr("\r\nMessage-ID: <" + message.id.text() + "@mx.here.example>\r\n")));
+    EXPECT_THAT(text(message),
+                AllOf(StartsWith("Authentication-Results: mx.here.example;\r\n\tauth=pass smtp.auth=anna@here.example\r\nReceived: "),
+                      HasSubstr(" ESMTPSA "), HasSubstr("\r\nDate: Sun, 22 Nov 2026"),
+                      HasSubstr("\r\nMessage-ID: <" + message.id.text() + "@mx.here.example>\r\n")));
     EXPECT_EQ(message.envelope.login, "anna@here.example");
 
     client->ask("MAIL FROM:<anna@here.example>");

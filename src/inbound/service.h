@@ -9,6 +9,7 @@
 #include "inbound/connection_limits.h"
 #include "inbound/login_failures.h"
 #include "inbound/permissions.h"
+#include "mailauth/sender_rewriting.h"
 #include "net/loops.h"
 #include "net/resolver.h"
 #include "net/tls.h"
@@ -53,6 +54,7 @@ struct Options {
     QueueRunBy etrn = QueueRunBy::relay_networks;
     LoginFailures::Rules login_failures;
     std::shared_ptr<const AuthenticationOptions> authentication = std::make_shared<AuthenticationOptions>();
+    std::shared_ptr<const mailauth::SenderRewriting> rewriting{};  // knows the way back of bounces to what we forwarded
     std::size_t header_size = std::size_t{256} << 10;
     std::size_t received_fields = 50;  // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)
 };
