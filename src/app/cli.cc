@@ -53,6 +53,7 @@ public:
         add_directory_commands();
         add_queue_commands();
         add_trace_command();
+        add_reports_commands();
         add_tools();
         take_config_everywhere(app_, "Configuration (default: /etc/thurn/thurn.toml, then ./thurn.toml)");
         app_.footer(kFooter);  // last: what is added later would inherit it
@@ -295,6 +296,37 @@ private:
         add_json(command);
     }
 
+    CLI::App* add_reports_verb(CLI::App& parent, const std::string& verb, const std::string& help) {
+        auto* command = add(parent, verb, help, [this, verb] {
+            reports_.verb = verb;
+            return reports_command(context_, reports_);
+        });
+        add_json(command);
+        return command;
+    }
+    void add_reports_commands() {
+        auto& reports = *app_.add_subcommand("reports", "What others report about mail from our domains: DMARC and TLS reports")
+                             ->require_subcommand(1)
+                             ->group(kMailGroup);
+        auto* list = add_reports_verb(reports, "list", "List reports, the newest first");
+        auto* summary = add_reports_verb(reports, "summary", "Who sends as us, from where, and whether it passes DMARC");
+        for (auto* command : {list, summary}) {
+            command->add_option("--domain", reports_.domain, "Only about this domain")->option_text("DOMAIN");
+            command->add_option("--since", reports_.since, "Only of reports that end after that: 30d (ago), 2026-11-22")
+                ->option_text("TIME");
+            command->add_option("--limit", reports_.limit, "At most so many lines")->check(count())->option_text("COUNT=1000");
+        }
+        add_reports_verb(reports, "show", "Show one report with all its rows")
+            ->add_option("id", reports_.names, "Its number, as `reports list` has it")
+            ->option_text(" ")
+            ->required()
+            ->expected(1);
+        add_reports_verb(reports, "import", "Take in reports from files: messages or attachments; each is kept once")
+            ->add_option("file", reports_.names, "Files; - is standard input")
+            ->option_text(" ")
+            ->required();
+    }
+
     void add_tools() {
         auto* tool = app_.add_subcommand("tool", "Parts of the server alone: questions in, answers out; reads no configuration")
                          ->require_subcommand(1);
@@ -425,6 +457,7 @@ private:
     DkimCommand dkim_;
     QueueCommand queue_;
     TraceCommand trace_;
+    ReportsCommand reports_;
     ToolOptions tool_;
     bench::SourceOptions source_;
     bench::SinkOptions sink_;

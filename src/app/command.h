@@ -42,6 +42,9 @@ struct CommandContext {
 int complain(const base::Error& error);
 /// Errors   `syntax`, naming the text.
 [[nodiscard]] base::Result<base::MessageId> read_message_id(const std::string& text);
+/// `2h` ago, or a moment as RFC 3339 writes it, in UTC; a day alone is its beginning.
+/// Errors   `syntax`.
+[[nodiscard]] base::Result<base::Time> read_moment(const std::string& text);
 void print_line(std::string_view text);
 void print_json(const boost::json::value& value);
 /// Columns as wide as their widest cell.
@@ -97,6 +100,15 @@ struct TraceCommand {
     std::size_t limit = 100;
 };
 int trace_command(const CommandContext& context, const TraceCommand& command);
+
+/// Reports that others sent us about our domains.
+struct ReportsCommand {
+    std::string verb;                // list, show, summary, import
+    std::vector<std::string> names;  // files, or the report's number
+    std::string domain, since;
+    std::size_t limit = 1000;
+};
+int reports_command(const CommandContext& context, const ReportsCommand& command);
 
 int tool_address();
 

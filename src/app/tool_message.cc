@@ -37,8 +37,10 @@ std::size_t header_size(std::string_view octets) {
 std::string_view ToolMessage::header() const { return std::string_view(octets).substr(0, header_size(octets)); }
 std::string_view ToolMessage::body() const { return std::string_view(octets).substr(header_size(octets)); }
 
-ToolMessage read_message() {
-    ToolMessage message{.octets = {std::istreambuf_iterator<char>(std::cin), {}}};
+ToolMessage read_message() { return as_tool_message({std::istreambuf_iterator<char>(std::cin), {}}); }
+
+ToolMessage as_tool_message(std::string octets) {
+    ToolMessage message{.octets = std::move(octets)};
     const std::size_t feed = message.octets.find('\n');
     message.had_line_feeds = feed != std::string::npos && (feed == 0 || message.octets[feed - 1] != '\r');
     if (message.had_line_feeds) message.octets = with_carriage_returns(message.octets);

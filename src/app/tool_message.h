@@ -19,6 +19,7 @@ struct ToolMessage {
     [[nodiscard]] std::string_view body() const;
 };
 [[nodiscard]] ToolMessage read_message();
+[[nodiscard]] ToolMessage as_tool_message(std::string octets);
 /// To standard output, with the line ends it came with; `above` goes on top of it.
 void print_message(std::string_view above, const ToolMessage& message);
 

@@ -12,22 +12,11 @@ namespace thurn::app {
 
 namespace {
 
-/// `2h` ago, or a moment as RFC 3339 writes it, in UTC.
-base::Result<base::Time> parse_moment(const std::string& text) {
-    if (const auto ago = config::parse_duration(text)) return SystemClock().now() - *ago;
-    std::tm parts{};
-    const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-    if (!end) end = ::strptime(text.c_str(), "%Y-%m-%d", &parts);
-    if (!end || (*end != '\0' && std::string_view(end) != "Z"))
-        return base::fail(base::ErrorKind::syntax, fmt::format("\"{}\" is no time; write 2h, 2026-11-22 or 2026-11-22T10:00:00Z", text));
-    return base::Time(std::chrono::seconds(::timegm(&parts)));
-}
-
 base::Result<trace::Query> make_query(const TraceCommand& command) {
     trace::Query query{.id = {}, .from = command.from, .to = command.to, .since = {}, .until = {}, .limit = command.limit};
     for (auto [text, target] : {std::pair{&command.since, &query.since}, {&command.until, &query.until}}) {
         if (text->empty()) continue;
-        const auto moment = parse_moment(*text);
+        const auto moment = read_moment(*text);
         if (!moment) return std::unexpected(moment.error());
         *target = *moment;
     }
@@ -57,6 +46,16 @@ int search(const CommandContext& context, trace::Journal& journal, const trace::
 }
 
 }  // namespace
+
+base::Result<base::Time> read_moment(const std::string& text) {
+    if (const auto ago = config::parse_duration(text)) return SystemClock().now() - *ago;
+    std::tm parts{};
+    const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (!end) end = ::strptime(text.c_str(), "%Y-%m-%d", &parts);
+    if (!end || (*end != '\0' && std::string_view(end) != "Z"))
+        return base::fail(base::ErrorKind::syntax, fmt::format("\"{}\" is no time; write 2h, 2026-11-22 or 2026-11-22T10:00:00Z", text));
+    return base::Time(std::chrono::seconds(::timegm(&parts)));
+}
 
 int trace_command(const CommandContext& context, const TraceCommand& command) {
     const auto loaded = load_configuration(context);

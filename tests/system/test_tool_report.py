@@ -111,3 +111,28 @@ def test_what_is_no_report():
     assert tool("report", mail(gzip.compress(b" " * (100 << 20)), "gzip"))["reason"] == "unpacked it would be larger than 64MiB"
     entities = b"<!DOCTYPE feedback [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><feedback>&a;</feedback>"
     assert tool("report", mail(entities, "xml"))["type"] is None
+
+
+def test_reports_are_taken_in_once_and_summed_up(tmp_path):
+    (tmp_path / "thurn.toml").write_text(f'hostname = "mx.example.com"\ndata_dir = "{tmp_path}"\nallow_root = true\n')
+
+    def reports(*words, given=None, expected=0):
+        done = subprocess.run([BINARY, "reports", *words, "--config", tmp_path / "thurn.toml"], input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == expected, done.stderr
+        return done.stdout.decode()
+    (tmp_path / "mail").write_bytes(bytes(mail(zipped(aggregate()), "zip")))  # with LF, as Python writes it
+    (tmp_path / "report.xml.gz").write_bytes(gzip.compress(aggregate()))
+    (tmp_path / "other").write_bytes(b"Subject: hello\n\nhello\n")
+    assert reports("import", tmp_path / "mail") == f"{tmp_path}/mail: added\n"
+    assert reports("import", "-", given=(tmp_path / "report.xml.gz").read_bytes()) == "-: known already\n"
+    reports("import", tmp_path / "other", expected=1)
+    listed = json.loads(reports("list", "--json"))
+    assert [(report["domain"], report["submitter"], report["messages"], report["failures"]) for report in listed] == [
+        ("example.com", "reporter.example", 500500, 0)]
+    assert "192.0.3.231" in reports("show", str(listed[0]["id"]))
+    assert len(json.loads(reports("show", str(listed[0]["id"]), "--json"))["records"]) == 1000
+    top = json.loads(reports("summary", "--domain", "example.com", "--limit", "1", "--json"))
+    assert top == [{"domain": "example.com", "source": "192.0.3.231", "messages": 1000, "passed": 1000, "dkim": 1000, "spf": 0, "refused": 0, "reporters": 1}]
+    assert "no reports" in reports("list", "--since", "2026-12-01")
+    reports("show", "77", expected=1)
+    reports("show", "x", expected=2)
