@@ -179,6 +179,7 @@ private:
         add_account_commands();
         add_alias_commands();
         add_dkim_commands();
+        add_srs_commands();
     }
     void add_domain_commands() {
         auto& domain = *app_.add_subcommand("domain", "Domains to take mail for")->require_subcommand(1)->group(kDirectoryGroup);
@@ -223,22 +224,77 @@ private:
     }
 
     CLI::App* add_dkim_verb(CLI::App& parent, const std::string& verb, const std::string& help) {
-        auto* command = add(parent, verb, help, [this, verb] {
+        return add(parent, verb, help, [this, verb] {
             dkim_.verb = verb;
             return dkim_command(context_, dkim_);
         });
-        command->add_option("domain", dkim_.domain, "Such as example.com")->required()->option_text(" ");
-        return command;
+    }
+    CLI::Option* add_dkim_domain(CLI::App* command) {
+        return command->add_option("domain", dkim_.domain, "Such as example.com")->option_text(" ");
+    }
+    void add_new_keys(CLI::App* command, const char* default_selector, const char* default_algorithm) {
+        command->add_option("--selector", dkim_.selector, "What the records are named after, below _domainkey")
+            ->option_text(fmt::format("NAME={}", default_selector));
+        command->add_option("--algorithm", dkim_.algorithm, "rsa, ed25519 or both")
+            ->transform(CLI::CheckedTransformer(std::map<std::string, DkimAlgorithm>{
+                {"rsa", DkimAlgorithm::rsa}, {"ed25519", DkimAlgorithm::ed25519}, {"both", DkimAlgorithm::both}}))
+            ->option_text(fmt::format("KIND={}", default_algorithm));
+    }
+    void add_active_in(CLI::App* command) {
+        command
+            ->add_option("--active-in", dkim_.active_in,
+                         "When to begin to sign: 2d, 12h, 0s; default: a domain's first keys at once, others in 2d")
+            ->option_text("TIME");
     }
     void add_dkim_commands() {
         auto& dkim = *app_.add_subcommand("dkim", "Keys that mail is signed with")->require_subcommand(1)->group(kDirectoryGroup);
         auto* generate = add_dkim_verb(dkim, "generate", "Make keys in data_dir/keys; prints the DNS records to publish");
-        generate->add_option("--selector", dkim_.selector, "What the records are named after, below _domainkey")->option_text("NAME=s1");
-        generate->add_option("--algorithm", dkim_.algorithm, "rsa, ed25519 or both")
-            ->transform(CLI::CheckedTransformer(std::map<std::string, DkimAlgorithm>{
-                {"rsa", DkimAlgorithm::rsa}, {"ed25519", DkimAlgorithm::ed25519}, {"both", DkimAlgorithm::both}}))
-            ->option_text("KIND=both");
-        add_dkim_verb(dkim, "dns", "Print the DNS records of a domain's keys, as lines of a zone file");
+        add_dkim_domain(generate)->required();
+        add_new_keys(generate, "s1", "both");
+        add_active_in(generate);
+        auto* import = add_dkim_verb(dkim, "import", "Take up a key that was made elsewhere; prints the DNS record to publish");
+        add_dkim_domain(import)->required();
+        import->add_option("selector", dkim_.selector, "What its record is named after, below _domainkey")->required()->option_text(" ");
+        import->add_option("file", dkim_.file, "The private key, RSA or Ed25519, in PEM; it is copied")->required()->option_text(" ");
+        add_active_in(import);
+        add_dkim_listings(dkim);
+        auto* rotate =
+            add_dkim_verb(dkim, "rotate", "Make the next keys, which take over from those there are; prints the records to publish");
+        add_dkim_domain(rotate)->required();
+        add_new_keys(rotate, "(the day)", "(as now)");
+        rotate->add_option("--prepublish", dkim_.prepublish, "How long the records are in DNS before the new keys sign")
+            ->option_text("TIME=2d");
+        rotate->add_option("--keep", dkim_.keep, "How long the old records stay in DNS after that")->option_text("TIME=7d");
+        auto* remove = add_dkim_verb(dkim, "remove", "Delete keys whose records may go, or those named");
+        add_dkim_domain(remove)->required();
+        remove->add_option("selectors", dkim_.selectors, "Which; default: all that are removable")->option_text(" ");
+        remove->add_flag("--force", dkim_.force, "Also those that sign, will sign, or signed mail that is still under way");
+    }
+    void add_dkim_listings(CLI::App& dkim) {
+        auto* list = add_dkim_verb(dkim, "list", "Which keys there are, which sign, and what is to be done about them");
+        add_dkim_domain(list);
+        add_json(list);
+        auto* dns = add_dkim_verb(dkim, "dns", "Print the DNS records of the keys, as lines of a zone file");
+        add_dkim_domain(dns);
+        add_json(dns);
+        auto* check = add_dkim_verb(dkim, "check", "Ask DNS whether it has the records; ends with 1 when it has not");
+        add_dkim_domain(check)->required();
+        check->add_option("--resolver", dkim_.resolver, "DNS server to ask; default: dns.servers, else the system's")
+            ->option_text("IP:PORT");
+        add_json(check);
+    }
+    void add_srs_commands() {
+        auto& srs = *app_.add_subcommand("srs", "Secrets that senders of forwarded mail are rewritten with")
+                         ->require_subcommand(1)
+                         ->group(kDirectoryGroup);
+        const auto add_srs_verb = [this, &srs](const std::string& verb, const std::string& help) {
+            return add(srs, verb, help, [this, verb] {
+                srs_.verb = verb;
+                return srs_command(context_, srs_);
+            });
+        };
+        add_json(add_srs_verb("list", "How old they are, and how long each is read; never what they are"));
+        add_srs_verb("rotate", "Put a new one in front; those before it are read until all they wrote is too old");
     }
 
     CLI::App* add_queue_verb(CLI::App& parent, const std::string& verb, const std::string& help) {
@@ -455,6 +511,7 @@ private:
     DirectoryCommand directory_;
     bool password_stdin_ = false;
     DkimCommand dkim_;
+    SrsCommand srs_;
     QueueCommand queue_;
     TraceCommand trace_;
     ReportsCommand reports_;

@@ -77,12 +77,26 @@ int alias_command(const CommandContext& context, const DirectoryCommand& command
 /// Which keys `dkim generate` makes.
 enum class DkimAlgorithm { rsa, ed25519, both };
 struct DkimCommand {
-    std::string verb;  // generate, dns
-    std::string domain;
-    std::string selector = "s1";  // of an Ed25519 key beside an RSA key, with `-ed25519` behind it
-    DkimAlgorithm algorithm = DkimAlgorithm::both;
+    std::string verb;                          // generate, import, list, dns, check, rotate, remove
+    std::string domain;                        // empty, where a verb allows it: all
+    std::string selector;                      // of an Ed25519 key beside an RSA key, with `-ed25519` behind it; empty: chosen
+    std::optional<DkimAlgorithm> algorithm{};  // without: both, or those there are
+    std::string active_in;                     // durations, as written; empty: see docs
+    std::string prepublish = "2d";
+    std::string keep = "7d";
+    std::vector<std::string> selectors{};  // to remove
+    std::string file;                      // to import
+    std::string resolver;
+    bool force = false;
 };
 int dkim_command(const CommandContext& context, const DkimCommand& command);
+
+struct SrsCommand {
+    std::string verb;  // rotate, list
+};
+int srs_command(const CommandContext& context, const SrsCommand& command);
+/// Has a running server take up keys that were changed, and says so.
+void announce_keys(const config::Config& config);
 
 struct QueueCommand {
     std::string verb;  // list, show, retry, hold, release, delete, stats

@@ -52,9 +52,15 @@ std::string render_dkim_key_record(const PrivateKey& key) {
     return "v=DKIM1; k=" + std::string(name_of(key.type())) + "; p=" + base::encode_base64(key.public_key());
 }
 
+std::vector<std::string_view> split_record(std::string_view text) {
+    std::vector<std::string_view> strings;
+    for (std::size_t at = 0; at < text.size(); at += kMaxString) strings.push_back(text.substr(at, kMaxString));
+    return strings;
+}
+
 std::string render_dkim_zone_line(std::string_view name, std::string_view text) {
     std::string line = std::string(name) + ". IN TXT (";
-    for (std::size_t at = 0; at < text.size(); at += kMaxString) line += " \"" + std::string(text.substr(at, kMaxString)) + "\"";
+    for (const auto string : split_record(text)) line += " \"" + std::string(string) + "\"";
     return line + " )";
 }
 

@@ -28,6 +28,8 @@ struct DkimKeyRecord {
 
 /// What a TXT record says for the key: `v=DKIM1; k=rsa; p=…`.
 [[nodiscard]] std::string render_dkim_key_record(const PrivateKey& key);
+/// The strings of a TXT record, each of at most 255 octets.
+[[nodiscard]] std::vector<std::string_view> split_record(std::string_view text);
 /// A line of a zone file, the text split into strings of at most 255 octets (RFC 1035 §3.3.14, RFC 6376 §3.6.2.2). `name` without the
 /// trailing dot.
 [[nodiscard]] std::string render_dkim_zone_line(std::string_view name, std::string_view text);

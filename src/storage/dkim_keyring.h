@@ -62,6 +62,7 @@ public:
     ///          that would be lost.
     [[nodiscard]] base::Result<void> apply(const Edit& edit);
 
+    [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
     [[nodiscard]] std::filesystem::path file_of(const mailauth::ListedKey& key) const;
 
 private:
