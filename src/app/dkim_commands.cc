@@ -266,9 +266,9 @@ int change(Work work) {
 void announce_keys(const config::Config& config) {
     const auto taken = admin::ask_server(config.data_dir / "control.sock", {{"command", "keys.reload"}});
     if (taken)
-        fmt::print(stderr, "The running server has taken note of it.\n");
+        fmt::print(stderr, "The running server has taken it up.\n");
     else if (taken.error().kind != ErrorKind::peer_gone)
-        fmt::print(stderr, "thurn: the running server has not taken note of it: {}\n", taken.error().detail);
+        fmt::print(stderr, "The running server takes it up within half a minute.\n");
 }
 
 int dkim_command(const CommandContext& context, const DkimCommand& command) {
@@ -286,12 +286,13 @@ int dkim_command(const CommandContext& context, const DkimCommand& command) {
     }
     if (auto done = act_as_owner(loaded->config); !done) return complain(done.error());
     DkimKeyring keyring(loaded->config.data_dir / "keys");
-    if (command.verb == "list") return list_keys(context, keyring, *domain);
-    if (command.verb == "dns") return print_records(context, keyring, *domain);
+    if (command.verb == "list") return list_keys(context, loaded->config, keyring, *domain);
+    if (command.verb == "dns") return print_records(context, loaded->config, keyring, *domain);
     if (command.verb != "check")
         return change({.config = loaded->config, .command = command, .domain = *domain, .keyring = keyring, .given = given});
     const auto& servers = loaded->config.dns_servers;
-    return check_keys(context, keyring, *domain, command.resolver.empty() && !servers.empty() ? servers.front() : command.resolver);
+    return check_keys(context, loaded->config, keyring, *domain,
+                      command.resolver.empty() && !servers.empty() ? servers.front() : command.resolver);
 }
 
 }  // namespace thurn::app

@@ -28,6 +28,36 @@ json::value moment_or_null(std::optional<Time> time) {
     return time && *time != Time::min() && *time != Time::max() ? json::value(render_moment(*time)) : json::value(nullptr);
 }
 
+/// A key of the keyring, or one that the configuration names: it signs as long as it is named, and was not made at a time we know.
+bool is_configured(const ListedKey& key) { return key.made == Time::min(); }
+
+DkimKeyring::Entry read_configured(const std::string& domain, const config::DkimKeyConfig& configured) {
+    DkimKeyring::Entry entry{
+        .listed = {.domain = domain, .selector = configured.selector, .made = Time::min()}, .key = nullptr, .problem = {}};
+    ToolOptions options;
+    options.key_file = configured.key;
+    auto key = read_key(options);
+    if (key)
+        entry.key = std::make_shared<const mailauth::PrivateKey>(*std::move(key));
+    else
+        entry.problem = key.error().detail;
+    return entry;
+}
+
+/// All that mail is signed with: the keyring, and behind it what the configuration names.
+base::Result<DkimKeyring::Contents> load_all(const config::Config& config, DkimKeyring& keyring) {
+    auto contents = keyring.load();
+    if (!contents) return contents;
+    for (const auto& domain : config.domains)
+        for (const auto& configured : domain.dkim) {
+            contents->entries.push_back(read_configured(domain.name, configured));
+            const auto& problem = contents->entries.back().problem;
+            if (!problem.empty()) contents->problems.push_back({base::ErrorKind::corrupt, problem});
+            std::erase_if(contents->strays, [&](const std::string& name) { return keyring.folder() / name == configured.key; });
+        }
+    return contents;
+}
+
 /// Whether all is well with the list and with the keys that were asked for.
 int tell_problems(const DkimKeyring::Contents& contents, const std::string& domain) {
     int code = exit_ok;
@@ -43,7 +73,7 @@ int tell_problems(const DkimKeyring::Contents& contents, const std::string& doma
 /// What lies beside the keys and does not sign; somebody may think it does.
 void tell_strays(const DkimKeyring& keyring, const DkimKeyring::Contents& contents) {
     for (const auto& name : contents.strays)
-        fmt::print(stderr, "thurn: {} is not in the list and signs only where the configuration names it; thurn dkim import takes it up\n",
+        fmt::print(stderr, "thurn: {} is not in the list, so nothing is signed with it; thurn dkim import takes it up\n",
                    (keyring.folder() / name).string());
 }
 
@@ -64,6 +94,7 @@ std::string algorithm_of(const DkimKeyring::Entry& entry) { return entry.key ? s
 /// What is to be done about a key, or worth knowing.
 std::string advice(const DkimKeyring::Entry& entry, KeyState state) {
     if (!entry.key) return "cannot be read";
+    if (is_configured(entry.listed)) return "named in the configuration";
     switch (state) {
         case KeyState::prepublished:
         case KeyState::active:
@@ -83,6 +114,7 @@ json::object describe(const DkimKeyring::Entry& entry, Time now) {
             {"selector", listed.selector},
             {"algorithm", entry.key ? json::value(name_of(entry.key->type())) : json::value(nullptr)},
             {"bits", entry.key ? json::value(entry.key->bits()) : json::value(nullptr)},
+            {"configured", is_configured(listed)},
             {"state", mailauth::name_of(phase.state)},
             {"since", moment_or_null(phase.since)},
             {"until", moment_or_null(phase.until)},
@@ -167,7 +199,7 @@ void print_findings(const std::vector<Finding>& findings) {
 void remember(DkimKeyring& keyring, const std::vector<Finding>& findings, Time now) {
     DkimKeyring::Edit edit;
     for (const auto& finding : findings)
-        if (finding.report.what == Publication::published && !finding.entry.listed.published) {
+        if (finding.report.what == Publication::published && !finding.entry.listed.published && !is_configured(finding.entry.listed)) {
             edit.changed.push_back(finding.entry.listed);
             edit.changed.back().published = now;
         }
@@ -186,6 +218,7 @@ std::string render_moment(Time time) {
 
 std::string describe_phase(const ListedKey& key, Time now) {
     const auto phase = phase_at(key, now);
+    if (is_configured(key)) return fmt::format("{}, named in the configuration", name_of(phase.state));
     auto text = fmt::format("{} since {}", name_of(phase.state), render_moment(phase.since));
     if (phase.until) text += fmt::format(" until {}", render_moment(*phase.until));
     return text;
@@ -198,8 +231,8 @@ void print_zone_line(const ListedKey& listed, const mailauth::PrivateKey& key, T
     print_line(fmt::format("{}{} ; {}", needed ? "" : "; ", line, describe_phase(listed, now)));
 }
 
-int list_keys(const CommandContext& context, DkimKeyring& keyring, const std::string& domain) {
-    const auto contents = keyring.load();
+int list_keys(const CommandContext& context, const config::Config& config, DkimKeyring& keyring, const std::string& domain) {
+    const auto contents = load_all(config, keyring);
     if (!contents) return complain(contents.error());
     const auto now = SystemClock().now();
     const auto entries = entries_of(*contents, domain);
@@ -215,8 +248,8 @@ int list_keys(const CommandContext& context, DkimKeyring& keyring, const std::st
     return tell_problems(*contents, domain);
 }
 
-int print_records(const CommandContext& context, DkimKeyring& keyring, const std::string& domain) {
-    const auto contents = keyring.load();
+int print_records(const CommandContext& context, const config::Config& config, DkimKeyring& keyring, const std::string& domain) {
+    const auto contents = load_all(config, keyring);
     if (!contents) return complain(contents.error());
     const auto now = SystemClock().now();
     const auto entries = entries_of(*contents, domain);
@@ -233,8 +266,9 @@ int print_records(const CommandContext& context, DkimKeyring& keyring, const std
     return tell_problems(*contents, domain);
 }
 
-int check_keys(const CommandContext& context, DkimKeyring& keyring, const std::string& domain, const std::string& resolver) {
-    const auto contents = keyring.load();
+int check_keys(const CommandContext& context, const config::Config& config, DkimKeyring& keyring, const std::string& domain,
+               const std::string& resolver) {
+    const auto contents = load_all(config, keyring);
     if (!contents) return complain(contents.error());
     const auto now = SystemClock().now();
     const auto entries = entries_of(*contents, domain);

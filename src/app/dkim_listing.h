@@ -18,10 +18,11 @@ namespace thurn::app {
 /// The record of a key as a line of a zone file, with its state as comment.
 void print_zone_line(const mailauth::ListedKey& listed, const mailauth::PrivateKey& key, base::Time now);
 
-/// `domain` empty: all.
-int list_keys(const CommandContext& context, storage::DkimKeyring& keyring, const std::string& domain);
-int print_records(const CommandContext& context, storage::DkimKeyring& keyring, const std::string& domain);
+/// With the keys that the configuration names. `domain` empty: all.
+int list_keys(const CommandContext& context, const config::Config& config, storage::DkimKeyring& keyring, const std::string& domain);
+int print_records(const CommandContext& context, const config::Config& config, storage::DkimKeyring& keyring, const std::string& domain);
 /// Asks DNS whether the keys of the domain are published. `resolver` as ToolResolver takes it.
-int check_keys(const CommandContext& context, storage::DkimKeyring& keyring, const std::string& domain, const std::string& resolver);
+int check_keys(const CommandContext& context, const config::Config& config, storage::DkimKeyring& keyring, const std::string& domain,
+               const std::string& resolver);
 
 }  // namespace thurn::app

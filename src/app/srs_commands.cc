@@ -2,7 +2,6 @@
 #include "app/dkim_listing.h"
 #include "app/privileges.h"
 #include "app/system.h"
-#include "mailauth/srs.h"
 #include "storage/srs_keys.h"
 
 #include <boost/json/array.hpp>
@@ -17,33 +16,31 @@ namespace {
 
 using mailauth::SrsSecret;
 
-std::chrono::days lifetime() { return mailauth::Srs::Options{}.lifetime; }
-
 /// How a secret is used, without the secret.
 struct Use {
     bool writes = false;
     std::string made, read_until;  // empty: not known, as somebody put it there by hand
 };
 
-std::vector<Use> uses_of(const std::vector<SrsSecret>& secrets) {
+std::vector<Use> uses_of(const std::vector<SrsSecret>& secrets, std::chrono::days lifetime) {
     std::vector<Use> uses;
     std::optional<base::Time> replaced;
     for (const auto& secret : secrets) {
         Use use{.writes = uses.empty(), .made = {}, .read_until = {}};
         if (secret.made) use.made = render_moment(*secret.made);
-        if (secret.made && replaced) use.read_until = render_moment(*replaced + lifetime() + std::chrono::days(1));
+        if (secret.made && replaced) use.read_until = render_moment(*replaced + lifetime + std::chrono::days(1));
         replaced = secret.made;
         uses.push_back(std::move(use));
     }
     return uses;
 }
 
-int list_secrets(const CommandContext& context, const std::vector<SrsSecret>& secrets) {
+int list_secrets(const CommandContext& context, const std::vector<SrsSecret>& secrets, std::chrono::days lifetime) {
     const auto or_null = [](const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); };
     const auto or_dash = [](const std::string& text) { return text.empty() ? "-" : text; };
     json::array array;
     std::vector<std::vector<std::string>> rows;
-    for (const auto& use : uses_of(secrets)) {
+    for (const auto& use : uses_of(secrets, lifetime)) {
         array.push_back(json::object{{"made", or_null(use.made)}, {"writes", use.writes}, {"read_until", or_null(use.read_until)}});
         rows.push_back({or_dash(use.made), use.writes ? "writes" : "is read", or_dash(use.read_until)});
     }
@@ -65,11 +62,11 @@ int srs_command(const CommandContext& context, const SrsCommand& command) {
     storage::SrsKeys keys(loaded->config.data_dir / "keys");
     if (command.verb == "list") {
         const auto secrets = keys.read();
-        return secrets ? list_secrets(context, *secrets) : complain(secrets.error());
+        return secrets ? list_secrets(context, *secrets, loaded->config.srs_lifetime) : complain(secrets.error());
     }
     if (auto made = prepare_folder(loaded->config.data_dir, nullptr); !made) return complain(made.error());
     SystemRandom random;
-    const auto secrets = keys.rotate(random, SystemClock().now(), lifetime());
+    const auto secrets = keys.rotate(random, SystemClock().now(), loaded->config.srs_lifetime);
     if (!secrets) return complain(secrets.error());
     print_line(
         fmt::format("made a new secret; {} in use", secrets->size() == 1 ? "it is the one" : fmt::format("{} are", secrets->size())));

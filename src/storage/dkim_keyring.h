@@ -47,7 +47,10 @@ public:
     [[nodiscard]] bool changed() const { return stamps() != loaded_; }
 
     /// Holds other processes off, from before what is to change is decided until it is done.
-    [[nodiscard]] base::Result<std::unique_ptr<spool::FilesystemLock>> claim() const { return folder_.claim(); }
+    [[nodiscard]] base::Result<std::unique_ptr<spool::FilesystemLock>> claim(
+        std::chrono::milliseconds patience = SecretFolder::kPatience) const {
+        return folder_.claim(patience);
+    }
     struct NewKey {
         mailauth::ListedKey listed;
         std::shared_ptr<const mailauth::PrivateKey> key;

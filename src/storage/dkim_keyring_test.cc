@@ -176,7 +176,7 @@ TEST_F(DkimKeyringTest, NoticesEveryChangeOnce) {
 TEST_F(DkimKeyringTest, IsChangedByOneAtATime) {
     const auto claim = keyring_.claim();
     ASSERT_TRUE(claim);
-    EXPECT_EQ(DkimKeyring(folder_).claim().error().kind, ErrorKind::refused);
+    EXPECT_EQ(DkimKeyring(folder_).claim(0ms).error().kind, ErrorKind::refused);
 }
 
 TEST_F(DkimKeyringTest, OutlivesACrashInTheMidstOfWriting) {

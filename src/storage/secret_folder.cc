@@ -3,6 +3,7 @@
 #include "storage/posix_filesystem.h"
 
 #include <array>
+#include <thread>
 
 #include <sys/stat.h>
 
@@ -17,6 +18,7 @@ constexpr std::uint64_t kLargest = 1 << 20;
 constexpr const char* kHere = ".";
 constexpr const char* kClaim = "lock";
 constexpr std::string_view kNew = ".new";
+constexpr std::chrono::milliseconds kPause{20};
 
 std::unexpected<base::Error> trouble(const std::filesystem::path& folder, const base::Error& error) {
     return base::fail(error.kind, folder.string() + ": " + error.detail);
@@ -61,10 +63,15 @@ std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec
 
 }  // namespace
 
-Result<std::unique_ptr<spool::FilesystemLock>> SecretFolder::claim() const {
+Result<std::unique_ptr<spool::FilesystemLock>> SecretFolder::claim(std::chrono::milliseconds patience) const {
     const auto files = PosixFilesystem::open(path_.string());
     if (!files) return trouble(path_, files.error());
     auto lock = (*files)->lock(kClaim);
+    const auto enough = std::chrono::steady_clock::now() + patience;
+    while (!lock && lock.error().kind == ErrorKind::refused && std::chrono::steady_clock::now() < enough) {
+        std::this_thread::sleep_for(kPause);
+        lock = (*files)->lock(kClaim);
+    }
     if (!lock && lock.error().kind == ErrorKind::refused)
         return trouble(path_, {ErrorKind::refused, "cannot be changed now: " + lock.error().detail});
     if (!lock) return trouble(path_, lock.error());

@@ -3,6 +3,7 @@
 #include "base/result.h"
 #include "spool/filesystem.h"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -24,9 +25,11 @@ public:
     explicit SecretFolder(std::filesystem::path path) : path_(std::move(path)) {}
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
-    /// Keeps other processes from changing the folder for as long as it lives.
-    /// Errors   `refused`: another one has it.
-    [[nodiscard]] base::Result<std::unique_ptr<spool::FilesystemLock>> claim() const;
+    /// Keeps other processes from changing the folder for as long as it lives. Waits for another that has it: that one makes a key or
+    /// two.
+    /// Errors   `refused`: another one has it still.
+    [[nodiscard]] base::Result<std::unique_ptr<spool::FilesystemLock>> claim(std::chrono::milliseconds patience = kPatience) const;
+    static constexpr std::chrono::milliseconds kPatience{2000};
     [[nodiscard]] base::Result<std::string> read(const std::string& name) const;
     /// Makes the file, or puts another in its place.
     [[nodiscard]] base::Result<void> write(const std::string& name, std::string_view text) const;

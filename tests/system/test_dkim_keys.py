@@ -264,6 +264,23 @@ def test_a_key_made_elsewhere_is_taken_up(keys, algorithm):
     assert keys.states()["by-hand"] == "prepublished"
 
 
+def test_keys_that_the_configuration_names_are_shown_and_checked(keys):
+    elsewhere = keys.folder / "elsewhere.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", elsewhere], check=True, capture_output=True)
+    with keys.config.open("a") as file:
+        file.write(f'[[domain]]\nname = "{DOMAIN}"\ndkim = [{{ selector = "mine", key = "{elsewhere}" }}]\n')
+    keys.run("dkim", "generate", DOMAIN, "--algorithm", "ed25519")
+    assert keys.states() == {"s1": "active", "mine": "active"} and keys.list()["mine"]["configured"]
+    assert "named in the configuration" in keys.run("dkim", "list")
+    keys.publish(keys.run("dkim", "dns", DOMAIN))
+    assert keys.check() == {"s1": "published", "mine": "published"}
+    assert keys.list()["s1"]["published"] and not keys.list()["mine"]["published"]
+    elsewhere.unlink()
+    keys.run("dkim", "check", DOMAIN, "--resolver", keys.dns.address, code=1)
+    keys.run("dkim", "list", code=1)
+    assert str(elsewhere) in keys.errors
+
+
 def test_a_damaged_key_is_named_and_the_others_go_on(keys):
     keys.run("dkim", "generate", DOMAIN)
     keys.run("dkim", "generate", "other.example", "--algorithm", "ed25519")
