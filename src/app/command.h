@@ -95,7 +95,7 @@ struct SrsCommand {
     std::string verb;  // rotate, list
 };
 int srs_command(const CommandContext& context, const SrsCommand& command);
-/// Has a running server take up keys that were changed, or says that it will see it by itself.
+/// Has a running server take up keys that were changed, and says what came of it.
 void announce_keys(const config::Config& config);
 
 struct QueueCommand {

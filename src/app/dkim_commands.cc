@@ -268,7 +268,7 @@ void announce_keys(const config::Config& config) {
     if (taken)
         fmt::print(stderr, "The running server has taken it up.\n");
     else if (taken.error().kind != ErrorKind::peer_gone)
-        fmt::print(stderr, "The running server takes it up within half a minute.\n");
+        fmt::print(stderr, "thurn: the running server goes on with what it had: {}\n", taken.error().detail);
 }
 
 int dkim_command(const CommandContext& context, const DkimCommand& command) {

@@ -116,7 +116,8 @@ private:
     std::shared_ptr<const inbound::Options> service_options(const config::Config& config) const;
     void make_service();
     asio::awaitable<void> async_watch_keys();
-    void take_up_keys();
+    base::Result<void> take_up_keys();
+    asio::awaitable<admin::ControlResult> async_reload_keys();
     base::Result<void> open_control();
     void start_listeners();
     asio::awaitable<void> async_watch_signals();
@@ -376,27 +377,34 @@ base::Result<void> Server::prepare_keys(const config::Config& config) {
     return {};
 }
 
-/// `thurn dkim rotate` and `thurn srs rotate` need not tell us.
+/// Also what `thurn dkim` and `thurn srs` could not tell us of, and what was changed by hand.
 asio::awaitable<void> Server::async_watch_keys() {
     asio::steady_timer pause(loops_.loop(0));
     while (stopping_ == Stopping::no) {
         pause.expires_after(kKeysWatched);
         co_await pause.async_wait(as_result);
-        if (stopping_ == Stopping::no && (keyring_.changed() || (current_.srs && srs_keys_.changed()))) take_up_keys();
+        if (stopping_ == Stopping::no && (keyring_.changed() || (current_.srs && srs_keys_.changed()))) (void)take_up_keys();
     }
 }
 
 /// What cannot be read leaves all as it was.
-void Server::take_up_keys() {
+base::Result<void> Server::take_up_keys() {
     if (auto read = prepare_keys(current_); !read) {
         log_.error("keys_not_read", {{"reason", read.error().detail}});
-        return;
+        return read;
     }
     auto carriers = make_carriers(current_);
-    if (!carriers) return;
+    if (!carriers) return base::pass_on(carriers);
     dispatcher_->configure(*std::move(carriers));
     service_->configure(service_options(current_));
     log_.info("keys_read");
+    return {};
+}
+
+/// The command line changed them, and tells what came of it.
+asio::awaitable<admin::ControlResult> Server::async_reload_keys() {
+    if (auto taken = take_up_keys(); !taken) co_return base::pass_on(taken);
+    co_return json::value(true);
 }
 
 base::Result<void> Server::open_control() {
@@ -407,6 +415,7 @@ base::Result<void> Server::open_control() {
             return json::value(true);
         });
     };
+    handlers["keys.reload"] = [this](json::object) { return async_reload_keys(); };
     control_ = std::make_unique<admin::ControlServer>(loops_.loop(0), std::move(handlers), log_);
     return control_->listen(config_.data_dir / "control.sock");
 }

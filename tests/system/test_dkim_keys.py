@@ -13,6 +13,7 @@ import time
 
 import dns.zone
 import pytest
+from clients import make_message, smtp
 from thurn import BINARY
 from zone_dns import ZoneDns
 
@@ -370,3 +371,37 @@ def test_what_root_makes_is_the_servers():
         assert owners == {pwd.getpwnam("nobody").pw_uid}
     finally:
         shutil.rmtree(folder)
+
+
+def test_a_running_server_signs_with_the_keys_of_the_moment(lab, make_thurn):
+    server = make_thurn("a")
+
+    def signers(subject):
+        """The selectors of a message that was just sent, whose signatures all hold by the records of the moment."""
+        with smtp(lab["client"], server.host, 587, "starttls", "alice@a.example") as session:
+            session.send_message(make_message(subject))
+        server.wait_for_mail("bob@a.example", subject)
+        (octets,) = [octets for octets in (file.read_bytes() for file in (server.maildir("bob@a.example") / "new").iterdir()) if f"Subject: {subject}".encode() in octets]
+        published = records(server.cli("dkim", "dns").stdout)
+        fields = server.wait_for_mail("bob@a.example", subject).get_all("DKIM-Signature") or []
+        import dkim
+        verifier = dkim.DKIM(octets)
+        lookup = lambda name, timeout=5: b"".join(published.get(name.decode().rstrip("."), [])) or None  # noqa: E731
+        assert all(verifier.verify(idx=index, dnsfunc=lookup) for index in range(len(fields)))
+        return {part.strip().removeprefix("s=") for field in fields for part in field.split(";") if part.strip().startswith("s=")}
+
+    def change(*words):
+        said = server.cli("dkim", *words).stderr
+        assert "The running server has taken it up." in said
+        return {key["selector"] for key in server.json("dkim", "list", "a.example") if key["state"] == "active"}
+
+    assert signers("before there are keys") == set()
+    assert change("generate", "a.example") == {"s1", "s1-ed25519"} == signers("signed at once")
+    assert change("rotate", "a.example", "--prepublish", "2s") == {"s1", "s1-ed25519"}
+    time.sleep(2.5)  # nobody need tell the server that the time has come
+    after = signers("signed by the next keys")
+    assert {selector[8:] for selector in after} == {"r", "e"}
+    assert change("remove", "a.example", *after, "--force") == set() == signers("after there were keys")
+    assert "The running server has taken it up." in server.cli("srs", "rotate").stderr
+    (server.data / "keys" / "srs.keys").write_text("short\n")
+    assert "goes on with what it had" in server.cli("dkim", "generate", "a.example", "--selector", "other").stderr
