@@ -1,0 +1,305 @@
+"""Mail authentication between servers: what is checked and signed on the way, with SPF, DKIM and DMARC records in a DNS of its own.
+
+a.example signs and wants all else refused; f.example forwards; b.example receives. q.example asks for quarantine; list.example seals with ARC.
+"""
+
+import base64
+import pathlib
+import re
+import smtplib
+import subprocess
+
+import pytest
+from clients import make_message, send_on, smtp, submit
+from lab import Lab, wait_until
+from thurn import BINARY, Thurn, message_id
+
+HERE = pathlib.Path(__file__).resolve().parent
+HOSTS = ["dns", "client", "a", "b", "f", "list"]
+
+
+def make_key(folder, name, algorithm):
+    """A private key in a file, and the text of its DNS record."""
+    file = folder / f"{name}.pem"
+    kind = ["-algorithm", "ed25519"] if algorithm == "ed25519" else ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
+    subprocess.run(["openssl", "genpkey", *kind, "-out", file], check=True, stderr=subprocess.DEVNULL, timeout=60)
+    public = subprocess.run(["openssl", "pkey", "-in", file, "-pubout", "-outform", "DER"], check=True, stdout=subprocess.PIPE, timeout=60).stdout
+    octets = public[-32:] if algorithm == "ed25519" else public
+    text = f"v=DKIM1; k={algorithm}; p={base64.b64encode(octets).decode()}"
+    return file, " ".join(f'"{text[i:i + 200]}"' for i in range(0, len(text), 200))
+
+
+class Keys:
+    def __init__(self, folder):
+        self.files, self.records = {}, []
+        for domain, selector, algorithm in [("a.example", "r", "rsa"), ("a.example", "e", "ed25519"), ("b.example", "r", "rsa"), ("f.example", "r", "rsa"),
+                                            ("list.example", "r", "rsa"), ("q.example", "r", "rsa")]:
+            file, record = make_key(folder, f"{domain}.{selector}", algorithm)
+            self.files[domain, selector] = file
+            self.records.append(f"{selector}._domainkey.{domain}. IN TXT {record}")
+
+    def configured(self, domain):
+        return [{"selector": selector, "key": str(file)} for (owner, selector), file in self.files.items() if owner == domain]
+
+
+def records(lab, keys):
+    lines = list(keys.records)
+    for domain, host in (("a", "a"), ("b", "b"), ("f", "f"), ("list", "list")):
+        lines += [f"{domain}.example. IN MX 10 mx.{domain}.example.", f"mx.{domain}.example. IN A {lab[host].ip}",
+                  f'{domain}.example. IN TXT "v=spf1 mx -all"', f'mx.{domain}.example. IN TXT "v=spf1 a -all"',
+                  f"{'.'.join(reversed(lab[host].ip.split('.')))}.in-addr.arpa. IN PTR mx.{domain}.example."]
+    lines += ['_dmarc.a.example. IN TXT "v=DMARC1; p=reject; rua=mailto:reports@a.example"', '_dmarc.q.example. IN TXT "v=DMARC1; p=quarantine"',
+              'q.example. IN TXT "v=spf1 -all"', '_dmarc.n.example. IN TXT "v=DMARC1; p=none"', 'n.example. IN TXT "v=spf1 -all"',
+              f"{'.'.join(reversed(lab['client'].ip.split('.')))}.in-addr.arpa. IN PTR client.lab.", f"client.lab. IN A {lab['client'].ip}"]
+    return lines
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    return Keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def net(keys):
+    subprocess.run([HERE / "install-peers"], check=True, stdout=subprocess.DEVNULL)
+    made = Lab(HOSTS, prefix="au")
+    try:
+        made.start_dns("dns", records(made, keys))
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def servers(net, keys):
+    made = {}
+    for name in ("a", "b", "f"):
+        domain = f"{name}.example"
+        server = Thurn(net[name], domain, net["dns"], domain=[{"name": domain, "dkim": keys.configured(domain)}],
+                       authentication={"trusted_sealers": ["list.example"]} if name == "b" else {}, relay={"networks": []})
+        made[name] = server.start()
+        for user in ("alice", "bob"):
+            server.add_account(f"{user}@{domain}")
+    made["f"].cli("alias", "add", "forward@f.example", "bob@b.example")
+    made["f"].cli("alias", "add", "nowhere@f.example", "nobody@b.example")
+    yield made
+    for server in made.values():
+        if server.alive():
+            assert server.stop() == 0
+
+
+def results(message, server="b"):
+    """Our Authentication-Results as {method: [text, …]}."""
+    found = {}
+    for field in message.get_all("Authentication-Results", []):
+        identity, *parts = [" ".join(part.split()) for part in field.split(";")]
+        if identity == f"mx.{server}.example":
+            for part in parts:
+                found.setdefault(part.split("=")[0], []).append(part)
+    return found
+
+
+def from_outside(net, server, message, sender="alice@a.example", to="bob@b.example", host="client", ehlo="client.lab"):
+    with smtp(net[host], server.host, ehlo=ehlo) as client:
+        return send_on(client, message, sender, [to])
+
+
+def refused(*arguments, **options):
+    with pytest.raises(smtplib.SMTPResponseException) as caught:
+        from_outside(*arguments, **options)
+    return caught.value.smtp_code, caught.value.smtp_error.decode()
+
+
+def signed_by_a(net, servers, subject, body="Hello.\r\n"):
+    """A message of alice's as b.example got it: with a.example's signatures."""
+    submit(net["client"], servers["a"].host, subject, "bob@b.example", body=body)
+    return servers["b"].wait_for_mail("bob@b.example", subject)
+
+
+def raw(server, address, subject):
+    for file in (server.maildir(address) / "new").iterdir():
+        octets = file.read_bytes().replace(b"\n", b"\r\n")
+        if f"Subject: {subject}\r\n".encode() in octets:
+            return octets[octets.index(b"DKIM-Signature"):]
+    raise AssertionError(subject)
+
+
+def test_mail_between_two_of_ours_passes_everything(net, servers):
+    message = signed_by_a(net, servers, "all good")
+    found = results(message)
+    assert found["iprev"] == [f"iprev=pass (mx.a.example) policy.iprev={net['a'].ip}"]
+    assert [text for text in found["spf"] if "smtp.mailfrom=alice@a.example" in text][0].startswith("spf=pass")
+    assert [text for text in found["spf"] if "smtp.helo=mx.a.example" in text][0].startswith("spf=pass")
+    assert len(found["dkim"]) == 2 and all(text.startswith("dkim=pass") and "header.d=a.example" in text for text in found["dkim"])
+    assert {re.search(r"header\.a=(\S+)", text)[1] for text in found["dkim"]} == {"rsa-sha256", "ed25519-sha256"}
+    assert found["dmarc"] == ["dmarc=pass (p=reject) header.from=a.example"]
+    assert results(message, "a")["auth"] == ["auth=pass smtp.auth=alice@a.example"]
+
+
+def test_the_trace_tells_every_check_and_lookup(net, servers):
+    message = signed_by_a(net, servers, "explained")
+    story = servers["b"].trace(message_id(message["Received"]))
+    for told in ("iprev", "pass for alice@a.example: a.example mx", "pass d=a.example s=r a=rsa-sha256", "pass d=a.example s=e a=ed25519-sha256",
+                 "pass for a.example, policy reject of a.example, aligned by SPF with a.example, aligned by DKIM with a.example",
+                 "TXT a.example: \"v=spf1 mx -all\"", "TXT _dmarc.a.example: \"v=DMARC1; p=reject"):
+        assert told in story, story
+
+
+def test_a_forgery_is_refused_with_a_reason_for_people(net, servers):
+    code, text = refused(net, servers["b"], make_message("forged"))
+    assert code == 550 and text.startswith("5.7.1 ")
+    assert "mail from a.example must be authenticated (its DMARC policy is reject)" in text.replace("\n", " ")
+    servers["b"].wait_for_log(r"message_refused.*rule=authentication\.dmarc")
+    identifier = re.search(r"\bid=(\w{13})", [line for line in servers["b"].log_text().splitlines() if "message_refused" in line][-1])[1]
+    servers["b"].wait_for_trace(identifier, "refused", "authentication.dmarc", "reject", "fail for alice@a.example")
+
+
+def test_a_broken_signature_is_refused_when_nothing_else_vouches(net, servers):
+    signed_by_a(net, servers, "to be broken")
+    octets = raw(servers["b"], "bob@b.example", "to be broken")
+    assert from_outside(net, servers["b"], octets, sender="x@n.example")  # as it was: DKIM passes for whoever carries it
+    code, text = refused(net, servers["b"], octets.replace(b"Hello.", b"Hallo."), sender="x@n.example")
+    assert code == 550 and "DKIM is fail" in text.replace("\n", " ")
+
+
+def test_quarantine_goes_to_junk(net, servers):
+    from_outside(net, servers["b"], make_message("doubtful", sender="x@q.example"), sender="x@q.example")
+    server = servers["b"]
+    junk = server.maildir("bob@b.example") / ".Junk" / "new"
+    wait_until(lambda: junk.exists() and any("Subject: doubtful" in file.read_text() for file in junk.iterdir()), what="the message is in Junk")
+    assert not [message for message in server.mail("bob@b.example") if message["Subject"] == "doubtful"]
+
+
+def test_p_none_is_delivered_and_marked(net, servers):
+    from_outside(net, servers["b"], make_message("tolerated", sender="x@n.example"), sender="x@n.example")
+    found = results(servers["b"].wait_for_mail("bob@b.example", "tolerated"))
+    assert found["dmarc"] == ["dmarc=fail (p=none) header.from=n.example"]
+    assert any(text.startswith("spf=fail") for text in found["spf"]) and found["dkim"] == ["dkim=none"]
+
+
+@pytest.mark.parametrize("header, why", [
+    ("Subject: nobody\r\n", "there is no From"),
+    ("From: a@n.example\r\nFrom: b@n.example\r\nSubject: two\r\n", "several From fields"),
+    ("From: a@n.example, b@q.example\r\nSubject: two\r\n", "several domains"),
+    ("From: undisclosed\r\nSubject: none\r\n", "cannot be read"),
+])
+def test_mail_without_one_author_is_refused(net, servers, header, why):
+    code, text = refused(net, servers["b"], header.encode() + b"\r\nx\r\n", sender="x@n.example")
+    assert code == 550 and text.startswith("5.7.1 ") and why in text
+
+
+def test_forged_results_of_ours_are_removed_and_those_of_others_kept(net, servers):
+    forged = b"Authentication-Results: MX.b.example; dmarc=pass header.from=bank.example\r\nAuthentication-Results: mx.other.example; spf=pass\r\n"
+    from_outside(net, servers["b"], forged + make_message("liar", sender="x@n.example").as_bytes().replace(b"\n", b"\r\n"), sender="x@n.example")
+    fields = servers["b"].wait_for_mail("bob@b.example", "liar").get_all("Authentication-Results")
+    assert len(fields) == 2 and "dmarc=fail" in fields[0] and "mx.other.example" in fields[1]
+
+
+def test_a_large_message_is_hashed_while_it_arrives(net, servers):
+    body = "".join(f"line {number} of a large message, to be hashed once and kept in a file of its own\r\n" for number in range(20_000))
+    message = signed_by_a(net, servers, "large", body=body)
+    assert message.keys()[:4] == ["Return-Path", "Delivered-To", "Authentication-Results", "Received"]
+    assert all(text.startswith("dkim=pass") for text in results(message)["dkim"])
+    assert "line 19999 of" in message.get_content() and len(message.get_content()) > 1_000_000
+
+
+def test_a_header_without_end_is_refused(net, servers):
+    code, text = refused(net, servers["b"], b"From: x@n.example\r\n" + b"X-Much: " + b"y" * 900 + b"\r\n" * 1 + b"X-More: z\r\n" * 30_000 + b"\r\nx\r\n", sender="x@n.example")
+    assert code == 552 and text.startswith("5.3.4 ")
+
+
+def test_forwarded_mail_passes_by_srs_and_arc(net, servers):
+    submit(net["client"], servers["a"].host, "forwarded", "forward@f.example")
+    message = servers["b"].wait_for_mail("bob@b.example", "forwarded")
+    found = results(message)
+    assert re.fullmatch(r"<SRS0=[^@]+=a\.example=alice@f\.example>", message["Return-Path"])
+    assert [text for text in found["spf"] if "smtp.mailfrom=SRS0=" in text.replace('"', "")][0].startswith("spf=pass")
+    assert found["arc"][0].startswith("arc=pass")
+    assert found["dmarc"] == ["dmarc=pass (p=reject) header.from=a.example"]
+    assert "d=f.example" in message["ARC-Seal"] and "dmarc=pass" in message["ARC-Authentication-Results"]
+
+
+def bounce(net, to):
+    message = make_message("it did not arrive", sender="postmaster@b.example", to=to)
+    with smtp(net["b"], net["f"], ehlo="mx.b.example") as client:
+        client.ehlo_or_helo_if_needed()
+        code, text = client.docmd("MAIL FROM:<>")
+        assert code == 250
+        code, text = client.docmd(f"RCPT TO:<{to}>")
+        if code != 250:
+            return code, text.decode()
+        return client.data(message.as_bytes().replace(b"\n", b"\r\n"))
+
+
+def test_bounces_of_forwarded_mail_find_their_way_back(net, servers):
+    submit(net["client"], servers["a"].host, "to come back", "forward@f.example")
+    rewritten = servers["b"].wait_for_mail("bob@b.example", "to come back")["Return-Path"].strip("<>")
+    code, _ = bounce(net, rewritten)
+    assert code == 250
+    back = servers["a"].wait_for_mail("alice@a.example", "it did not arrive")
+    assert back["Delivered-To"] == "alice@a.example" and back["Return-Path"] == "<>"
+
+
+def test_srs_addresses_relay_for_nobody_else(net, servers):
+    submit(net["client"], servers["a"].host, "to be forged", "forward@f.example")
+    good = servers["b"].wait_for_mail("bob@b.example", "to be forged")["Return-Path"].strip("<>")
+    forged = good.replace("alice", "victim")
+    code, text = bounce(net, forged)
+    assert code == 550 and text.startswith("5.7.1 ")
+    with pytest.raises(smtplib.SMTPResponseException) as caught, smtp(net["client"], net["f"]) as client:
+        send_on(client, make_message("spam"), "x@n.example", [good])
+    assert caught.value.smtp_code == 550
+
+
+def test_our_bounces_are_signed_and_pass(net, servers):
+    submit(net["client"], servers["a"].host, "will bounce", ["nowhere@f.example"])
+
+    def bounced():
+        return [message for message in servers["a"].mail("alice@a.example") if "postmaster@f.example" in str(message["From"])]
+    report = wait_until(bounced, 30, "the bounce is there")[-1]
+    found = results(report, "a")
+    assert found["dkim"][0].startswith("dkim=pass") and "header.d=f.example" in found["dkim"][0]
+
+
+def sealed(net, keys, octets, chain_saw):
+    """The message with an ARC set of list.example, made by the tool."""
+    done = subprocess.run(net["list"].command(BINARY, "tool", "arc-seal", "--domain", "list.example", "--selector", "r", "--key", keys.files["list.example", "r"],
+                                              "--authserv-id", "mx.list.example", "--resolver", f"{net['dns'].ip}:53"),
+                          input=b"Authentication-Results: mx.list.example; " + chain_saw + b"\r\n" + octets, stdout=subprocess.PIPE, check=True, timeout=30)
+    return done.stdout
+
+
+@pytest.mark.parametrize("saw, accepted", [(b"dmarc=pass header.from=a.example", True), (b"dmarc=fail header.from=a.example", False)])
+def test_a_trusted_list_may_change_a_message(net, servers, keys, saw, accepted):
+    subject = f"for the list {accepted}"
+    signed_by_a(net, servers, subject)
+    changed = raw(servers["b"], "bob@b.example", subject).replace(b"Subject: ", b"Subject: [list] ")
+    message = sealed(net, keys, changed, saw)
+    arguments = dict(sender="owner@list.example", host="list", ehlo="mx.list.example")
+    if not accepted:
+        assert refused(net, servers["b"], message, **arguments)[0] == 550
+        return
+    identifier = message_id(from_outside(net, servers["b"], message, **arguments))
+    found = results(servers["b"].wait_for_mail("bob@b.example", "[list] " + subject))
+    assert found["dmarc"][0].startswith("dmarc=fail") and found["arc"][0].startswith("arc=pass")
+    servers["b"].wait_for_trace(identifier, "authentication.trusted_sealers", "list.example saw it pass, says its ARC seal")
+
+
+def test_dns_that_is_silent_defers_where_policy_says_so(net, servers):
+    server = servers["b"]
+    server.configure(authentication={"temperror": "defer", "time_limit": "1s"}, dns={"servers": [net["list"].ip]})
+    try:
+        server.stop()
+        server.start()
+        code, text = refused(net, server, make_message("not now"))
+        assert code == 451 and text.startswith("4.7.5 ")
+        server.configure(authentication={"temperror": "mark"})
+        server.reload()
+        server.wait_for_log("reloaded")
+        from_outside(net, server, make_message("not known"))
+        found = results(server.wait_for_mail("bob@b.example", "not known"))
+        assert found["dmarc"][0].startswith("dmarc=temperror")
+    finally:
+        server.configure(authentication={"temperror": "mark", "time_limit": "20s"}, dns={"servers": [net["dns"].ip]})
+        server.stop()
+        server.start()
