@@ -49,6 +49,12 @@ bool is_about_connection(const smtp::Reply& reply, const std::optional<Failure>&
     return ended && ended->stage < Stage::ending && reply.code == 421;
 }
 
+/// It said so, or its certificate did; a handshake that broke, or 454, may go well another time.
+bool shows_no_trusted_tls(const Failure& failure) {
+    const bool transient = failure.reply && failure.reply->transient();
+    return failure.stage == Stage::securing && failure.error.kind == base::ErrorKind::refused && !transient;
+}
+
 std::string_view name_of(mail::Passage passage) {
     return passage == mail::Passage::seven_bit ? "converted to 7-bit" : "converted from binary to 8-bit";
 }
@@ -129,20 +135,24 @@ asio::awaitable<void> CourierRound::async_carry(Parcel parcel) {
     Load load{parcel, std::vector<RecipientOutcome>(count), std::vector<std::size_t>(count), InDoubtMark(executor_, parcels_, parcel), {}};
     std::iota(load.open.begin(), load.open.end(), std::size_t{0});
     while (!load.open.empty()) {
-        const bool connected = connection_ || co_await async_connect(parcel);
+        const bool connected = connection_ || co_await async_connect(load);
         if (connected)
             co_await async_attempt(load);
         else
-            settle_open(load, last_failure_);
+            settle_open(load, without_host(load));
     }
     co_await load.mark.async_wait();
     parcels_->settled(std::move(parcel), std::move(load.outcomes));
 }
 
-std::optional<std::size_t> CourierRound::next_host() const {
+bool CourierRound::may_try(std::size_t host, const Load& load) const {
+    return !standings_[host].failed && std::ranges::find(load.set_aside, host) == load.set_aside.end();
+}
+
+std::optional<std::size_t> CourierRound::next_host(const Load& load) const {
     std::optional<std::size_t> slow;
     for (std::size_t host = 0; host < standings_.size(); ++host) {
-        if (standings_[host].failed) continue;
+        if (!may_try(host, load)) continue;
         if (!standings_[host].slow) return host;
         if (!slow) slow = host;
     }
@@ -150,17 +160,18 @@ std::optional<std::size_t> CourierRound::next_host() const {
 }
 
 /// The next address that may be tried beside this one: what a domain put behind it is not asked while this may still answer (RFC 5321 §5.1).
-std::optional<std::size_t> CourierRound::rival_of(std::size_t host) const {
+std::optional<std::size_t> CourierRound::rival_of(std::size_t host, const Load& load) const {
     const auto& addresses = destination_->hosts.addresses;
     if (destination_->proxy || standings_[host].slow || !addresses[host].socket.empty()) return std::nullopt;
     for (std::size_t next = host + 1; next < standings_.size(); ++next)
-        if (!standings_[next].failed && !standings_[next].slow && addresses[next].preference == addresses[host].preference) return next;
+        if (may_try(next, load) && !standings_[next].slow && addresses[next].preference == addresses[host].preference) return next;
     return std::nullopt;
 }
 
-asio::awaitable<bool> CourierRound::async_connect(const Parcel& parcel) {
-    while (const auto host = next_host()) {
-        const auto rival = rival_of(*host);
+asio::awaitable<bool> CourierRound::async_connect(const Load& load) {
+    const auto& parcel = load.parcel;
+    while (const auto host = next_host(load)) {
+        const auto rival = rival_of(*host, load);
         auto dialled = rival ? co_await async_race(*host, *rival, parcel) : co_await async_dial(*host, parcel);
         if (!dialled) continue;
         current_ = dialled->host;
@@ -218,7 +229,10 @@ asio::awaitable<CourierRound::Opened> CourierRound::async_begin(Dialled dialled,
 asio::awaitable<void> CourierRound::async_attempt(Load& load) {
     const HostFacts host{connection_->extensions(), connection_->name(), verified(), wall_clock()};
     if (auto refused = refusal(load.parcel, host)) {
-        settle_untried(load, *refused);
+        if (others_may_differ(load, *refused))
+            co_await async_set_aside(load, *std::move(refused));
+        else
+            settle_untried(load, *refused);
         co_return;
     }
     const Stopwatch watch;
@@ -297,10 +311,41 @@ RecipientOutcome CourierRound::unconverted(const base::Error& error) const {
             {}};
 }
 
+// REQUIRETLS asks something of each host, and one domain's hosts need not be alike (RFC 8689 §4.2.1): a message ends for lack of it only when
+// every host has been asked, and none of them was merely out of reach.
+
+/// Where nothing is verified, no host will do: there is nobody else to ask.
+bool CourierRound::others_may_differ(const Load& load, const RecipientOutcome& refused) const {
+    return load.parcel.message->envelope.wishes.require_tls && verified() && split_status(refused.status).enhanced == "5.7.30";
+}
+
+asio::awaitable<void> CourierRound::async_set_aside(Load& load, RecipientOutcome refused) {
+    load.set_aside.push_back(current_);
+    note_attempt(load, refused, "not tried");
+    load.lack = std::move(refused);
+    co_await async_drop();
+}
+
+/// What becomes of a message that found no host.
+RecipientOutcome CourierRound::without_host(const Load& load) const {
+    if (!load.parcel.message->envelope.wishes.require_tls || standings_.empty()) return last_failure_;
+    for (std::size_t host = 0; host < standings_.size(); ++host)
+        if (may_try(host, load) || (standings_[host].failed && !standings_[host].insecure)) return last_failure_;
+    if (load.lack) return *load.lack;
+    const auto status =
+        fmt::format("550 5.7.10 the message asks for REQUIRETLS, and no host can be trusted with it: {}", last_failure_.status);
+    return {Kind::failed, status, {}};
+}
+
+/// Of a message that was not handed over.
+void CourierRound::note_attempt(const Load& load, const RecipientOutcome& outcome, std::string result) {
+    parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), std::move(result), {outcome.status}, {}, {}});
+    worked_ = true;
+}
+
 void CourierRound::settle_untried(Load& load, const RecipientOutcome& outcome) {
     settle_open(load, outcome);
-    parcels_->attempted(load.parcel, {connection_->name(), connection_->tls(), summarize(load.outcomes), {outcome.status}, {}, {}});
-    worked_ = true;
+    note_attempt(load, outcome, summarize(load.outcomes));
 }
 
 asio::awaitable<void> CourierRound::async_drop() {
@@ -396,6 +441,7 @@ void CourierRound::take_failure(Load& load, const Failure& failure, std::chrono:
     const bool stale = was_kept && failure.stage == Stage::envelope;
     if (stale || is_ours(failure)) return;
     standings_[current_].failed = true;
+    standings_[current_].insecure = false;
     last_failure_ = outcome;
 }
 
@@ -409,6 +455,7 @@ void CourierRound::note_failed_host(const Parcel& parcel, std::size_t host, cons
     const std::string name = render_host(address);
     last_failure_ = outcome_of_failure(failure, name, address.host);
     standings_[host].failed = true;
+    standings_[host].insecure = shows_no_trusted_tls(failure);
     // The trace wants what the host really said, even where that is not our status.
     std::vector<std::string> replies{failure.reply ? smtp::describe_reply(*failure.reply) : last_failure_.status};
     means_.log.debug("connection_failed", {{"host", name}, {"reason", replies.front()}});

@@ -41,6 +41,7 @@ private:
         bool failed = false;
         bool tls_failed = false;  // with TlsDemand::may: it is spoken to in clear
         bool slow = false;        // another address connected before it: it is tried last
+        bool insecure = false;    // `failed`, and only for lack of TLS that can be trusted: no STARTTLS, or a certificate not verified
     };
     /// A connection, not greeted yet.
     struct Dialled {
@@ -53,12 +54,14 @@ private:
         std::vector<RecipientOutcome> outcomes;
         std::vector<std::size_t> open;
         InDoubtMark mark;
-        std::string remark;  // for the trace: what was done to the content
+        std::string remark;                         // for the trace: what was done to the content
+        std::vector<std::size_t> set_aside = {};    // hosts without REQUIRETLS, for a message that asks for it
+        std::optional<RecipientOutcome> lack = {};  // what the last of those lacked
     };
     using Converted = base::Result<std::shared_ptr<const spool::Content>>;
 
     boost::asio::awaitable<void> async_carry(Parcel parcel);
-    boost::asio::awaitable<bool> async_connect(const Parcel& parcel);
+    boost::asio::awaitable<bool> async_connect(const Load& load);
     boost::asio::awaitable<std::optional<Dialled>> async_dial(std::size_t host, const Parcel& parcel);
     boost::asio::awaitable<std::optional<Dialled>> async_race(std::size_t host, std::size_t rival, const Parcel& parcel);
     boost::asio::awaitable<Opened> async_begin(Dialled dialled, const Parcel& parcel);
@@ -68,13 +71,18 @@ private:
     boost::asio::awaitable<void> async_defer_rest();
 
     [[nodiscard]] bool all_failed() const;
-    [[nodiscard]] std::optional<std::size_t> next_host() const;
-    [[nodiscard]] std::optional<std::size_t> rival_of(std::size_t host) const;
+    [[nodiscard]] bool may_try(std::size_t host, const Load& load) const;
+    [[nodiscard]] std::optional<std::size_t> next_host(const Load& load) const;
+    [[nodiscard]] std::optional<std::size_t> rival_of(std::size_t host, const Load& load) const;
     [[nodiscard]] ConnectionOptions connection_options(std::size_t host) const;
     [[nodiscard]] bool may_speak_in_clear() const;
     [[nodiscard]] bool verified() const;
     boost::asio::awaitable<Converted> async_convert(const Load& load, mail::Passage passage);
     [[nodiscard]] RecipientOutcome unconverted(const base::Error& error) const;
+    [[nodiscard]] bool others_may_differ(const Load& load, const RecipientOutcome& refused) const;
+    boost::asio::awaitable<void> async_set_aside(Load& load, RecipientOutcome refused);
+    [[nodiscard]] RecipientOutcome without_host(const Load& load) const;
+    void note_attempt(const Load& load, const RecipientOutcome& outcome, std::string result);
     void settle_untried(Load& load, const RecipientOutcome& outcome);
     [[nodiscard]] RecipientOutcome::Handed handed_to() const;
     void take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took);

@@ -49,7 +49,7 @@ struct RecipientOutcome {
 struct Attempt {
     std::string host;    // `mx1.example [192.0.2.1]:25`, or the path of a mailbox
     std::string tls;     // `TLSv1.3 with TLS_AES_256_GCM_SHA384`, empty without
-    std::string result;  // delivered, deferred, failed, connection failed
+    std::string result;  // delivered, deferred, failed, connection failed, not tried
     std::vector<std::string> replies;
     std::chrono::milliseconds took{0};
     std::string remark = {};  // what was done to the message for it: `converted to 7-bit`; mostly empty
