@@ -53,6 +53,7 @@ public:
         add_directory_commands();
         add_queue_commands();
         add_trace_command();
+        add_explain_command();
         add_reports_commands();
         add_tools();
         take_config_everywhere(app_, "Configuration (default: /etc/thurn/thurn.toml, then ./thurn.toml)");
@@ -352,6 +353,22 @@ private:
         add_json(command);
     }
 
+    void add_explain_command() {
+        auto* command = add(app_, "explain", "What would be found out about a message from outside, and done with it; sends nothing",
+                            [this] { return explain(context_, explain_); });
+        command->group(kMailGroup);
+        command->add_option("file", explain_.file, "The message; without, standard input")->option_text(" ");
+        command->add_option("--ip", explain_.ip, "The client's address")->required()->option_text("ADDRESS");
+        command->add_option("--helo", explain_.helo, "What it calls itself")->option_text("NAME=[ADDRESS]");
+        command->add_option("--from", explain_.from, "The sender in the envelope; <> is that of bounces")
+            ->required()
+            ->option_text("ADDRESS");
+        command->add_option("--to", explain_.to, "A recipient")->option_text("ADDRESS");
+        command->add_option("--resolver", explain_.resolver, "A name server, 127.0.0.1:5353, in place of the configured ones")
+            ->option_text("SERVER");
+        add_json(command);
+    }
+
     CLI::App* add_reports_verb(CLI::App& parent, const std::string& verb, const std::string& help) {
         auto* command = add(parent, verb, help, [this, verb] {
             reports_.verb = verb;
@@ -514,6 +531,7 @@ private:
     SrsCommand srs_;
     QueueCommand queue_;
     TraceCommand trace_;
+    ExplainCommand explain_;
     ReportsCommand reports_;
     ToolOptions tool_;
     bench::SourceOptions source_;

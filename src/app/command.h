@@ -115,6 +115,14 @@ struct TraceCommand {
 };
 int trace_command(const CommandContext& context, const TraceCommand& command);
 
+/// What would become of a message from outside. Exit code 1: it would be refused, for ever or for now.
+struct ExplainCommand {
+    std::string ip, helo, from, to;
+    std::string file;      // empty or `-`: standard input
+    std::string resolver;  // empty: as the configuration says
+};
+int explain(const CommandContext& context, const ExplainCommand& command);
+
 /// Reports that others sent us about our domains.
 struct ReportsCommand {
     std::string verb;                // list, show, summary, import

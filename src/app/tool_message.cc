@@ -1,9 +1,14 @@
 #include "app/tool_message.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
 #include <iostream>
 #include <iterator>
+
+#include <fmt/format.h>
 
 namespace thurn::app {
 namespace {
@@ -38,6 +43,12 @@ std::string_view ToolMessage::header() const { return std::string_view(octets).s
 std::string_view ToolMessage::body() const { return std::string_view(octets).substr(header_size(octets)); }
 
 ToolMessage read_message() { return as_tool_message({std::istreambuf_iterator<char>(std::cin), {}}); }
+
+base::Result<ToolMessage> read_message(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) return base::fail(base::ErrorKind::not_found, fmt::format("{}: {}", file, std::strerror(errno)));
+    return as_tool_message({std::istreambuf_iterator<char>(in), {}});
+}
 
 ToolMessage as_tool_message(std::string octets) {
     ToolMessage message{.octets = std::move(octets)};

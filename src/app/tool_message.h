@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/result.h"
 #include "mailauth/dkim_message.h"
 
 #include <string>
@@ -19,6 +20,8 @@ struct ToolMessage {
     [[nodiscard]] std::string_view body() const;
 };
 [[nodiscard]] ToolMessage read_message();
+/// Errors   `not_found`: the file cannot be read.
+[[nodiscard]] base::Result<ToolMessage> read_message(const std::string& file);
 [[nodiscard]] ToolMessage as_tool_message(std::string octets);
 /// To standard output, with the line ends it came with; `above` goes on top of it.
 void print_message(std::string_view above, const ToolMessage& message);

@@ -285,6 +285,22 @@ def test_a_trusted_list_may_change_a_message(net, servers, keys, saw, accepted):
     servers["b"].wait_for_trace(identifier, "authentication.trusted_sealers", "list.example saw it pass, says its ARC seal")
 
 
+def test_explain_tells_beforehand_what_would_happen(net, servers):
+    forged = make_message("explain").as_string()
+    explain = ["explain", "--ip", net["client"].ip, "--helo", "client.lab", "--from", "alice@a.example", "--to", "bob@b.example"]
+    told = servers["b"].cli(*explain, input=forged, check=False)
+    assert told.returncode == 1
+    for text in ("rcpt      accept by local-recipient", "iprev     pass for", "fail for alice@a.example: a.example -all", 'asked TXT a.example: "v=spf1 mx -all"',
+                 "dkim      none", "fail for a.example, policy reject of a.example", "content   reject by authentication.dmarc", "550 5.7.1 mail from a.example"):
+        assert text in told.stdout, told.stdout
+    signed_by_a(net, servers, "explain me")
+    file = servers["b"].folder / "explained"
+    file.write_bytes(raw(servers["b"], "bob@b.example", "explain me"))
+    good = servers["b"].json(*explain, file)
+    assert good["content"]["decision"] == "accept" and {"what": "dkim", "detail": "pass d=a.example s=r a=rsa-sha256"} in good["checks"]
+    assert servers["b"].cli("explain", "--ip", "nowhere", "--from", "<>", input="", check=False).returncode == 2
+
+
 def test_dns_that_is_silent_defers_where_policy_says_so(net, servers):
     server = servers["b"]
     server.configure(authentication={"temperror": "defer", "time_limit": "1s"}, dns={"servers": [net["list"].ip]})

@@ -1,0 +1,146 @@
+// What the server would find out about a message, and do with it, without sending any.
+#include "app/authentication.h"
+#include "app/command.h"
+#include "app/stores.h"
+#include "app/system.h"
+#include "app/tool_message.h"
+#include "app/tool_resolver.h"
+#include "mailauth/findings.h"
+#include "policy/authentication_rule.h"
+
+#include <algorithm>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <fmt/format.h>
+
+namespace thurn::app {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string_view name_of(policy::Decision::Kind kind) {
+    if (kind == policy::Decision::Kind::accept) return "accept";
+    return kind == policy::Decision::Kind::defer ? "defer" : "reject";
+}
+
+std::string_view name_of(policy::Filing filing) {
+    if (filing == policy::Filing::inbox) return "inbox";
+    return filing == policy::Filing::junk ? "junk" : "hold";
+}
+
+std::string reply_of(const policy::Decision& decision) {
+    if (decision.kind == policy::Decision::Kind::accept) return {};
+    const auto& [major, subject, detail] = decision.status;
+    return fmt::format("{} {}.{}.{} {}", decision.code, major, subject, detail, decision.text);
+}
+
+base::Result<mailauth::MessageOrigin> read_origin(const ExplainCommand& command, const config::Config& config) {
+    const auto client = dns::parse_ip(command.ip);
+    if (!client) return base::fail(base::ErrorKind::syntax, fmt::format("--ip: \"{}\" is no IP address", command.ip));
+    auto sender = command.from == "<>" ? std::string() : command.from;
+    if (!sender.empty())
+        if (const auto parsed = mail::parse_mailbox(sender, mail::Charset::utf8); !parsed)
+            return base::fail(base::ErrorKind::syntax, fmt::format("--from: \"{}\": {}", sender, parsed.error().detail));
+    return mailauth::MessageOrigin{.client = dns::unmapped(*client),
+                                   .helo = command.helo.empty() ? fmt::format("[{}]", command.ip) : command.helo,
+                                   .reverse_path = std::move(sender),
+                                   .receiver = config.hostname,
+                                   .now = SystemClock().now()};
+}
+
+/// As inbound::Authentication does it beside a conversation, one question after the other.
+base::Result<mailauth::Findings> find_out(const mailauth::MessageOrigin& asked, const ToolMessage& message,
+                                          const inbound::AuthenticationOptions& options, ToolResolver& resolver) {
+    mailauth::OriginCheck origin(asked);
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(asked.now.time_since_epoch());
+    mailauth::SignatureCheck signatures(std::string(message.header()), {.now = seconds, .policy = options.signatures});
+    signatures.feed(message.body());
+    signatures.finish();
+    if (auto answered = resolver.answer_all(origin); !answered) return base::pass_on(answered);
+    if (auto answered = resolver.answer_all(signatures); !answered) return base::pass_on(answered);
+    mailauth::Findings findings{.asked = asked, .origin = origin.take(), .signatures = signatures.take(), .dmarc = {}, .dmarc_lookups = {}};
+    if (const auto& author = findings.signatures.author; author.problem) {
+        findings.dmarc = {.result = mailauth::DmarcResult::permerror, .reason = std::string(author_problem_text(*author.problem))};
+        return findings;
+    }
+    mailauth::Logged<mailauth::DmarcCheck> dmarc(mailauth::dmarc_request(findings.origin, findings.signatures), options.suffixes.get());
+    if (auto answered = resolver.answer_all(dmarc); !answered) return base::pass_on(answered);
+    findings.dmarc = dmarc.take();
+    findings.dmarc_lookups = dmarc.take_lookups();
+    return findings;
+}
+
+/// The relay rule and our own recipients.
+base::Result<policy::Decision> decide_recipient(const std::string& recipient, const ExplainCommand& command, const config::Config& config) {
+    auto mailbox = mail::parse_mailbox(recipient, mail::Charset::utf8);
+    if (!mailbox) return base::fail(base::ErrorKind::syntax, fmt::format("--to: \"{}\": {}", recipient, mailbox.error().detail));
+    auto directory = open_directory(config);
+    if (!directory) return base::pass_on(directory);
+    auto resolution = (*directory)->resolve(*mailbox);
+    if (!resolution) return base::pass_on(resolution);
+    const bool relayed = std::ranges::find(config.relay_domains, mailbox->domain.text()) != config.relay_domains.end();
+    return policy::decide_recipient({.role = policy::Role::mx, .client_address = command.ip, .login = {}}, *resolution, relayed,
+                                    config.relay_networks);
+}
+
+void print_decision(std::string_view stage, const policy::Decision& decision, std::string_view more) {
+    print_line(fmt::format("{:<9} {} by {}{}: {}", stage, name_of(decision.kind), decision.rule, more, decision.reason));
+    if (const auto reply = reply_of(decision); !reply.empty()) print_line(fmt::format("{:<9} {}", "", reply));
+}
+
+void print_findings(const mailauth::Findings& findings) {
+    for (const auto& [what, detail] : mailauth::tell(findings))
+        print_line(what == "asked" ? fmt::format("{:<9}   asked {}", "", detail) : fmt::format("{:<9} {}", what, detail));
+}
+
+json::object as_json(const policy::Decision& decision) {
+    return {{"decision", name_of(decision.kind)}, {"rule", decision.rule}, {"reason", decision.reason}, {"reply", reply_of(decision)}};
+}
+
+json::array as_json(const mailauth::Findings& findings) {
+    json::array checks;
+    for (const auto& [what, detail] : mailauth::tell(findings)) checks.push_back(json::object{{"what", what}, {"detail", detail}});
+    return checks;
+}
+
+}  // namespace
+
+int explain(const CommandContext& context, const ExplainCommand& command) {
+    auto loaded = load_configuration(context);
+    if (!loaded) return complain(loaded.error());
+    const auto& config = loaded->config;
+    auto asked = read_origin(command, config);
+    if (!asked) return complain({base::ErrorKind::invalid, asked.error().detail});
+    auto options = authentication_options(config, nullptr);
+    if (!options) return complain(options.error());
+    std::optional<policy::Decision> recipient;
+    if (!command.to.empty()) {
+        auto decided = decide_recipient(command.to, command, config);
+        if (!decided) return complain(decided.error());
+        recipient = *std::move(decided);
+    }
+    const auto message =
+        command.file.empty() || command.file == "-" ? base::Result<ToolMessage>(read_message()) : read_message(command.file);
+    if (!message) return complain(message.error());
+    ToolResolver resolver(!command.resolver.empty() ? command.resolver : config.dns_servers.empty() ? "" : config.dns_servers.front());
+    const auto findings = find_out(*asked, *message, **options, resolver);
+    if (!findings) return complain(findings.error());
+    const auto content = policy::decide_content(*findings, config.authentication.rules);
+    if (context.json) {
+        json::object all{{"checks", as_json(*findings)}, {"content", as_json(content.decision)}, {"filing", name_of(content.filing)}};
+        if (recipient) all["rcpt"] = as_json(*recipient);
+        print_json(all);
+    } else {
+        if (recipient) print_decision("rcpt", *recipient, "");
+        print_findings(*findings);
+        print_decision("content", content.decision,
+                       content.filing == policy::Filing::inbox ? "" : fmt::format(", to {}", name_of(content.filing)));
+    }
+    const bool refused =
+        content.decision.kind != policy::Decision::Kind::accept || (recipient && recipient->kind != policy::Decision::Kind::accept);
+    return refused ? exit_no : exit_ok;
+}
+
+}  // namespace thurn::app
