@@ -226,6 +226,11 @@ Result<std::vector<ListedKey>> choose_removed(const Work& work) {
     return chosen;
 }
 
+std::vector<ListedKey> remaining(std::vector<ListedKey> keys, const std::vector<ListedKey>& removed) {
+    std::erase_if(keys, [&](const ListedKey& key) { return std::ranges::find(removed, key) != removed.end(); });
+    return keys;
+}
+
 int remove(Work& work) {
     const auto chosen = choose_removed(work);
     if (!chosen) return complain(chosen.error());
@@ -233,9 +238,12 @@ int remove(Work& work) {
         print_line(fmt::format("no key of {} is removable", work.domain));
         return exit_ok;
     }
-    if (auto done = work.keyring.apply({.removed = *chosen}); !done) return complain(done.error());
+    const auto resumed = mailauth::resume_keys(remaining(work.keys, *chosen), work.now);
+    if (auto done = work.keyring.apply({.changed = resumed, .removed = *chosen}); !done) return complain(done.error());
     for (const auto& key : *chosen)
         print_line(fmt::format("removed {}; take {} out of DNS", work.keyring.file_of(key).string(), record_name(key)));
+    for (const auto& key : resumed)
+        print_line(fmt::format("{} goes on signing, as nothing takes over from it; leave its record in DNS", record_name(key)));
     std::fflush(stdout);
     announce_keys(work.config);
     return exit_ok;

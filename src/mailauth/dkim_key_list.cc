@@ -140,6 +140,17 @@ std::vector<ListedKey> retire_keys(const std::vector<ListedKey>& keys, const Rot
     return ending;
 }
 
+std::vector<ListedKey> resume_keys(const std::vector<ListedKey>& keys, Time now) {
+    const bool others_sign = std::ranges::any_of(keys, [](const ListedKey& key) { return key.until == Time::max(); });
+    std::vector<ListedKey> resumed;
+    for (auto key : keys) {
+        if (others_sign || key.until <= now) continue;
+        key.until = key.record_until = Time::max();
+        resumed.push_back(std::move(key));
+    }
+    return resumed;
+}
+
 std::vector<ListedKey> waiting_keys(const std::vector<ListedKey>& keys, std::string_view domain, Time now) {
     std::vector<ListedKey> waiting;
     std::ranges::copy_if(keys, std::back_inserter(waiting), [&](const ListedKey& key) { return key.domain == domain && key.from > now; });

@@ -66,6 +66,9 @@ struct Rotation {
 };
 /// The keys of the domain that would sign for ever, as they are with their end.
 [[nodiscard]] std::vector<ListedKey> retire_keys(const std::vector<ListedKey>& keys, const Rotation& rotation);
+/// What becomes of a domain when the keys that were to take over are removed: those that still sign go on, here without their end, unless
+/// others sign after them. `keys`: all of one domain that remain.
+[[nodiscard]] std::vector<ListedKey> resume_keys(const std::vector<ListedKey>& keys, base::Time now);
 /// Those of the domain that do not sign yet: while there are any, a rotation is under way.
 [[nodiscard]] std::vector<ListedKey> waiting_keys(const std::vector<ListedKey>& keys, std::string_view domain, base::Time now);
 /// The selectors of a rotation's keys: the day, a number if it is not the day's first, a letter for the kind: `20261122r`, `20261122-2e`.

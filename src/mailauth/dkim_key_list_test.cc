@@ -105,6 +105,17 @@ TEST(DkimRotation, LeavesNoMomentWithoutAKey) {
     EXPECT_TRUE(waiting_keys({ending, next}, "b.example", kNow).empty());
 }
 
+TEST(DkimRotation, IsCalledOffWhenTheNextKeysAreRemoved) {
+    const ListedKey old{.domain = "a.example", .selector = "s1", .made = kNow - 1h};
+    const ListedKey older{.domain = "a.example", .selector = "s0", .made = kNow - 9h, .until = kNow, .record_until = kNow + 1h};
+    const ListedKey next{.domain = "a.example", .selector = "s2", .made = kNow, .from = kNow + 48h};
+    const auto ending = retire_keys({old}, {.domain = "a.example", .now = kNow, .prepublish = 48h, .keep = 1h}).front();
+    EXPECT_EQ(resume_keys({older, ending}, kNow), std::vector{old});
+    EXPECT_TRUE(resume_keys({older, ending, next}, kNow).empty());
+    EXPECT_TRUE(resume_keys({older}, kNow).empty());
+    EXPECT_TRUE(resume_keys({}, kNow).empty());
+}
+
 TEST(DkimRotation, NamesKeysAfterTheDayAndTheirKind) {
     EXPECT_EQ(FreshSelectors(kNow, {"s1"}).of(KeyType::rsa), "20261122r");
     EXPECT_EQ(FreshSelectors(kNow, {}).of(KeyType::ed25519), "20261122e");

@@ -235,6 +235,18 @@ def test_another_rotation_may_have_kinds_and_names_of_its_own(keys):
     assert {selector[8:] for selector in keys.active()} == {"-2r", "-2e"}
 
 
+def test_a_rotation_is_called_off_by_removing_the_next_keys(keys):
+    keys.run("dkim", "generate", DOMAIN)
+    before = keys.list()
+    keys.run("dkim", "rotate", DOMAIN)
+    assert {key["until"] is None for key in keys.list().values()} == {False}
+    new = set(keys.list()) - set(before)
+    first, second = sorted(new)
+    assert "goes on signing" not in keys.run("dkim", "remove", DOMAIN, first, "--force")  # the other still takes over
+    assert keys.run("dkim", "remove", DOMAIN, second, "--force").count("goes on signing") == 2
+    assert keys.list() == before
+
+
 def test_keys_in_use_are_removed_by_force_only(keys):
     keys.run("dkim", "generate", DOMAIN)
     keys.run("dkim", "remove", DOMAIN, "s1", code=1)
