@@ -432,14 +432,24 @@ private:
         command->add_option("--selector", tool_.selector, "Which key of that domain: s=")->required()->option_text("SELECTOR");
         command->add_option("--key", tool_.key_file, "The private key, RSA or Ed25519, in PEM")->required()->option_text("FILE");
     }
+    void add_lines(CLI::App* command, const std::string& forms) {
+        command->add_flag("--lines", tool_.lines, "Many messages, in base64: JSON lines " + forms);
+    }
     void add_signature_tools(CLI::App& tool) {
-        add_resolver(
-            add_tool(tool, "dkim-verify", "Verify a message's DKIM signatures: the best result, then a line for each", tool_dkim_verify));
-        add_signer(add_tool(tool, "dkim-sign", "Sign a message with DKIM; prints it signed", tool_dkim_sign));
-        add_resolver(add_tool(tool, "arc-verify", "Validate a message's ARC chain: pass, fail or none, then the chain", tool_arc_verify));
+        auto* verify =
+            add_tool(tool, "dkim-verify", "Verify a message's DKIM signatures: the best result, then a line for each", tool_dkim_verify);
+        add_resolver(verify);
+        add_lines(verify, "{id,message} in, {id,result,signatures} out");
+        auto* sign = add_tool(tool, "dkim-sign", "Sign a message with DKIM; prints it signed", tool_dkim_sign);
+        add_signer(sign);
+        add_lines(sign, "{id,message,c,h} in, {id,field} out");
+        auto* chain = add_tool(tool, "arc-verify", "Validate a message's ARC chain: pass, fail or none, then the chain", tool_arc_verify);
+        add_resolver(chain);
+        add_lines(chain, "{id,message} in, {id,result,reason,oldest-pass} out");
         auto* seal = add_tool(tool, "arc-seal", "Add a set to a message's ARC chain; prints it sealed", tool_arc_seal);
         add_resolver(seal);
         add_signer(seal);
+        add_lines(seal, "{id,message,h} in, {id,fields} out");
         seal->add_option("--authserv-id", tool_.authserv_id, "Whose Authentication-Results of the message to seal; default: the domain's")
             ->option_text("ID");
     }

@@ -142,6 +142,7 @@ struct ToolOptions {
     std::string authserv_id;          // empty: as `domain`
     std::string ip, helo, mail_from;  // of SPF; without `ip`, questions come as JSON lines
     std::string list_file;            // of public suffixes
+    bool lines = false;               // messages come as JSON lines
 };
 [[nodiscard]] std::chrono::seconds time_of(const ToolOptions& options);
 [[nodiscard]] base::Result<mailauth::PrivateKey> read_key(const ToolOptions& options);

@@ -1,5 +1,9 @@
 #include "app/tool_message.h"
 
+#include "app/command.h"
+#include "base/base64.h"
+#include "mailauth/dkim_tag_list.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -56,6 +60,38 @@ ToolMessage as_tool_message(std::string octets) {
     message.had_line_feeds = feed != std::string::npos && (feed == 0 || message.octets[feed - 1] != '\r');
     if (message.had_line_feeds) message.octets = with_carriage_returns(message.octets);
     return message;
+}
+
+base::Result<ToolMessage> message_of(const InputObject& question) {
+    if (!question.problem.empty()) return base::fail(base::ErrorKind::syntax, question.problem);
+    auto octets = base::decode_base64(text_of(question.object, "message"));
+    if (!octets) return base::fail(base::ErrorKind::syntax, "\"message\" is not base64");
+    return ToolMessage{.octets = *std::move(octets)};
+}
+
+int answer_lines(const std::function<base::Result<boost::json::object>(const boost::json::object&, const ToolMessage&)>& answer) {
+    InputObjects input;
+    for (auto questions = input.next_batch(1); !questions.empty(); questions = input.next_batch(1)) {
+        const auto& question = questions.front();
+        const auto message = message_of(question);
+        auto result = message ? answer(question.object, *message) : base::Result<boost::json::object>(std::unexpected(message.error()));
+        boost::json::object line{{"id", id_of(question.object)}};
+        if (!result)
+            line["error"] = result.error().detail;
+        else
+            for (auto& [key, value] : *result) line[key] = std::move(value);
+        print_json(line);
+        std::fflush(stdout);  // who asks one by one waits for it
+    }
+    return exit_ok;
+}
+
+std::vector<std::string> field_names_of(const boost::json::object& question) {
+    std::vector<std::string> names;
+    const std::string text = text_of(question, "h");
+    if (text.empty()) return names;
+    for (const auto name : mailauth::split_value(text, ':')) names.emplace_back(name);
+    return names;
 }
 
 void print_message(std::string_view above, const ToolMessage& message) {

@@ -1,3 +1,4 @@
+#include "base/base64.h"
 #include "mailauth/arc_seal.h"
 #include "mailauth/arc_verify.h"
 #include "support/dkim_example.h"
@@ -163,6 +164,40 @@ INSTANTIATE_TEST_SUITE_P(
                     ChainCase{"FromAdded", "From: ", "From: mallory\r\nFrom: ", "message signature 2: signature did not verify"},
                     ChainCase{"NoField", "Subject: ", "no field\r\nSubject: ", "the header has a line that is no field"}),
     [](const auto& row) { return std::string(row.param.name); });
+
+/// One set, by whoever takes any message signature for good.
+std::string sealed_over(const std::string& tags, Canonicalization form) {
+    const auto key = PrivateKey::read(test::kTestKey);
+    const MessageHeader parsed{std::string(kHeader)};
+    BodyHasher hasher;
+    hasher.want({.canonicalization = form});
+    hasher.feed(kBody);
+    hasher.finish();
+    TagWriter message("ARC-Message-Signature");
+    message.put("i", "1; a=rsa-sha256; d=football.example.com; s=test; " + tags);
+    message.put("bh", base::encode_base64(hasher.digest({.canonicalization = form})));
+    const std::string unsigned_message = message.unsigned_field();
+    const std::string signature =
+        message.finish(key->sign(new_header_digest(parsed, unsigned_message, {.header = form, .fields = {"subject"}})));
+    const std::string results = "ARC-Authentication-Results: i=1; a.example; none";
+    TagWriter seal("ARC-Seal");
+    seal.put("i", "1; a=rsa-sha256; d=football.example.com; s=test; cv=none");
+    const std::string unsigned_seal = seal.unsigned_field();
+    const auto without_end = std::string_view(signature).substr(0, signature.size() - 2);
+    return seal.finish(key->sign(arc_seal_digest({results, without_end, unsigned_seal}))) + signature + results + "\r\n" +
+           std::string(kHeader);
+}
+
+TEST(Arc, TakesMessageSignaturesAsSimpleWithoutCanonicalization) {
+    EXPECT_EQ(verify(sealed_over("h=subject", Canonicalization::simple)).reason, "");
+    EXPECT_EQ(verify(sealed_over("h=subject", Canonicalization::relaxed)).result, ArcResult::fail);
+}
+
+TEST(Arc, AllowsAMessageSignatureOfFewFields) {
+    EXPECT_EQ(verify(sealed_over("c=relaxed/relaxed; h=subject::", Canonicalization::relaxed)).reason, "");
+    EXPECT_EQ(verify(sealed_over("c=relaxed/relaxed; h=", Canonicalization::relaxed)).reason,
+              "message signature 1: signature did not verify");  // read, but made over another h=
+}
 
 TEST(Arc, FailsForAChangedBodyAndMissingKeys) {
     const std::string header = sealed(kHeader);
