@@ -1,0 +1,89 @@
+"""The examples of the RFCs, in tests/vectors, against the tools."""
+
+import json
+import pathlib
+import subprocess
+
+import pytest
+
+from authentication_tools import run_lines
+from thurn import BINARY
+from zone_dns import ZoneDns
+
+VECTORS = pathlib.Path(__file__).resolve().parents[1] / "vectors"
+
+
+def lines(path):
+    return [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+
+
+def read_zone(path):
+    zone = {}
+    for name, kind, value in (line.split(" ", 2) for line in lines(path)):
+        if kind == "MX":
+            preference, host = value.split()
+            value = (int(preference), host)
+        zone.setdefault(name, []).append((kind, value))
+    return zone
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(zone):
+        servers.append(ZoneDns(zone))
+        return servers[-1]
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize("name", ["rfc6376-appendix-a", "rfc8463-appendix-a"])
+def test_signed_messages(name, serve):
+    folder = VECTORS / name
+    server = serve(read_zone(folder / "dns"))
+
+    def verify(message):
+        return subprocess.run([BINARY, "tool", "dkim-verify", "--resolver", server.address], input=message, stdout=subprocess.PIPE, check=True, timeout=60).stdout.decode()
+    message = (folder / "message").read_bytes()
+    assert verify(message) == (folder / "expected").read_text()
+    assert verify(message.replace(b"hungry", b"thirsty")).startswith("fail\n")
+    assert verify(message.replace(b"Subject: Is", b"Subject: Was")).startswith("fail\n")
+
+
+def test_spf_examples(serve):
+    zone = read_zone(VECTORS / "rfc7208-appendix-a" / "dns")
+    server, wrong, count = None, [], 0
+    for line in lines(VECTORS / "rfc7208-appendix-a" / "checks"):
+        if line.startswith("record "):
+            _, domain, text = line.split(" ", 2)
+            zone[domain] = [record for record in zone[domain] if record[0] != "TXT"] + [("TXT", text)]
+            server = serve(zone)
+            continue
+        ip, sender, expected = line.split()
+        answer, = run_lines("spf", [{"ip": ip, "helo": "mail.example.com", "mailfrom": sender}], "--resolver", server.address)
+        count += 1
+        if answer["result"] != expected:
+            wrong.append((line, zone["example.com"][-1], answer))
+    assert not wrong
+    assert count > 40
+
+
+def test_dmarc_examples(serve):
+    server = serve(read_zone(VECTORS / "rfc9989-examples" / "dns"))
+    checks = [line.split(" | ") for line in lines(VECTORS / "rfc9989-examples" / "checks")]
+    answers = run_lines("dmarc", [json.loads(question) for question, _, _ in checks], "--resolver", server.address)
+    told = [" ".join((answer["status"]["result"], answer["policy"] or "-", answer["domain"])) for answer in answers]
+    wrong = [(question, expected, why, got) for (question, expected, why), got in zip(checks, told) if got != expected]
+    assert not wrong
+
+
+@pytest.mark.parametrize("line", lines(VECTORS / "rfc9989-examples" / "walk"), ids=lambda line: line.partition(":")[0])
+def test_dmarc_walks(line, serve):
+    domain, _, names = line.partition(": ")
+    server = serve({})
+    answer, = run_lines("dmarc", [{"headerFrom": f"a@{domain}", "dkimDomains": [domain]}], "--resolver", server.address)
+    assert answer["status"]["result"] == "none"
+    asked = {name for name, _ in server.asked if name.startswith("_dmarc.")}
+    assert asked == set(names.split())
