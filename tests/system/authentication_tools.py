@@ -26,7 +26,7 @@ class Tools:
     """The tools with a zone: {name: [TXT, …]} or as ZoneDns has it."""
 
     def __init__(self, zone, now=None):
-        self.server = ZoneDns({name: [("TXT", record) if isinstance(record, (str, bytes, list)) and record != "TIMEOUT" else record for record in records]
+        self.server = ZoneDns({name: [("TXT", record) if isinstance(record, (str, bytes, list)) and record not in ("TIMEOUT", "SERVFAIL") else record for record in records]
                                for name, records in zone.items()})
         self.now = ["--now", str(now)] if now is not None else []
 

@@ -32,8 +32,8 @@ def rdata(kind, value):
 
 
 class ZoneDns:
-    """Answers on 127.0.0.1 from `zone`: {name: [(type, value) or "TIMEOUT", …]}. A question of a name with "TIMEOUT" that nothing before it
-    answers gets no answer."""
+    """Answers on 127.0.0.1 from `zone`: {name: [(type, value) or "TIMEOUT" or "SERVFAIL", …]}. A question of a name with "TIMEOUT"
+    that nothing before it answers gets no answer, one with "SERVFAIL" that error."""
 
     def __init__(self, zone):
         self.zone = {name.lower().rstrip("."): records for name, records in zone.items()}
@@ -80,7 +80,10 @@ class ZoneDns:
             except OSError:
                 return
             with connection:
-                size = struct.unpack("!H", connection.recv(2))[0]
+                head = connection.recv(2)
+                if len(head) < 2:  # it only looked whether somebody listens
+                    continue
+                size = struct.unpack("!H", head)[0]
                 answer = self.answer(connection.recv(size))
                 if answer:
                     connection.sendall(struct.pack("!H", len(answer)) + answer)
@@ -111,9 +114,9 @@ class ZoneDns:
             return (0 if below else 3), []
         found = []
         for record in records:
-            if record == "TIMEOUT":
+            if record in ("TIMEOUT", "SERVFAIL"):
                 if not found:
-                    return None, []
+                    return (None if record == "TIMEOUT" else 2), []
                 break
             type_, value = record
             if TYPES[type_] == kind:
