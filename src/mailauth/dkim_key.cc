@@ -42,7 +42,7 @@ base::Result<DkimKeyRecord> parse_dkim_key_record(std::string_view text) {
     if (!type) return std::unexpected(type.error());
     const auto value = tags->value("p");
     if (!value) return base::fail(base::ErrorKind::syntax, "a record without p=");
-    auto key = base::decode_base64(without_space(*value));
+    auto key = decode_tag_base64(*value);
     if (!key) return base::fail(base::ErrorKind::syntax, "p= is not base64");
     const auto flags = tags->value("t").value_or("");
     return DkimKeyRecord{.type = *type, .key = *std::move(key), .testing = names(flags, "y"), .strict = names(flags, "s")};

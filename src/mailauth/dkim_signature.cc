@@ -1,7 +1,6 @@
 #include "mailauth/dkim_signature.h"
 
 #include "base/ascii.h"
-#include "base/base64.h"
 #include "mail/mailbox.h"
 #include "mailauth/dkim_tag_list.h"
 
@@ -39,7 +38,7 @@ base::Result<std::string> parse_name(std::string_view tag, std::string_view valu
 }
 
 base::Result<std::string> parse_base64(std::string_view tag, std::string_view value) {
-    auto octets = base::decode_base64(without_space(value));
+    auto octets = decode_tag_base64(value);
     if (!octets || octets->empty()) return bad(tag, "is not base64");
     return octets;
 }

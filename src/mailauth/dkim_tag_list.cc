@@ -1,6 +1,7 @@
 #include "mailauth/dkim_tag_list.h"
 
 #include "base/ascii.h"
+#include "base/base64.h"
 
 #include <algorithm>
 
@@ -70,6 +71,17 @@ std::string without_space(std::string_view value) {
     std::string text(value);
     std::erase_if(text, is_space);
     return text;
+}
+
+base::Result<std::string> decode_tag_base64(std::string_view value) {
+    std::string digits = without_space(value);
+    for (int i = 0; i < 2 && digits.ends_with('='); ++i) digits.pop_back();
+    const std::size_t missing = (4 - digits.size() % 4) % 4;
+    if (missing == 3 || digits.ends_with('=')) return base::fail(base::ErrorKind::syntax, "base64 with a wrong end");
+    digits.append(missing, 'A');  // whole groups, of which the last octets are left out again
+    auto octets = base::decode_base64(digits);
+    if (octets) octets->resize(octets->size() - missing);
+    return octets;
 }
 
 std::vector<std::string_view> split_value(std::string_view value, char separator) {

@@ -36,6 +36,10 @@ struct TagList {
 
 /// Without any white space or line end: what base64 values and lists are compared as.
 [[nodiscard]] std::string without_space(std::string_view value);
+/// The octets of base64, white space anywhere. The padding may be missing and the unused bits be any, as the grammar (RFC 6376 §2.10) allows
+/// and some keys and signatures have it.
+/// Errors   `syntax`.
+[[nodiscard]] base::Result<std::string> decode_tag_base64(std::string_view value);
 /// The parts between `separator`, each without white space at its ends. Never empty; an empty part is kept.
 [[nodiscard]] std::vector<std::string_view> split_value(std::string_view value, char separator);
 /// Digits only, at most 12 of them as for `t=`, `x=` (RFC 6376 §3.5).

@@ -55,5 +55,13 @@ TEST(DkimTagList, ReadsNumbers) {
     EXPECT_EQ(parse_digits("1234567890123", 12), std::nullopt);
 }
 
+TEST(TagBase64, NeedsNoPadding) {
+    for (const auto* text : {"TWE=", "TWE", "T W\r\n\tE", "TWE==", "TWF="}) EXPECT_EQ(decode_tag_base64(text).value(), "Ma") << text;
+    EXPECT_EQ(decode_tag_base64("TQ").value(), "M");
+    EXPECT_EQ(decode_tag_base64("TR==").value(), "M") << "unused bits";
+    EXPECT_EQ(decode_tag_base64("").value(), "");
+    for (const auto* text : {"T", "TWFub", "TW=E", "TWE===", "TW-_"}) EXPECT_FALSE(decode_tag_base64(text)) << text;
+}
+
 }  // namespace
 }  // namespace thurn::mailauth

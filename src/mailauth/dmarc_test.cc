@@ -264,6 +264,15 @@ TEST(Dmarc, AsksNoMoreThanItMust) {
     EXPECT_EQ(asked({.author_domain = "a.b.c.d.e.f.g.h.i.j.k.example.org", .dkim = {{.domain = "example.org"}}}), 8u);
 }
 
+TEST(Dmarc, AsksForNoNameThatCannotBe) {
+    std::string longest = "example.com";  // 253 octets, so `_dmarc.` has no room
+    while (longest.size() + 2 <= 253) longest.insert(0, "a.");
+    const DnsZone zone({"_dmarc.example.com TXT v=DMARC1; p=reject"});
+    DmarcCheck dmarc({.author_domain = longest});
+    zone.drive(dmarc);
+    EXPECT_EQ(dmarc.take().policy_domain, "example.com");
+}
+
 TEST(Dmarc, TellsTheOrganization) {
     DmarcCheck dmarc({.author_domain = "a.example.com"});
     DnsZone({"_dmarc.example.com TXT v=DMARC1; p=reject; t=y"}).drive(dmarc);

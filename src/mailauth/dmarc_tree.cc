@@ -11,6 +11,7 @@ namespace thurn::mailauth {
 namespace {
 
 constexpr std::ptrdiff_t kMostLabelsAbove = 7;
+constexpr std::size_t kLongestName = 253;  // RFC 1035 §2.3.4, without the root
 
 std::ptrdiff_t labels_of(std::string_view domain) { return std::ranges::count(domain, '.') + 1; }
 
@@ -58,6 +59,8 @@ const DmarcRecord* DmarcWalk::record_of(std::string_view domain) const {
 Evaluation<DmarcTree::Looked> DmarcTree::look_at(std::string domain) {
     if (const auto known = known_.find(domain); known != known_.end()) co_return known->second;
     const std::string name = "_dmarc." + domain;
+    // A domain may be so long that no name stands below it: there is no record then, and nothing to ask.
+    if (name.size() > kLongestName) co_return Looked{.record = std::nullopt, .status = dns::Status::no_name, .trouble = {}};
     const dns::Answer answer = co_await dns_.ask({name, dns::Type::txt});
     Looked looked{.record = only_record_in(answer), .status = answer.status, .trouble = {}};
     if (answer.status == dns::Status::failed || answer.status == dns::Status::bogus)

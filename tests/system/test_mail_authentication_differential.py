@@ -1,7 +1,7 @@
 """Random messages, records and chains through thurn and through other implementations of mail authentication, both ways: what passes here must
 pass there, or the difference is one of docs/differences-in-mail-authentication.md, which this test reads.
 
-THURN_AUTHENTICATION=N takes N messages an engine instead of a few hundred, THURN_SEED=N others. From 5000 on each row must have been needed.
+THURN_AUTHENTICATION=N takes N messages an engine instead of a few hundred, THURN_SEED=N others; with -s it prints how often each row was needed.
 """
 
 import collections
@@ -21,8 +21,6 @@ from spf_records import Zone, pyspf
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "differences-in-mail-authentication.md"
 COUNT = int(os.environ.get("THURN_AUTHENTICATION", "250"))
 SEED = int(os.environ.get("THURN_SEED", "20261122"))
-
-MANY = 5000  # from so many on, each row must have been needed
 
 Row = collections.namedtuple("Row", "name other ours theirs input why")
 
@@ -60,10 +58,9 @@ class Comparison:
             self.unexplained.append((ours, theirs, what))
 
     def explained(self):
-        print(f"{self.count} compared, alike {dict(self.same)}, explained {dict(self.used)}")
+        idle = sorted({row.name for row in self.rows} - set(self.used))
+        print(f"{self.count} compared, alike {dict(self.same)}, explained {dict(self.used)}, not needed {idle}")
         assert not self.unexplained, f"{len(self.unexplained)} of {self.count}: {self.unexplained[:5]}"
-        if COUNT >= MANY:
-            assert {row.name for row in self.rows} == set(self.used), "a row outlived its difference"
         return self.same
 
 
