@@ -1,5 +1,6 @@
 """A name server in Python for what unbound cannot play: zones as the published SPF test suite has them, silence, names with odd octets."""
 
+import contextlib
 import ipaddress
 import re
 import socket
@@ -70,8 +71,9 @@ class ZoneDns:
             except OSError:
                 return
             answer = self.answer(packet)
-            if answer:
-                self.udp.sendto(answer if len(answer) <= 1232 else answer[:2] + b"\x87\x80" + answer[4:6] + b"\0\0\0\0\0\0" + self._question(packet), peer)
+            with contextlib.suppress(OSError):  # closed meanwhile
+                if answer:
+                    self.udp.sendto(answer if len(answer) <= 1232 else answer[:2] + b"\x87\x80" + answer[4:6] + b"\0\0\0\0\0\0" + self._question(packet), peer)
 
     def _serve_tcp(self):
         while True:
@@ -79,7 +81,7 @@ class ZoneDns:
                 connection, _ = self.tcp.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(OSError):  # who asked may be gone
                 head = connection.recv(2)
                 if len(head) < 2:  # it only looked whether somebody listens
                     continue
