@@ -38,13 +38,13 @@ std::string policy_or_empty(const std::optional<DmarcPolicy>& policy) {
 std::string alignment_letter(DmarcAlignment alignment) { return alignment == DmarcAlignment::strict ? "s" : "r"; }
 std::string aligned_result(const DmarcAligned& aligned) { return aligned.domain.empty() ? "fail" : "pass"; }
 
-/// RFC 9990 §3.1.1.8: `pass` where the policy had nothing to act on.
+/// RFC 9990 §3.1: `pass` where the policy had nothing to act on.
 std::string disposition_of(const DmarcObservation& observation) {
     if (observation.verdict.result == DmarcResult::pass && observation.done == DmarcPolicy::none) return "pass";
     return std::string(dmarc_policy_name(observation.done));
 }
 
-/// A policy that is only tried out is the domain's wish, not an override of ours, but this is how it is told (RFC 9990 §3.1.6).
+/// A policy that is only tried out is the domain's wish, not an override of ours, but this is how it is told (RFC 9990 §3.1).
 bool is_made_milder(const DmarcVerdict& verdict) {
     if (!verdict.record || verdict.record->mode != DmarcRecord::Mode::test || verdict.result != DmarcResult::fail) return false;
     const auto p = verdict.record->p.value_or(DmarcPolicy::none);

@@ -13,7 +13,7 @@
 
 namespace thurn::mailauth {
 
-/// Why we did not do what the domain's policy asks for (RFC 9990 §3.1.1.12).
+/// Why we did not do what the domain's policy asks for (RFC 9990 §3.1).
 enum class DmarcOverride { local_policy, mailing_list, other, policy_test_mode, trusted_forwarder };
 
 struct DmarcOverrideReason {
@@ -56,7 +56,7 @@ public:
 /// Whether it belongs into an aggregate report: there is a policy with `rua`, and the message passed or failed it.
 [[nodiscard]] bool is_reportable(const DmarcObservation& observation);
 
-// How a report says it (RFC 9990 §3.1.1).
+// How a report says it (RFC 9990 §3.1).
 
 /// Precondition: the verdict has a record.
 [[nodiscard]] report::DmarcPolicyPublished describe_policy(const DmarcObservation& observation);
