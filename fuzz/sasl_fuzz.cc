@@ -58,8 +58,9 @@ sasl::Secret secret_for(const sasl::ServerStep& step) {
         check_text(wanted->login, sasl::kMaxLogin);
         return sasl::make_decoy_secret(wanted->login, "key", wanted->hash);
     }
-    check_text(std::get<sasl::PasswordWanted>(step).login, sasl::kMaxLogin);
-    return sasl::NoSecret{};
+    const auto& login = std::get<sasl::CramMd5SecretWanted>(step).login;
+    check_text(login, sasl::kMaxLogin);
+    return sasl::make_decoy_cram_md5_secret(login, "key");
 }
 
 /// Runs to the end; then nothing more may come of it.

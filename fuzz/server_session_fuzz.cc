@@ -92,7 +92,10 @@ private:
     void on(SecretWanted& wanted) {
         require(tls_ && options_.auth != AuthRule::off && !login_ && !sender_ && !wanted.login.empty(),
                 "secrets are for a login under TLS");
-        session_.give_secret(sasl::make_decoy_secret(wanted.login, "key", wanted.hash));
+        if (wanted.hash == sasl::Hash::md5)
+            session_.give_secret(sasl::make_decoy_cram_md5_secret(wanted.login, "key"));
+        else
+            session_.give_secret(sasl::make_decoy_secret(wanted.login, "key", wanted.hash));
     }
     void on(CredentialsGiven& given) {
         require(tls_ && options_.auth != AuthRule::off && !login_ && !sender_, "credentials come under TLS, once");

@@ -33,6 +33,7 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
     options.relay_domains = config.relay_domains;
     options.any_sender = config.any_sender;
     options.future_release = config.future_release;
+    options.cram_md5 = config.cram_md5;
     options.greeting_delay = config.limits.greeting_delay;
     options.received_fields = config.limits.received_fields;
     options.session.addresses = config.addresses;

@@ -37,7 +37,10 @@ base::Result<OpenSpool> open_spool(const config::Config& config, const base::Clo
 }
 
 base::Result<std::unique_ptr<storage::SqliteDirectory>> open_directory(const config::Config& config) {
-    return storage::SqliteDirectory::open({.path = config.directory_path, .resolve = resolve_options(config)});
+    using Options = storage::SqliteDirectoryOptions;
+    return storage::SqliteDirectory::open({.path = config.directory_path,
+                                           .resolve = resolve_options(config),
+                                           .cram_md5 = config.cram_md5 ? Options::CramMd5::stored : Options::CramMd5::none});
 }
 
 base::Result<std::unique_ptr<storage::FileJournal>> open_journal(const config::Config& config, const base::Clock& clock, base::Log& log) {

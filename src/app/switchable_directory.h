@@ -25,6 +25,7 @@ public:
     base::Result<sasl::ScramSecret> find_scram_secret(std::string_view login, sasl::Hash hash) override {
         return now()->find_scram_secret(login, hash);
     }
+    base::Result<sasl::CramMd5Secret> find_cram_md5_secret(std::string_view login) override { return now()->find_cram_md5_secret(login); }
     base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) override { return now()->owns(login, sender); }
 
 private:

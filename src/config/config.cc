@@ -631,6 +631,7 @@ void read_delivery(Section section, Config& config) {
 void read_submission(Section section, Config& config) {
     section.flag("any_sender", config.any_sender);
     section.duration("future_release", config.future_release);
+    section.flag("cram_md5", config.cram_md5);
     section.finish();
 }
 

@@ -126,6 +126,7 @@ struct Config {
     std::vector<route::RouteRule> routes;
     std::chrono::seconds future_release = std::chrono::days(7);  // submission.future_release
     bool any_sender = false;                                     // submission.any_sender: logins may use senders they do not own
+    bool cram_md5 = false;                                       // submission.cram_md5
     OauthConfig oauth;
     std::string tag_separator = "+";
     std::filesystem::path directory_path;

@@ -105,6 +105,7 @@ path = "{data_dir}/m/{address}"
 [submission]
 any_sender = true
 future_release = "1d"
+cram_md5 = true
 [queue]
 retry = ["1s", "2s"]
 lifetime = "1h"
@@ -152,6 +153,7 @@ size = "1GiB"
     EXPECT_EQ(config.maildir_path, "/data/m/{address}");
     EXPECT_TRUE(config.any_sender);
     EXPECT_EQ(config.future_release, std::chrono::days(1));
+    EXPECT_TRUE(config.cram_md5);
     EXPECT_THAT(config.retry.steps, ElementsAre(std::chrono::seconds(1), std::chrono::seconds(2)));
     EXPECT_EQ(config.delay_notice.count(), 0);
     EXPECT_EQ(config.scheduler.connections_per_site, 7);
@@ -463,8 +465,10 @@ TEST(ConfigurationManual, HasEveryKeyWithItsDefault) {
     std::map<std::string, std::string> lines;
     for (std::string line; std::getline(in, line);)
         if (line.starts_with("| `")) lines[line.substr(3, line.find('`', 3) - 3)] = line;
-    const auto with_lists =
-        parse("[[listener]]\nbind = [\"[::]:25\"]\n[[domain]]\nname = \"a.example\"\ndkim = [{ selector = \"s1\", key = \"k\" }]\n[[route]]\nnext_hop = \"discard:\"").value();
+    const auto with_lists = parse(
+                                "[[listener]]\nbind = [\"[::]:25\"]\n[[domain]]\nname = \"a.example\"\ndkim = [{ selector = \"s1\", key = "
+                                "\"k\" }]\n[[route]]\nnext_hop = \"discard:\"")
+                                .value();
     for (const auto& setting : with_lists.settings) {
         const auto line = lines.find(documented_name(setting.key));
         ASSERT_NE(line, lines.end()) << setting.key << " is not in docs/configuration.md";

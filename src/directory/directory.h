@@ -2,6 +2,7 @@
 
 #include "base/result.h"
 #include "mail/mailbox.h"
+#include "sasl/cram_md5_secret.h"
 #include "sasl/scram_secret.h"
 
 #include <optional>
@@ -58,6 +59,10 @@ public:
     /// What SCRAM needs to check that login. One that has no secret, or is disabled or unknown, gets a decoy, always the same.
     [[nodiscard]] virtual base::Result<sasl::ScramSecret> find_scram_secret(std::string_view login, sasl::Hash hash) {
         return sasl::make_decoy_secret(login, "", hash);
+    }
+    /// The same for CRAM-MD5.
+    [[nodiscard]] virtual base::Result<sasl::CramMd5Secret> find_cram_md5_secret(std::string_view login) {
+        return sasl::make_decoy_cram_md5_secret(login, "");
     }
     /// Whether that login owns the address: its own (with any tag), or an alias that leads to it directly.
     [[nodiscard]] virtual base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) = 0;

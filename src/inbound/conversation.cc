@@ -52,7 +52,11 @@ smtp::ServerOptions Conversation::session_options() const {
     result.tls = with_.certificates ? profile_.tls : smtp::TlsState::unavailable;
     result.tokens = with_.tokens != nullptr;
     result.auth = profile_.role == policy::Role::submission ? smtp::AuthRule::required : smtp::AuthRule::off;
-    if (result.auth != smtp::AuthRule::off && with_.directory.offers_scram()) result.random = &with_.random;
+    if (result.auth != smtp::AuthRule::off) {
+        result.random = &with_.random;
+        result.scram = with_.directory.offers_scram();
+        result.cram_md5 = options_->cram_md5;
+    }
     if (profile_.role == policy::Role::lmtp) {
         result.protocol = smtp::Protocol::lmtp;
         result.greeting = "LMTP thurn";

@@ -88,12 +88,12 @@ private:
     struct Proving {
         smtp::SecretWanted wanted;
         std::chrono::steady_clock::time_point begun;
-        sasl::ScramSecret secret{};
+        sasl::Secret secret{};
     };
     Awaitable<bool> async_hold_back(std::string_view mechanism, std::string_view login);
     void count_failed_login(std::string_view login);
     Awaitable<> async_find_secret(smtp::SecretWanted wanted);
-    Awaitable<base::Result<sasl::ScramSecret>> async_stored_secret();
+    Awaitable<base::Result<sasl::Secret>> async_stored_secret();
     Awaitable<base::Result<bool>> async_still_good();
     Awaitable<base::Result<bool>> async_believe(smtp::CredentialsGiven& given);
     Awaitable<> async_check_credentials(smtp::CredentialsGiven given);

@@ -36,6 +36,17 @@ base::Result<bool> is_enabled_by_token(directory::TokenChecker& tokens, director
     return is_enabled(directory, given.login);
 }
 
+base::Result<sasl::Secret> find_secret(directory::Directory& directory, const smtp::SecretWanted& wanted) {
+    if (wanted.hash == sasl::Hash::md5) {
+        auto secret = directory.find_cram_md5_secret(wanted.login);
+        if (!secret) return base::pass_on(secret);
+        return *std::move(secret);
+    }
+    auto secret = directory.find_scram_secret(wanted.login, wanted.hash);
+    if (!secret) return base::pass_on(secret);
+    return *std::move(secret);
+}
+
 }  // namespace
 
 /// Those who have failed before wait for their answer, be it right or wrong; the loop does not. False when it was 421 at once.
@@ -79,7 +90,7 @@ void Conversation::log_failed_proof(const smtp::Reply& reply) {
         log_.info("auth", {.result = "refused", .reply = &reply});
 }
 
-/// SCRAM: what is stored goes to the session, which does the rest.
+/// SCRAM and CRAM-MD5: what is stored goes to the session, which does the rest.
 awaitable<void> Conversation::async_find_secret(smtp::SecretWanted wanted) {
     if (!co_await async_hold_back(wanted.mechanism, wanted.login)) co_return;
     proving_ = {.wanted = std::move(wanted), .begun = std::chrono::steady_clock::now()};
@@ -101,9 +112,8 @@ awaitable<void> Conversation::async_find_secret(smtp::SecretWanted wanted) {
 }
 
 /// Precondition: an exchange is under way.
-awaitable<base::Result<sasl::ScramSecret>> Conversation::async_stored_secret() {
-    co_return co_await with_.pool.async_run(
-        [this] { return with_.directory.find_scram_secret(proving_->wanted.login, proving_->wanted.hash); });
+awaitable<base::Result<sasl::Secret>> Conversation::async_stored_secret() {
+    co_return co_await with_.pool.async_run([this] { return find_secret(with_.directory, proving_->wanted); });
 }
 
 /// Between the two ends of the exchange the account may have been disabled, or its password changed.

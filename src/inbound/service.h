@@ -48,6 +48,7 @@ struct Options {
     std::vector<std::string> relay_domains;
     bool any_sender = false;
     std::chrono::seconds future_release{0};  // how long submitted mail may be held back at its sender's wish (RFC 4865); 0: not offered
+    bool cram_md5 = false;                   // offered to log in by; what it needs is stored for passwords set while it is
     std::chrono::seconds greeting_delay{0};  // on mx, but not for relay_networks: who talks meanwhile is refused
     Disclosure vrfy = Disclosure::off;
     Disclosure expn = Disclosure::off;

@@ -43,17 +43,16 @@ base::Result<ServerStep> CramMd5Server::step(std::string_view response) {
     if (auto fine = check_login(response.substr(0, space)); !fine) return base::pass_on(fine);
     login_ = response.substr(0, space);
     digest_ = digest;
-    stage_ = Stage::password_next;
-    return PasswordWanted{login_};
+    stage_ = Stage::secret_next;
+    return CramMd5SecretWanted{login_};
 }
 
 base::Result<ServerStep> CramMd5Server::give(Secret secret) {
-    auto* password = std::get_if<std::string>(&secret);
-    if (std::exchange(stage_, Stage::spent) != Stage::password_next || std::holds_alternative<ScramSecret>(secret))
+    const auto* stored = std::get_if<CramMd5Secret>(&secret);
+    if (std::exchange(stage_, Stage::spent) != Stage::secret_next || std::holds_alternative<ScramSecret>(secret))
         return fail(ErrorKind::invalid, "CRAM-MD5 did not ask for that");
-    const auto expected = render_hex(hmac(Hash::md5, password ? *password : std::string(), challenge_));
-    const bool right = equal_in_constant_time(expected, digest_) && password != nullptr;
-    if (password) wipe(*password);
+    const auto expected = render_hex(hmac_md5(stored ? *stored : derive_cram_md5_secret(""), challenge_));
+    const bool right = equal_in_constant_time(expected, digest_) && stored != nullptr;
     if (!right) return fail(ErrorKind::refused, "CRAM-MD5: the digest is wrong");
     return IdentityProven{.authorization = {}, .login = std::move(login_)};
 }

@@ -4,8 +4,8 @@
 
 namespace thurn::sasl {
 
-/// CRAM-MD5 (RFC 2195): `login digest` for a challenge, the digest being HMAC-MD5 under the password. The server needs the password itself,
-/// and nothing proves the server; it is here for what knows nothing better.
+/// CRAM-MD5 (RFC 2195): `login digest` for a challenge, the digest being HMAC-MD5 under the password. The server needs what is as good
+/// as the password, and nothing proves the server; it is here for what knows nothing better.
 class CramMd5Server final : public ServerMechanism {
 public:
     /// `challenge`: never the same twice (RFC 2195 §2: `<unique@host>`).
@@ -14,11 +14,11 @@ public:
     [[nodiscard]] bool client_first() const override { return false; }
     [[nodiscard]] base::Result<ServerStep> start() override;
     [[nodiscard]] base::Result<ServerStep> step(std::string_view response) override;
-    /// Wants a password.
+    /// Wants a CramMd5Secret.
     [[nodiscard]] base::Result<ServerStep> give(Secret secret) override;
 
 private:
-    enum class Stage { fresh, asked, password_next, spent };
+    enum class Stage { fresh, asked, secret_next, spent };
     std::string challenge_;
     std::string login_;
     std::string digest_;

@@ -87,9 +87,10 @@ std::vector<std::string_view> offered_mechanisms(const ServerContext& context) {
     std::vector<std::string_view> names;
     if (context.certificate) names.emplace_back("EXTERNAL");
     for (const auto& scram : kScramNames)
-        if (is_possible(scram, context.random, context.bindings)) names.push_back(scram.name);
+        if (context.scram && is_possible(scram, context.random, context.bindings)) names.push_back(scram.name);
     if (context.tokens) names.insert(names.end(), {"OAUTHBEARER", "XOAUTH2"});
     names.insert(names.end(), {"PLAIN", "LOGIN"});
+    if (context.cram_md5 && context.random) names.emplace_back("CRAM-MD5");
     return names;
 }
 

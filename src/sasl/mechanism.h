@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "sasl/cram_md5_secret.h"
 #include "sasl/scram_secret.h"
 
 #include <array>
@@ -64,15 +65,17 @@ struct ScramSecretWanted {
     Hash hash;
     std::string login;
 };
-/// CRAM-MD5: the password itself.
-struct PasswordWanted {
+/// CRAM-MD5; a make_decoy_cram_md5_secret() for a login without one.
+struct CramMd5SecretWanted {
     std::string login;
 };
-/// There is no password to give; the exchange goes on and fails.
-struct NoSecret {};
-using Secret = std::variant<NoSecret, ScramSecret, std::string>;
+/// There is none to give; the exchange goes on and fails.
+struct NoSecret {
+    friend bool operator==(const NoSecret&, const NoSecret&) = default;
+};
+using Secret = std::variant<NoSecret, ScramSecret, CramMd5Secret>;
 
-using ServerStep = std::variant<Challenge, ScramSecretWanted, PasswordWanted, Claim>;
+using ServerStep = std::variant<Challenge, ScramSecretWanted, CramMd5SecretWanted, Claim>;
 
 /// Server side of one exchange. Use one object for one AUTH command only: after a claim or an error it is spent, and every further call is
 /// an error (`invalid`).
@@ -128,10 +131,12 @@ struct ServerContext {
     std::string hostname = "localhost";
     bool certificate = false;  // the client has shown one that is trusted: there is EXTERNAL
     bool tokens = false;       // there is somebody to ask about tokens: there are OAUTHBEARER and XOAUTH2
+    bool scram = true;         // the accounts have secrets for SCRAM
+    bool cram_md5 = false;     // and for CRAM-MD5, by the operator's will
 };
 
-/// What the AUTH line of EHLO may list, the best first; under TLS only, as PLAIN and LOGIN show the password (RFC 4954 §4). CRAM-MD5 (needs
-/// recoverable passwords) is made when asked for by name, but is not in it.
+/// What the AUTH line of EHLO may list, the best first; under TLS only, as PLAIN and LOGIN show the password (RFC 4954 §4). CRAM-MD5 stands
+/// last: under TLS it is no better than PLAIN on the wire, and what is stored for it is worse.
 [[nodiscard]] std::vector<std::string_view> offered_mechanisms(const ServerContext& context);
 /// `name` in any case (RFC 4954 §4); nullptr: unknown, or the context does not have what it needs.
 [[nodiscard]] std::unique_ptr<ServerMechanism> make_server_mechanism(std::string_view name, const ServerContext& context = {});

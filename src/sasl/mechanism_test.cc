@@ -153,6 +153,7 @@ TEST(Mechanisms, AreOfferedAsFarAsTheContextGoes) {
     EXPECT_EQ(offered_mechanisms({.random = &random}), (Names{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"}));
     EXPECT_EQ(offered_mechanisms({.random = &random, .bindings = kBothBindings}),
               (Names{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN"}));
+    EXPECT_EQ(offered_mechanisms({.random = &random, .scram = false, .cram_md5 = true}), (Names{"PLAIN", "LOGIN", "CRAM-MD5"}));
     for (const auto name : {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"})
         EXPECT_FALSE(make_server_mechanism(name, {.random = &random})) << name;
     for (const auto name : {"SCRAM-SHA-256", "CRAM-MD5"}) EXPECT_FALSE(make_server_mechanism(name, {})) << name;
@@ -212,8 +213,8 @@ public:
                 step = server.step(*response);
             } else if (auto* wanted = std::get_if<ScramSecretWanted>(&*step)) {
                 step = server.give(derive_scram_secret(stored_, "some salt", kMinIterations, wanted->hash));
-            } else if (std::holds_alternative<PasswordWanted>(*step)) {
-                step = server.give(stored_);
+            } else if (std::holds_alternative<CramMd5SecretWanted>(*step)) {
+                step = server.give(derive_cram_md5_secret(stored_));
             } else {
                 break;
             }

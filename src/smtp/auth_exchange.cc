@@ -30,8 +30,8 @@ AuthExchange::Outcome outcome_of(base::Result<sasl::ServerStep> step) {
     if (!step) return reply_for(step.error());
     if (auto* challenge = std::get_if<sasl::Challenge>(&*step)) return line_of(*challenge);
     if (auto* wanted = std::get_if<sasl::ScramSecretWanted>(&*step)) return std::move(*wanted);
-    if (auto* claim = std::get_if<sasl::Claim>(&*step)) return std::move(*claim);
-    return kFailed;  // CRAM-MD5's question: it is not among the mechanisms that are offered
+    if (auto* wanted = std::get_if<sasl::CramMd5SecretWanted>(&*step)) return std::move(*wanted);
+    return std::move(std::get<sasl::Claim>(*step));
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ AuthExchange::Outcome AuthExchange::answer(std::string_view line) {
     return step(line);
 }
 
-AuthExchange::Outcome AuthExchange::give(sasl::ScramSecret secret) { return outcome_of(mechanism_->give(std::move(secret))); }
+AuthExchange::Outcome AuthExchange::give(sasl::Secret secret) { return outcome_of(mechanism_->give(std::move(secret))); }
 
 std::optional<std::string> AuthExchange::refuse() {
     const auto challenge = mechanism_->refuse();

@@ -18,7 +18,7 @@ inline constexpr std::uint16_t kAuthFailedCode = 535;  // of an outcome that say
 class AuthExchange {
 public:
     /// A whole `334 …` line with its CRLF; a question that give() answers; what the client claims; or the reply that ends the exchange.
-    using Outcome = std::variant<std::string, sasl::ScramSecretWanted, sasl::Claim, FixedReply>;
+    using Outcome = std::variant<std::string, sasl::ScramSecretWanted, sasl::CramMd5SecretWanted, sasl::Claim, FixedReply>;
 
     /// Precondition: `mechanism` is not null.
     explicit AuthExchange(std::unique_ptr<sasl::ServerMechanism> mechanism) : mechanism_(std::move(mechanism)) {}
@@ -27,7 +27,7 @@ public:
     [[nodiscard]] Outcome begin(std::optional<std::string_view> initial);
     /// A line of the client, without CRLF.
     [[nodiscard]] Outcome answer(std::string_view line);
-    [[nodiscard]] Outcome give(sasl::ScramSecret secret);
+    [[nodiscard]] Outcome give(sasl::Secret secret);
     /// What was claimed is not believed. A line to be sent still, whose answer ends the exchange; or none.
     [[nodiscard]] std::optional<std::string> refuse();
 

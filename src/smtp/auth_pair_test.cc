@@ -27,6 +27,8 @@ public:
         sasl::ChannelBindings client_bindings = {};
         std::string password = "secret";
         bool client_random = true;
+        bool scram = true;
+        bool cram_md5 = false;
         std::function<std::string(std::string)> on_the_way = [](std::string octets) { return octets; };  // to the client
     };
 
@@ -45,7 +47,12 @@ public:
 
 private:
     ServerOptions server_options() {
-        return {.hostname = "server.example", .tls = TlsState::active, .auth = AuthRule::required, .random = &random_};
+        return {.hostname = "server.example",
+                .tls = TlsState::active,
+                .auth = AuthRule::required,
+                .random = &random_,
+                .scram = options_.scram,
+                .cram_md5 = options_.cram_md5};
     }
     ClientOptions client_options() {
         return {.hello_name = "client.example",
@@ -71,7 +78,10 @@ private:
         while (auto event = server_.next_event()) {
             if (auto* wanted = std::get_if<SecretWanted>(&*event)) {
                 EXPECT_EQ(wanted->login, "joe");
-                server_.give_secret(sasl::derive_scram_secret("secret", "salt", sasl::kMinIterations, wanted->hash));
+                if (wanted->hash == sasl::Hash::md5)
+                    server_.give_secret(sasl::derive_cram_md5_secret("secret"));
+                else
+                    server_.give_secret(sasl::derive_scram_secret("secret", "salt", sasl::kMinIterations, wanted->hash));
             } else if (auto* given = std::get_if<CredentialsGiven>(&*event)) {
                 mechanism = given->mechanism;
                 EXPECT_EQ(given->login, "joe");
@@ -107,6 +117,17 @@ TEST(AuthPair, TakesTheStrongestThatBothHave) {
     }
     EXPECT_EQ(Pair({.server_bindings = kBindings}).offered, "SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN LOGIN");
     EXPECT_EQ(Pair({}).offered, "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN");
+}
+
+TEST(AuthPair, ProvesByCramMd5WhereItIsOffered) {
+    const Pair pair({.scram = false, .cram_md5 = true});
+    EXPECT_EQ(pair.offered, "PLAIN LOGIN CRAM-MD5");
+    EXPECT_EQ(pair.mechanism, "CRAM-MD5");
+    EXPECT_TRUE(pair.logged_in && pair.ready);
+    const Pair wrong({.password = "Secret", .scram = false, .cram_md5 = true});
+    EXPECT_FALSE(wrong.logged_in || wrong.ready);
+    EXPECT_EQ(wrong.mechanism, "") << "a wrong digest is refused by the session";
+    EXPECT_EQ(Pair({.scram = false}).mechanism, "PLAIN");
 }
 
 std::function<std::string(std::string)> replacing(std::string what, std::string with) {

@@ -215,6 +215,8 @@ void ServerSession::State::on_auth_outcome(AuthExchange::Outcome outcome) {
     mode = Mode::command;
     if (auto* wanted = std::get_if<sasl::ScramSecretWanted>(&outcome))
         return ask(Open::secret, SecretWanted{.mechanism = auth_mechanism, .login = std::move(wanted->login), .hash = wanted->hash});
+    if (auto* wanted = std::get_if<sasl::CramMd5SecretWanted>(&outcome))
+        return ask(Open::secret, SecretWanted{.mechanism = auth_mechanism, .login = std::move(wanted->login), .hash = sasl::Hash::md5});
     if (auto* claim = std::get_if<sasl::Claim>(&outcome)) return on_claim(*claim);
     auth.reset();
     const auto& reply = std::get<FixedReply>(outcome);

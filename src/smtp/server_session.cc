@@ -274,7 +274,7 @@ void ServerSession::answer_each(const std::vector<Reply>& replies) {
     state.settle(any_positive);
 }
 
-void ServerSession::give_secret(sasl::ScramSecret secret) {
+void ServerSession::give_secret(sasl::Secret secret) {
     State& state = *state_;
     if (state.open != Open::secret) return;  // timed out or shut down meanwhile
     state.open = Open::none;

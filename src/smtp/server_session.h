@@ -26,8 +26,8 @@ struct HelloGiven {
     std::string name;
     bool extended;
 };
-/// SCRAM asks for what is stored of the login's password: give_secret(), or answer() with a refusal (454 4.7.0). Nobody's login is given a
-/// sasl::make_decoy_secret(), or the client learns who exists.
+/// SCRAM, or CRAM-MD5 where `hash` is md5, asks for what is stored of the login's password: give_secret() of its kind, or answer() with a
+/// refusal (454 4.7.0). Nobody's login is given a decoy (sasl::make_decoy_secret()), or the client learns who exists.
 struct SecretWanted {
     std::string mechanism;
     std::string login;
@@ -117,7 +117,9 @@ struct ServerOptions {
     AuthRule auth = AuthRule::off;         // AUTH is offered only while TLS is active; `required` refuses MAIL before it (530 5.7.0)
     ServerExtensions extensions = {};      // beside STARTTLS and AUTH
     AddressSyntax addresses = AddressSyntax::strict;
-    base::Random* random = nullptr;                   // for SCRAM, which is not offered without it
+    base::Random* random = nullptr;                   // for SCRAM and CRAM-MD5, which are not offered without it
+    bool scram = true;                                // whether the driver has what SCRAM needs
+    bool cram_md5 = false;                            // and what CRAM-MD5 needs
     bool tokens = false;                              // whether the driver can check those of OAUTHBEARER and XOAUTH2
     base::Octets message_size = base::mebibytes(50);  // 552 5.3.4, at SIZE= and during the transfer; 0: no limit
     std::size_t recipients = 1000;                    // 452 4.5.3 beyond (RFC 5321 §4.5.3.1.10)
@@ -165,8 +167,8 @@ public:
     void accept(std::string text);  // the same with other words: `2.0.0 queued as …`
     /// LMTP: one reply for each recipient accepted, in their order. Precondition: ContentEnded is open
     void answer_each(const std::vector<Reply>& replies);
-    void answer(const Reply& reply);             // Precondition: an event is open
-    void give_secret(sasl::ScramSecret secret);  // Precondition: SecretWanted is open
+    void answer(const Reply& reply);        // Precondition: an event is open
+    void give_secret(sasl::Secret secret);  // Precondition: SecretWanted is open
     /// What the TLS connection can be known by; after each handshake, before tls_started() or greet(). Without it there is no -PLUS.
     void bind_channel(sasl::ChannelBindings bindings);
     void offer(ServerExtensions extensions);  // from now on; for who becomes another by XCLIENT

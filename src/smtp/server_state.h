@@ -141,7 +141,9 @@ struct ServerSession::State {
                 .bindings = bindings,
                 .hostname = options.hostname,
                 .certificate = !certificate.empty(),
-                .tokens = options.tokens};
+                .tokens = options.tokens,
+                .scram = options.scram,
+                .cram_md5 = options.cram_md5};
     }
     [[nodiscard]] bool auth_possible() const { return options.auth != AuthRule::off && options.tls == TlsState::active && !authenticated; }
     [[nodiscard]] bool in_transaction() const { return stage == Stage::sender || stage == Stage::recipients || stage == Stage::chunks; }

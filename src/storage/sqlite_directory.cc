@@ -49,10 +49,12 @@ Result<Mailbox> read_own_address(std::string_view text) {
 }
 
 /// All that is kept of a password. Takes its time: not under a lock.
-Result<StoredPassword> store_password(std::string_view password) {
+Result<StoredPassword> store_password(std::string_view password, SqliteDirectoryOptions::CramMd5 cram_md5) {
     auto hash = hash_password(password);
     if (!hash) return pass_on(hash);
-    StoredPassword stored{.hash = *std::move(hash), .scram_sha_1 = {}, .scram_sha_256 = {}};
+    StoredPassword stored{.hash = *std::move(hash), .scram_sha_1 = {}, .scram_sha_256 = {}, .cram_md5 = {}};
+    if (cram_md5 == SqliteDirectoryOptions::CramMd5::stored)
+        stored.cram_md5 = sasl::render_cram_md5_secret(sasl::derive_cram_md5_secret(password));
     for (const auto function : {sasl::Hash::sha1, sasl::Hash::sha256}) {
         auto salt = make_salt();
         if (!salt) return pass_on(salt);
@@ -208,6 +210,15 @@ Result<sasl::ScramSecret> SqliteDirectory::find_scram_secret(std::string_view lo
     return text->empty() ? decoy : sasl::parse_scram_secret(*text);
 }
 
+Result<sasl::CramMd5Secret> SqliteDirectory::find_cram_md5_secret(std::string_view login) {
+    const auto decoy = sasl::make_decoy_cram_md5_secret(login, state_->decoy_key);
+    const auto address = mail::parse_mailbox(login, mail::Charset::utf8);
+    if (!address) return decoy;
+    auto text = state_->reading.with([&](auto& held) { return held.entries.find_cram_md5_secret(directory::fold_mailbox(*address)); });
+    if (!text) return pass_on(text);
+    return text->empty() ? decoy : sasl::parse_cram_md5_secret(*text);
+}
+
 Result<bool> SqliteDirectory::owns(std::string_view login, const Mailbox& sender) {
     const auto address = mail::parse_mailbox(login, mail::Charset::utf8);
     if (!address) return false;
@@ -271,7 +282,7 @@ Result<std::vector<std::pair<std::string, std::string>>> SqliteDirectory::domain
 Result<void> SqliteDirectory::add_account(std::string_view address, std::string_view password) {
     auto account = read_own_address(address);
     if (!account) return pass_on(account);
-    auto stored = store_password(password);
+    auto stored = store_password(password, state_->options.cram_md5);
     if (!stored) return pass_on(stored);
     return state_->change([&](SqliteEntries& entries) -> Result<void> {
         if (auto local = state_->expect_local(entries, account->domain); !local) return local;
@@ -285,7 +296,7 @@ Result<void> SqliteDirectory::add_account(std::string_view address, std::string_
 Result<void> SqliteDirectory::set_password(std::string_view address, std::string_view password) {
     auto account = read_own_address(address);
     if (!account) return pass_on(account);
-    auto stored = store_password(password);
+    auto stored = store_password(password, state_->options.cram_md5);
     if (!stored) return pass_on(stored);
     return state_->change([&](SqliteEntries& entries) {
         return expect_found(entries.update_password(*account, *stored), "there is no account " + mail::render_mailbox(*account));

@@ -18,6 +18,9 @@ struct SqliteDirectoryOptions {
     std::chrono::milliseconds busy_timeout{5000};  // how long to wait for another process that writes
     std::size_t cached_addresses = 10'000;
     std::chrono::microseconds trust_memory_for{2000};  // without looking whether another process has changed anything
+    /// `stored`: what CRAM-MD5 needs, of every password that is set from now on; `none`: setting one anew removes it.
+    enum class CramMd5 { none, stored };
+    CramMd5 cram_md5 = CramMd5::none;
 };
 
 /// The embedded directory: domains, accounts and aliases in one SQLite file.
@@ -41,6 +44,7 @@ public:
     base::Result<std::optional<directory::Account>> find_account(std::string_view login) override;
     bool offers_scram() override;
     base::Result<sasl::ScramSecret> find_scram_secret(std::string_view login, sasl::Hash hash) override;
+    base::Result<sasl::CramMd5Secret> find_cram_md5_secret(std::string_view login) override;
     base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) override;
 
     base::Result<void> add_domain(std::string_view name) override;

@@ -317,9 +317,11 @@ TEST_F(SqliteDirectoryTest, TakesOverADatabaseFromBeforeScram) {
     directory_.reset();
     {
         auto database = Database::open({.path = options_.path});
-        ASSERT_TRUE(database &&
-                    database->run("DROP INDEX account_without_scram; DROP TABLE setting; ALTER TABLE account DROP COLUMN scram_sha_1; "
-                                  "ALTER TABLE account DROP COLUMN scram_sha_256; PRAGMA user_version = 1;"));
+        ASSERT_TRUE(
+            database &&
+            database->run(
+                "DROP INDEX account_without_scram; DROP TABLE setting; ALTER TABLE account DROP COLUMN scram_sha_1; "
+                "ALTER TABLE account DROP COLUMN scram_sha_256; ALTER TABLE account DROP COLUMN cram_md5; PRAGMA user_version = 1;"));
     }
     directory_ = open();
     EXPECT_EQ(directory_->find_account("anna@a.example").value().value().password_hash, hash);
@@ -328,6 +330,42 @@ TEST_F(SqliteDirectoryTest, TakesOverADatabaseFromBeforeScram) {
     EXPECT_NE(decoy, sasl::derive_scram_secret("secret", decoy.salt, decoy.iterations, decoy.hash));
     ASSERT_TRUE(directory_->set_password("anna@a.example", "secret"));
     EXPECT_TRUE(directory_->offers_scram());
+}
+
+// ---- CRAM-MD5
+
+TEST_F(SqliteDirectoryTest, KeepsWhatCramMd5NeedsOnlyWhileItIsWanted) {
+    const auto right = [](const char* password) { return sasl::derive_cram_md5_secret(password); };
+    add_anna();
+    EXPECT_NE(directory_->find_cram_md5_secret("anna@a.example").value(), right("secret")) << "not wanted, not kept";
+    options_.cram_md5 = SqliteDirectoryOptions::CramMd5::stored;
+    directory_.reset();
+    directory_ = open();
+    EXPECT_NE(directory_->find_cram_md5_secret("anna@a.example").value(), right("secret")) << "nothing can be derived from the hash";
+    ASSERT_TRUE(directory_->set_password("anna@a.example", "other"));
+    EXPECT_EQ(directory_->find_cram_md5_secret("ANNA@a.example").value(), right("other"));
+    ASSERT_TRUE(directory_->add_account("bert@a.example", "berts"));
+    EXPECT_EQ(directory_->find_cram_md5_secret("bert@a.example").value(), right("berts"));
+    ASSERT_TRUE(directory_->set_enabled("bert@a.example", false));
+    EXPECT_NE(directory_->find_cram_md5_secret("bert@a.example").value(), right("berts")) << "disabled";
+    options_.cram_md5 = SqliteDirectoryOptions::CramMd5::none;
+    directory_.reset();
+    directory_ = open();
+    ASSERT_TRUE(directory_->set_password("anna@a.example", "other"));
+    EXPECT_NE(directory_->find_cram_md5_secret("anna@a.example").value(), right("other")) << "no longer wanted, gone";
+}
+
+TEST_F(SqliteDirectoryTest, TakesOverADatabaseFromBeforeCramMd5) {
+    add_anna();
+    const auto secret = directory_->find_scram_secret("anna@a.example", sasl::Hash::sha256).value();
+    directory_.reset();
+    {
+        auto database = Database::open({.path = options_.path});
+        ASSERT_TRUE(database && database->run("ALTER TABLE account DROP COLUMN cram_md5; PRAGMA user_version = 2;"));
+    }
+    directory_ = open();
+    EXPECT_EQ(directory_->find_scram_secret("anna@a.example", sasl::Hash::sha256), secret);
+    EXPECT_TRUE(directory_->find_cram_md5_secret("nobody")) << "a decoy";
 }
 
 // A damaged file must never make users unknown (550 removes addresses from senders' lists): it answers with an error.

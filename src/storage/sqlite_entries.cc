@@ -8,7 +8,7 @@ using base::pass_on;
 using base::Result;
 using mail::Mailbox;
 
-constexpr std::int64_t kSchemaVersion = 2;
+constexpr std::int64_t kSchemaVersion = 3;
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE domain(
@@ -48,6 +48,12 @@ CREATE INDEX account_without_scram ON account(id) WHERE enabled = 1 AND (scram_s
 CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO setting VALUES ('scram_decoy_key', hex(randomblob(32)));
 PRAGMA user_version = 2;
+)sql";
+
+/// From version 2 to 3.
+constexpr const char* kCramMd5Schema = R"sql(
+ALTER TABLE account ADD COLUMN cram_md5 TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 3;
 )sql";
 
 Result<Mailbox> stored_mailbox(const std::string& text) {
@@ -126,7 +132,10 @@ Result<void> SqliteEntries::lay_out() {
     if (*found == 0) {
         if (auto made = database_.run(kSchema); !made) return made;
     }
-    if (auto made = database_.run(kScramSchema); !made) return made;
+    if (*found <= 1) {
+        if (auto made = database_.run(kScramSchema); !made) return made;
+    }
+    if (auto made = database_.run(kCramMd5Schema); !made) return made;
     return transaction->commit();
 }
 
@@ -138,6 +147,7 @@ Result<void> SqliteEntries::prepare() {
         {&find_account_, "SELECT password_hash, enabled FROM account WHERE domain = ? AND local = ?"},
         {&find_scram_sha_1_, "SELECT scram_sha_1 FROM account WHERE domain = ? AND local = ? AND enabled = 1"},
         {&find_scram_sha_256_, "SELECT scram_sha_256 FROM account WHERE domain = ? AND local = ? AND enabled = 1"},
+        {&find_cram_md5_, "SELECT cram_md5 FROM account WHERE domain = ? AND local = ? AND enabled = 1"},
         {&has_account_without_scram_,
          "SELECT EXISTS (SELECT 1 FROM account WHERE enabled = 1 AND (scram_sha_1 = '' OR scram_sha_256 = ''))"},
         {&version_, "PRAGMA data_version"},
@@ -195,7 +205,12 @@ Result<std::optional<directory::Account>> SqliteEntries::find_account(const Mail
 }
 
 Result<std::string> SqliteEntries::find_scram_secret(const Mailbox& address, sasl::Hash hash) {
-    auto& statement = hash == sasl::Hash::sha1 ? find_scram_sha_1_ : find_scram_sha_256_;
+    return find_secret(hash == sasl::Hash::sha1 ? find_scram_sha_1_ : find_scram_sha_256_, address);
+}
+
+Result<std::string> SqliteEntries::find_cram_md5_secret(const Mailbox& address) { return find_secret(find_cram_md5_, address); }
+
+Result<std::string> SqliteEntries::find_secret(Statement& statement, const Mailbox& address) {
     auto found = first_row(statement.start(address.domain.text(), address.local), [](const Statement& row) { return row.text(0); });
     if (!found) return pass_on(found);
     return found->value_or("");
@@ -294,15 +309,16 @@ Result<bool> SqliteEntries::update_catch_all(const mail::Domain& domain, std::st
 }
 
 Result<void> SqliteEntries::insert_account(const Mailbox& address, const StoredPassword& password) {
-    auto done = change("INSERT INTO account(local, domain, password_hash, scram_sha_1, scram_sha_256) VALUES (?, ?, ?, ?, ?)",
-                       address.local, address.domain.text(), password.hash, password.scram_sha_1, password.scram_sha_256);
+    auto done =
+        change("INSERT INTO account(local, domain, password_hash, scram_sha_1, scram_sha_256, cram_md5) VALUES (?, ?, ?, ?, ?, ?)",
+               address.local, address.domain.text(), password.hash, password.scram_sha_1, password.scram_sha_256, password.cram_md5);
     if (!done) return pass_on(done);
     return {};
 }
 
 Result<bool> SqliteEntries::update_password(const Mailbox& address, const StoredPassword& password) {
-    return change("UPDATE account SET password_hash = ?, scram_sha_1 = ?, scram_sha_256 = ? WHERE domain = ? AND local = ?", password.hash,
-                  password.scram_sha_1, password.scram_sha_256, address.domain.text(), address.local);
+    return change("UPDATE account SET password_hash = ?, scram_sha_1 = ?, scram_sha_256 = ?, cram_md5 = ? WHERE domain = ? AND local = ?",
+                  password.hash, password.scram_sha_1, password.scram_sha_256, password.cram_md5, address.domain.text(), address.local);
 }
 
 Result<bool> SqliteEntries::update_enabled(const Mailbox& address, bool enabled) {

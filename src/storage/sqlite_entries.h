@@ -11,19 +11,20 @@
 
 namespace thurn::storage {
 
-/// What is kept of a password. The SCRAM secrets are in text; empty in accounts that are older than they.
+/// What is kept of a password. The secrets are in text; empty in accounts that are older than they, and where CRAM-MD5 is not wanted.
 struct StoredPassword {
     std::string hash;
     std::string scram_sha_1;
     std::string scram_sha_256;
+    std::string cram_md5;
 };
 
 /// The tables of the directory database, and the statements on them; no rules.
 ///
-/// Shape    Schema version 2 (`user_version`): domain(name, catch_all), account(id, local, domain, password_hash, enabled, created,
-///          scram_sha_1, scram_sha_256), alias(id, local, domain), alias_target(alias, position, target), setting(name, value). Local parts
+/// Shape    Schema version 3 (`user_version`): domain(name, catch_all), account(id, local, domain, password_hash, enabled, created,
+///          scram_sha_1, scram_sha_256, cram_md5), alias(id, local, domain), alias_target(alias, position, target), setting(name, value). Local parts
 ///          are folded; targets are rendered mailboxes. Accounts and aliases do not refer to `domain`: their domain may be one of the
-///          configuration. Version 1 had no SCRAM secrets and no settings; open() brings it to version 2.
+///          configuration. Version 1 had no SCRAM secrets and no settings, version 2 nothing for CRAM-MD5; open() brings them to version 3.
 /// Errors   As of Database; `corrupt` also when a stored address is none.
 /// Threads  One at a time.
 class SqliteEntries final : public directory::Entries {
@@ -37,6 +38,7 @@ public:
     [[nodiscard]] base::Result<std::optional<directory::Account>> find_account(const mail::Mailbox& address);
     /// In text; empty when there is none, or no such enabled account.
     [[nodiscard]] base::Result<std::string> find_scram_secret(const mail::Mailbox& address, sasl::Hash hash);
+    [[nodiscard]] base::Result<std::string> find_cram_md5_secret(const mail::Mailbox& address);
     [[nodiscard]] base::Result<bool> has_account_without_scram();
     [[nodiscard]] base::Result<std::string> setting(std::string_view name);  // empty when not set
     /// Changes when another connection, of this process or another, has changed anything. Costs a microsecond or two.
@@ -76,13 +78,14 @@ private:
     [[nodiscard]] base::Result<std::int64_t> schema_version();
     [[nodiscard]] base::Result<void> lay_out();
     [[nodiscard]] base::Result<void> prepare();
+    [[nodiscard]] static base::Result<std::string> find_secret(Statement& statement, const mail::Mailbox& address);
     template <class... Values>
     [[nodiscard]] base::Result<bool> change(std::string_view sql, const Values&... values);
 
     Database database_;
     // The statements RCPT and AUTH need; the rare ones are prepared as they are used.
-    Statement find_domain_, find_targets_, has_account_, find_account_, find_scram_sha_1_, find_scram_sha_256_, has_account_without_scram_,
-        version_, begin_snapshot_, end_snapshot_;
+    Statement find_domain_, find_targets_, has_account_, find_account_, find_scram_sha_1_, find_scram_sha_256_, find_cram_md5_,
+        has_account_without_scram_, version_, begin_snapshot_, end_snapshot_;
 };
 
 }  // namespace thurn::storage

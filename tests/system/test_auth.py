@@ -111,6 +111,51 @@ def test_gsasl_with_the_wrong_password(client, server, login):
     assert "535 5.7.8" in done.stdout and "235" not in done.stdout, done.stdout + done.stderr
 
 
+# CRAM-MD5
+
+@pytest.fixture(scope="module")
+def old_fashioned(make_thurn):
+    server = make_thurn("b", submission={"cram_md5": True})
+    server.add_account("late@b.example")
+    server.configure(submission={"cram_md5": False})  # for the command line; the running server goes on as it is
+    server.add_account("never@b.example")
+    return server
+
+
+def test_cram_md5_is_not_offered_unless_wanted(client, server):
+    with converse(client, server.host, 587) as conversation:
+        conversation.say("EHLO client.lab")
+        conversation.start_tls()
+        assert "CRAM-MD5" not in conversation.say("EHLO client.lab")
+        assert conversation.say("AUTH CRAM-MD5").startswith("504 5.5.4")
+
+
+def swaks(client, server, user, password=PASSWORD, mechanism="CRAM-MD5"):
+    return run(*client.command("swaks", "--server", server.host.ip, "--port", "587", "-tls", "--auth", mechanism, "--auth-user", user, "--auth-password", password,
+                               "--from", user, "--to", "alice@b.example", "--header", f"Subject: swaks {user}"), check=False)
+
+
+def test_cram_md5_by_swaks_msmtp_and_gsasl(client, old_fashioned):
+    done = swaks(client, old_fashioned, "late@b.example")
+    assert done.returncode == 0, done.stdout
+    old_fashioned.wait_for_mail("alice@b.example", "swaks late@b.example")
+    old_fashioned.wait_for_log(r"event=auth .*mechanism=CRAM-MD5 login=late@b\.example result=ok")
+    assert "235 2.7.0" in gsasl(client, old_fashioned, "CRAM-MD5", login="late@b.example").stdout
+    command = client.command("msmtp", "--file=/dev/null", f"--host={old_fashioned.host.ip}", "--port=587", "--tls=on", "--tls-certcheck=off", "--auth=cram-md5",
+                             "--user=late@b.example", f"--passwordeval=echo {PASSWORD}", "--from=late@b.example", "alice@b.example")
+    done = subprocess.run(command, input="Subject: msmtp cram\n\nHello.\n", text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    old_fashioned.wait_for_mail("alice@b.example", "msmtp cram")
+
+
+@pytest.mark.parametrize("login, password", [("late@b.example", "wrong"), ("never@b.example", PASSWORD), ("nobody@b.example", PASSWORD)])
+def test_cram_md5_tells_nobody_why_it_refuses(client, old_fashioned, login, password):
+    done = swaks(client, old_fashioned, login, password)
+    assert done.returncode != 0 and "535 5.7.8 Authentication failed" in done.stdout, done.stdout
+    if login == "never@b.example":
+        assert swaks(client, old_fashioned, login, mechanism="PLAIN").returncode == 0
+
+
 # Smarthosts
 
 class DovecotAuth:
