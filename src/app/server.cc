@@ -307,7 +307,8 @@ base::Result<delivery::Carriers> Server::make_carriers(const config::Config& con
                                                .rcpt_timeout = config.outbound_rcpt_timeout,
                                                .data_timeout = config.outbound_data_timeout,
                                                .sources = config.outbound_sources,
-                                               .random = &random_};
+                                               .random = &random_,
+                                               .signatory = authentication_->signatory};
     return delivery::Carriers{
         .options = dispatcher_options(config, authentication_->signatory, rewriting_),
         .router = std::make_shared<const route::Router>(config.routes, *directory_, config.mailboxes),

@@ -298,7 +298,11 @@ bool CourierRound::verified() const { return destination_->tls == route::TlsDema
 
 /// In what is sent; our copy stays as it came.
 asio::awaitable<CourierRound::Converted> CourierRound::async_convert(const Load& load, mail::Passage passage) {
-    auto work = [content = load.parcel.message->content, passage] { return convert_content(*content, passage); };
+    auto work = [content = load.parcel.message->content, passage, signatory = means_.options.signatory]() -> Converted {
+        auto converted = convert_content(*content, passage);
+        if (!converted) return converted;
+        return sign_converted(*std::move(converted), signatory, wall_clock());
+    };
     co_return co_await means_.pool.async_run(std::move(work));
 }
 

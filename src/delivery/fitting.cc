@@ -117,6 +117,15 @@ base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool:
     return std::make_shared<const spool::MemoryContent>(*std::move(converted));
 }
 
+std::shared_ptr<const spool::Content> sign_converted(std::shared_ptr<const spool::Content> converted,
+                                                     const std::shared_ptr<const mailauth::Signatory>& signatory, base::Time now) {
+    const auto octets = converted->in_memory();
+    if (!signatory || !octets) return converted;
+    auto content = mailauth::sign_anew(signatory, std::string(*octets), now);
+    if (!content) return converted;
+    return std::make_shared<const spool::MemoryContent>(*std::move(content));
+}
+
 smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open, base::Time now) {
     const auto& envelope = parcel.message->envelope;
     smtp::Transaction transaction;

@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "delivery/parcel.h"
 #include "mail/convert.h"
+#include "mailauth/signatory.h"
 #include "smtp/client_session.h"
 #include "spool/message.h"
 
@@ -39,6 +40,12 @@ inline constexpr base::Octets kMostConverted = base::mebibytes(32);
 /// Errors   `invalid`, `syntax`, `too_long`: it cannot be converted, as mail::convert() says; `disk`, `corrupt`: it cannot be read.
 /// Threads  Reads and computes: belongs on the blocking pool.
 [[nodiscard]] base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool::Content& content, mail::Passage passage);
+
+/// Signatures of ours in a content that was converted are made anew; `signatory` may be null. One that cannot be signed goes as it is.
+/// Threads  Computes: belongs on the blocking pool.
+[[nodiscard]] std::shared_ptr<const spool::Content> sign_converted(std::shared_ptr<const spool::Content> converted,
+                                                                   const std::shared_ptr<const mailauth::Signatory>& signatory,
+                                                                   base::Time now);
 
 /// The envelope for the recipients at these positions of `parcel.recipients`, with all that the originator asked for. Precondition: there are
 /// some, and they share a sender.

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "delivery/parcel.h"
+#include "mailauth/signatory.h"
 #include "net/loops.h"
 #include "net/proxy_out.h"
 #include "net/tls.h"
@@ -23,9 +24,10 @@ struct SmtpCourierOptions {
     std::chrono::seconds greeting_timeout{300}, command_timeout{300}, content_timeout{180}, ending_timeout{600};  // RFC 5321 §4.5.3.2
     /// Of single commands; as command_timeout where not given, that for DATA at most two minutes.
     std::optional<std::chrono::seconds> hello_timeout = {}, mail_timeout = {}, rcpt_timeout = {}, data_timeout = {};
-    std::vector<route::Address> sources = {};   // to connect from, at most one of each family, where a route does not say
-    std::chrono::milliseconds head_start{300};  // before a second address is tried beside the first (RFC 8305 §5)
-    base::Random* random = nullptr;             // for SCRAM, which is not used without it
+    std::vector<route::Address> sources = {};                   // to connect from, at most one of each family, where a route does not say
+    std::chrono::milliseconds head_start{300};                  // before a second address is tried beside the first (RFC 8305 §5)
+    base::Random* random = nullptr;                             // for SCRAM, which is not used without it
+    std::shared_ptr<const mailauth::Signatory> signatory = {};  // signs anew what was converted
 };
 
 /// How to reach a site: its hosts in order, and what is asked of them.

@@ -23,6 +23,8 @@ public:
     [[nodiscard]] const std::vector<mail::HeaderField>& fields() const { return parsed_.fields; }
     /// `Name: value` as it stands, without the last CRLF.
     [[nodiscard]] std::string_view raw(std::size_t field) const;
+    /// Where that begins.
+    [[nodiscard]] std::size_t offset(std::size_t field) const { return static_cast<std::size_t>(raw(field).data() - octets_.data()); }
     /// The fields of that name, top to bottom. `name` in lower case.
     [[nodiscard]] const std::vector<std::size_t>& named(std::string_view name) const;
     /// A line in it is no field, so readers may disagree about where the header ends: no signature can vouch for what they show.

@@ -4,6 +4,7 @@
 #include "mailauth/dmarc_author.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace thurn::mailauth {
 namespace {
@@ -16,6 +17,13 @@ std::string signing_domain(const MessageHeader& header) {
     if (fields.empty()) return {};
     return find_author(header.fields()[fields.front()].value).domain;
 }
+
+bool is_ours(const Signatory& signatory, std::string_view signature) {
+    const auto claim = read_claim(signature);
+    return signatory.has_key(claim.domain, claim.selector);
+}
+
+constexpr std::size_t kLineEnd = 2;
 
 }  // namespace
 
@@ -72,6 +80,17 @@ base::Result<std::string> sign_message(const std::shared_ptr<const Signatory>& s
     MessageSigning signing(signatory, std::string(message.substr(0, size)), now);
     signing.feed(message.substr(size));
     return signing.finish();
+}
+
+base::Result<std::string> sign_anew(const std::shared_ptr<const Signatory>& signatory, std::string message, base::Time now) {
+    const MessageHeader header(message.substr(0, mail::parse_header(message).size));
+    auto ours = header.named("dkim-signature");
+    std::erase_if(ours, [&](std::size_t field) { return !is_ours(*signatory, header.fields()[field].value); });
+    if (ours.empty()) return message;
+    for (const auto field : ours | std::views::reverse) message.erase(header.offset(field), header.raw(field).size() + kLineEnd);
+    auto fields = sign_message(signatory, message, now);
+    if (!fields) return fields;
+    return *fields + message;
 }
 
 }  // namespace thurn::mailauth

@@ -69,4 +69,9 @@ private:
 [[nodiscard]] base::Result<std::string> sign_message(const std::shared_ptr<const Signatory>& signatory, std::string_view message,
                                                      base::Time now);
 
+/// A message of ours that was changed on its way: our signatures, which hold no more, make room for new ones. One without is left alone, and
+/// those of others stay, broken as they are.
+/// Errors   As sign_message().
+[[nodiscard]] base::Result<std::string> sign_anew(const std::shared_ptr<const Signatory>& signatory, std::string message, base::Time now);
+
 }  // namespace thurn::mailauth

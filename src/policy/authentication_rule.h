@@ -16,7 +16,7 @@ struct AuthenticationRules {
     enum class Quarantine { mark, junk, hold, reject } quarantine = Quarantine::junk;
     enum class OnNoAuthor { mark, reject } no_author = OnNoAuthor::reject;
     enum class OnTemperror { mark, defer } temperror = OnTemperror::mark;  // of DMARC: its policy or an aligned result cannot be had now
-    std::vector<std::string> trusted_sealers;  // domains whose ARC seals are believed about what they saw (RFC 8617 §7.2)
+    std::vector<std::string> trusted_sealers{};  // domains whose ARC seals are believed about what they saw (RFC 8617 §7.2)
 };
 
 /// Where a message goes that is accepted.
