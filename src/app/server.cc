@@ -13,6 +13,7 @@
 #include "app/system.h"
 #include "net/endpoint.h"
 #include "net/listener.h"
+#include "net/local_listener.h"
 #include "storage/password.h"
 
 #include <csignal>
@@ -108,6 +109,7 @@ private:
     base::Result<void> claim_data();
     base::Result<void> prepare_tls();
     base::Result<void> bind_listeners();
+    base::Result<void> bind_local(const config::ListenerConfig& config, const std::string& text);
     base::Result<void> drop_root(const std::optional<Identity>& identity);
     base::Result<void> open_stores();
     base::Result<void> make_dispatcher();
@@ -158,6 +160,11 @@ private:
         inbound::ListenerProfile profile;
         std::size_t loop;
     };
+    struct BoundLocally {
+        net::LocalListener listener;
+        inbound::ListenerProfile profile;
+    };
+    std::list<BoundLocally> local_listeners_;
     std::list<Bound> listeners_;               // addresses stay: conversations refer to their profile
     std::optional<asio::signal_set> signals_;  // from the moment they are listened for
     // Loop 0's alone.
@@ -241,11 +248,25 @@ base::Result<void> Server::prepare_tls() {
     return loaded ? loaded : misconfigured((self_signed_wanted(config_) ? "" : "tls: ") + loaded.error().detail);
 }
 
+/// One loop has it: the kernel shares no connections out at a path.
+base::Result<void> Server::bind_local(const config::ListenerConfig& config, const std::string& text) {
+    const net::LocalListenerOptions options{.path = text.substr(config::kLocalSocket.size()), .mode = config.socket_mode};
+    auto listener = net::LocalListener::bind(loops_.loop(0), options, log_);
+    if (!listener) return base::pass_on(listener);
+    local_listeners_.push_back({*std::move(listener), listener_profile(config)});
+    log_.info("listening", {{"address", text}, {"role", config.name()}});
+    return {};
+}
+
 /// Each loop has its own listener at each address; the kernel shares connections out.
 base::Result<void> Server::bind_listeners() {
     const auto sharing = loops_.count() > 1 ? net::ListenerOptions::Sharing::among_loops : net::ListenerOptions::Sharing::none;
     for (const auto& config : config_.listeners)
         for (const auto& text : config.bind) {
+            if (text.starts_with(config::kLocalSocket)) {
+                if (auto bound = bind_local(config, text); !bound) return bound;
+                continue;
+            }
             const auto endpoint = net::parse_endpoint(text, 25);
             if (!endpoint) return std::unexpected(endpoint.error());
             if (auto free = check_free(*endpoint); !free) return free;
@@ -425,6 +446,8 @@ void Server::start_listeners() {
     for (auto& bound : listeners_)
         bound.listener.start(
             [this, &bound](asio::ip::tcp::socket socket) { service_->serve(std::move(socket), bound.profile, bound.loop); });
+    for (auto& bound : local_listeners_)
+        bound.listener.start([this, &bound](auto socket) { service_->serve(std::move(socket), bound.profile, 0); });
 }
 
 /// The first SIGTERM or SIGINT stops in order, a second one ends the waiting.
@@ -451,6 +474,7 @@ asio::awaitable<void> Server::async_stop() {
     log_.info("stopping", {{"conversations", service_->open()}});
     control_->close();
     for (auto& bound : listeners_) bound.listener.close();
+    for (auto& bound : local_listeners_) bound.listener.close();
     service_->shut_down();
     const auto until = std::chrono::steady_clock::now() + kStopGrace;
     asio::co_spawn(loops_.loop(0), dispatcher_->async_stop(kStopGrace), [this](std::exception_ptr) { delivered_ = true; });

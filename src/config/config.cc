@@ -6,10 +6,12 @@
 #include "config/nearest.h"
 #include "net/dns_servers.h"
 #include "net/endpoint.h"
+#include "net/local_listener.h"
 #include "storage/web_request.h"
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -248,6 +250,32 @@ void check_lmtp(Section& section, const ListenerConfig& listener) {
                              fmt::format("{}: LMTP listens on loopback, or for the hosts in the listener's networks: give those", text));
 }
 
+/// A socket of this machine has no port that others could reach, and no address to judge by: it is for LMTP, where neither matters.
+void check_local_socket(Section& section, const ListenerConfig& listener, std::string_view text) {
+    const auto path = text.substr(kLocalSocket.size());
+    if (!path.starts_with('/') || path.size() > net::kMostSocketPath)
+        section.complain("bind", fmt::format("{}: needs an absolute path of at most {} octets", text, net::kMostSocketPath));
+    if (listener.role != policy::Role::lmtp) section.complain("bind", fmt::format("{}: a local socket is for role = \"lmtp\"", text));
+}
+
+void check_addresses(Section& section, const ListenerConfig& listener) {
+    if (listener.bind.empty()) section.complain("bind", "a listener needs at least one address, such as \"0.0.0.0:25\"");
+    for (const auto& text : listener.bind) {
+        if (text.starts_with(kLocalSocket))
+            check_local_socket(section, listener, text);
+        else if (const auto endpoint = net::parse_endpoint(text, 25); !endpoint)
+            section.complain("bind", endpoint.error().detail);
+    }
+}
+
+void read_socket_mode(Section& section, unsigned& mode) {
+    std::string text = fmt::format("{:04o}", mode);
+    section.text("socket_mode", text);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+    if (error != std::errc() || end != text.data() + text.size() || mode > 0777)
+        section.complain("socket_mode", fmt::format("\"{}\" is no mode such as \"0660\"", text));
+}
+
 void read_listener(Section section, Config& config) {
     ListenerConfig listener;
     section.texts("bind", listener.bind);
@@ -257,9 +285,8 @@ void read_listener(Section section, Config& config) {
     read_believed(section, "proxy_protocol_from", listener.proxy_protocol_from);
     read_believed(section, "xclient_from", listener.xclient_from);
     read_believed(section, "xforward_from", listener.xforward_from);
-    if (listener.bind.empty()) section.complain("bind", "a listener needs at least one address, such as \"0.0.0.0:25\"");
-    for (const auto& text : listener.bind)
-        if (const auto endpoint = net::parse_endpoint(text, 25); !endpoint) section.complain("bind", endpoint.error().detail);
+    read_socket_mode(section, listener.socket_mode);
+    check_addresses(section, listener);
     check_lmtp(section, listener);
     section.finish();
     config.listeners.push_back(std::move(listener));

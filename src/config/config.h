@@ -24,14 +24,17 @@ namespace thurn::config {
 
 enum class ListenerTls { off, starttls, implicit };
 
+inline constexpr std::string_view kLocalSocket = "unix:";  // what an address of a listener begins with that is a path
+
 struct ListenerConfig {
-    std::vector<std::string> bind;  // `0.0.0.0:25`, `[::]:25`
+    std::vector<std::string> bind;  // `0.0.0.0:25`, `[::]:25`; for LMTP `unix:/PATH`, too
     policy::Role role = policy::Role::mx;
     ListenerTls tls = ListenerTls::starttls;
     std::vector<policy::Network> networks{};  // who may connect; none: everyone
     std::vector<policy::Network> proxy_protocol_from{};
     std::vector<policy::Network> xclient_from{};
     std::vector<policy::Network> xforward_from{};
+    unsigned socket_mode = 0660;  // of a local socket
     /// `mx`, `submission`, `submissions` or `lmtp`: for log and trace.
     [[nodiscard]] std::string name() const;
 };

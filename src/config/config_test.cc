@@ -236,6 +236,11 @@ INSTANTIATE_TEST_SUITE_P(
               "listener[1].bind: 0.0.0.0:24: LMTP listens on loopback"},
         Wrong{"LmtpOnAnyIpv6", "[[listener]]\nbind = [\"127.0.0.1:24\", \"[::]:24\"]\nrole = \"lmtp\"",
               "listener[1].bind: [::]:24: LMTP listens on loopback"},
+        Wrong{"LocalSocketForSmtp", "[[listener]]\nbind = [\"unix:/run/smtp\"]", "listener[1].bind: unix:/run/smtp: a local socket is for"},
+        Wrong{"RelativeSocket", "[[listener]]\nbind = [\"unix:lmtp\"]\nrole = \"lmtp\"",
+              "listener[1].bind: unix:lmtp: needs an absolute path"},
+        Wrong{"NoSocketMode", "[[listener]]\nbind = [\"unix:/lmtp\"]\nrole = \"lmtp\"\nsocket_mode = \"0888\"",
+              "listener[1].socket_mode: \"0888\" is no mode"},
         Wrong{"XclientFromEverywhere", "[[listener]]\nbind = [\"[::]:25\"]\nxclient_from = [\"0.0.0.0/0\"]",
               "listener[1].xclient_from: these networks are the whole internet"},
         Wrong{"XclientFromEverywhereInHalves", "[[listener]]\nbind = [\"[::]:25\"]\nxclient_from = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
@@ -408,6 +413,13 @@ TEST(Listener, SpeaksLmtpOnLoopbackOrToItsNetworks) {
     EXPECT_EQ(loaded.config.listeners.at(0).role, policy::Role::lmtp);
     EXPECT_TRUE(loaded.config.listeners.at(1).networks.at(0).contains("10.1.2.3"));
     EXPECT_TRUE(loaded.warnings.empty());
+}
+
+TEST(Listener, MayBeALocalSocketForLmtp) {
+    const auto loaded =
+        parse("[[listener]]\nbind = [\"unix:/run/thurn/lmtp\", \"127.0.0.1:24\"]\nrole = \"lmtp\"\nsocket_mode = \"0600\"").value();
+    EXPECT_EQ(loaded.config.listeners.at(0).socket_mode, 0600U);
+    EXPECT_EQ(ListenerConfig().socket_mode, 0660U);
 }
 
 TEST(Listener, BelievesWhomItNames) {

@@ -11,6 +11,10 @@ std::string client_address(const boost::asio::ip::address& address) {
     return address.to_string();
 }
 
+std::string client_address(const boost::asio::ip::tcp::endpoint& peer) {
+    return peer.port() == 0 ? std::string(kLocalClient) : client_address(peer.address());
+}
+
 std::string client_network(const std::string& text) {
     namespace ip = boost::asio::ip;
     boost::system::error_code error;

@@ -39,7 +39,7 @@ Conversation::Conversation(Service& service, net::Stream stream, const ListenerP
       read_buffer_(read_buffer),
       client_{.session = fmt::format("s{}", number),
               .listener = profile.name,
-              .address = client_address(stream_.peer().address()),
+              .address = client_address(stream_.peer()),
               .port = stream_.peer().port()},
       speaker_(client_.address),
       session_(session_options()) {}

@@ -1,4 +1,5 @@
 // From the first octet of content to the promise of 250. What comes is stored as it comes; the commit alone makes it ours.
+#include "inbound/client_network.h"
 #include "inbound/conversation.h"
 #include "inbound/try_again.h"
 #include "mail/date.h"
@@ -60,16 +61,18 @@ std::string Conversation::protocol_name(const Transaction& transaction) const {
 
 /// Where it came from (RFC 5321 §4.4).
 std::string Conversation::trace_header(const Transaction& transaction) const {
-    return mail::render_received(
-        {.helo = helo_name(),
-         .client_name = client_.name,
-         .client_address = client_.address.find(':') == std::string::npos ? client_.address : "IPv6:" + client_.address,
-         .by = options_->session.hostname,
-         .protocol = protocol_name(transaction),
-         .id = transaction.id.text(),
-         .tls = client_.tls,
-         .recipient = recipient_to_name(transaction),
-         .date = mail::render_date(with_.clock.now())});
+    const auto& address = client_.address;
+    return mail::render_received({.helo = helo_name(),
+                                  .client_name = client_.name,
+                                  .client_address = address == kLocalClient                  ? std::string()
+                                                    : address.find(':') == std::string::npos ? address
+                                                                                             : "IPv6:" + address,
+                                  .by = options_->session.hostname,
+                                  .protocol = protocol_name(transaction),
+                                  .id = transaction.id.text(),
+                                  .tls = client_.tls,
+                                  .recipient = recipient_to_name(transaction),
+                                  .date = mail::render_date(with_.clock.now())});
 }
 
 /// What our own users' programs left out (RFC 6409 §8).

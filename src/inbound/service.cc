@@ -32,7 +32,7 @@ void Service::configure(std::shared_ptr<const Options> options) {
     options_.with([&](auto& current) { current = std::move(options); });
 }
 
-void Service::serve(net::asio::ip::tcp::socket socket, const ListenerProfile& profile, std::size_t loop) {
+void Service::serve(net::asio::generic::stream_protocol::socket socket, const ListenerProfile& profile, std::size_t loop) {
     if (stopping_) return;
     auto options = options_.with([](auto& current) { return current; });
     auto executor = socket.get_executor();

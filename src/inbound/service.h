@@ -26,7 +26,7 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 
 namespace thurn::inbound {
 
@@ -92,7 +92,7 @@ public:
     ~Service();
 
     void configure(std::shared_ptr<const Options> options);  // shared: running conversations keep theirs
-    void serve(net::asio::ip::tcp::socket socket, const ListenerProfile& profile, std::size_t loop);
+    void serve(net::asio::generic::stream_protocol::socket socket, const ListenerProfile& profile, std::size_t loop);
     void shut_down();
     /// Breaks off what is still there: the grace after shut_down() is over.
     void abort();

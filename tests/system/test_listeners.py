@@ -1,7 +1,11 @@
 """Listeners for others than ordinary clients: LMTP, load balancers, mail proxies; and what clients may ask beside sending mail."""
 
+import smtplib
+import stat
+
 import pytest
 from clients import converse, make_message, send_on, smtp
+from lab import run
 from peers import Postfix
 from scripted import ScriptedPeer
 from thurn import PASSWORD, message_id
@@ -78,6 +82,26 @@ def test_lmtp_neither_relays_nor_talks_to_strangers(lab, client, server):
         assert talk.say("RCPT TO:<box@down.example>").startswith("550 5.7.1")
     with converse(lab["exim"], server.host, 24, greeted=False) as talk:
         assert talk.reply().startswith("554 5.7.1")
+
+
+def test_lmtp_over_a_local_socket(lab, make_thurn):
+    path = lab.folder / "lmtp-of-thurn"
+    server = make_thurn("b", listener=[{"bind": [f"unix:{path}"], "role": "lmtp", "tls": "off", "socket_mode": "0600"}])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with smtplib.LMTP(str(path)) as client:
+        client.ehlo("client.lab")
+        client.mail("carol@far.example")
+        assert [client.rcpt(user)[0] for user in ("alice@b.example", "nobody@b.example", "carol@far.example", "bob@b.example")] == [250, 550, 550, 250]
+        code, reply = client.data(make_message("by a local socket", sender="carol@far.example", to="alice@b.example").as_string())
+        assert code == 250 and client.getreply()[0] == 250, "a reply for each of the two"
+    for user in ("alice", "bob"):
+        mail = server.wait_for_mail(f"{user}@b.example", "by a local socket")
+        assert "with LMTP" in mail["Received"] and "[" not in mail["Received"].split(" by ")[0], "no address where there is none"
+    done = run("swaks", "--protocol", "LMTP", "--socket", path, "--from", "carol@far.example", "--to", "alice@b.example", "--header", "Subject: by swaks")
+    assert "250 2." in done.stdout
+    server.wait_for_mail("alice@b.example", "by swaks")
+    server.stop()
+    assert not path.exists()
 
 
 # Load balancers

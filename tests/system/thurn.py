@@ -79,7 +79,8 @@ class Thurn:
         self.process = self.host.start(BINARY, "serve", "--config", self.config, log=self.log)
         wait_until(lambda: not self.alive() or re.search(r'event(=|":")started\b', self.log_text()[logged:]), 20, lambda: f"the server has started; log:\n{self.log_text()[logged:]}")
         for listener in self.settings["listener"]:
-            self.host.wait_for_port(int(listener["bind"][0].rsplit(":", 1)[1]), process=self.process)
+            if not listener["bind"][0].startswith("unix:"):  # it was there before the server said that it has started
+                self.host.wait_for_port(int(listener["bind"][0].rsplit(":", 1)[1]), process=self.process)
         return self
 
     @property
