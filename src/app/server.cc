@@ -5,8 +5,10 @@
 #include "admin/queue_commands.h"
 #include "app/assembly.h"
 #include "app/authentication.h"
+#include "app/dmarc_reporter.h"
 #include "app/log_sink.h"
 #include "app/privileges.h"
+#include "app/report_intake.h"
 #include "app/restart_needed.h"
 #include "app/stores.h"
 #include "app/switchable_directory.h"
@@ -121,6 +123,8 @@ private:
     base::Result<void> take_up_keys();
     asio::awaitable<admin::ControlResult> async_reload_keys();
     base::Result<void> open_control();
+    base::Result<void> make_reporting();
+    [[nodiscard]] std::string signature_of(std::string_view message) const;
     void start_listeners();
     asio::awaitable<void> async_watch_signals();
     asio::awaitable<void> async_stop();
@@ -152,6 +156,11 @@ private:
     std::shared_ptr<const inbound::AuthenticationOptions> authentication_;
     std::shared_ptr<const mailauth::SenderRewriting> rewriting_;
     config::Config current_;  // what was reloaded last
+    // As the configuration wants them; fixed at start.
+    std::unique_ptr<storage::DmarcTallyStore> tallies_;
+    std::unique_ptr<DmarcReporter> reporter_;
+    std::unique_ptr<storage::ReceivedReports> received_reports_;
+    std::unique_ptr<ReportIntake> report_intake_;
     std::unique_ptr<inbound::Service> service_;
     std::unique_ptr<delivery::Dispatcher> dispatcher_;
     std::unique_ptr<admin::ControlServer> control_;
@@ -188,6 +197,7 @@ base::Result<void> Server::start() {
         [&] { return open_stores(); },
         [&] { return prepare_keys(config_); },
         [&] { return make_dispatcher(); },
+        [&] { return make_reporting(); },
         [&] { return open_control(); },
     };
     for (const auto& step : steps)
@@ -195,6 +205,7 @@ base::Result<void> Server::start() {
     make_service();
     start_listeners();
     dispatcher_->start();
+    if (reporter_) reporter_->start();
     signals_.emplace(loops_.loop(0), SIGTERM, SIGINT, SIGHUP);
     asio::co_spawn(loops_.loop(0), async_watch_signals(), asio::detached);
     asio::co_spawn(loops_.loop(0), async_watch_keys(), asio::detached);
@@ -360,6 +371,50 @@ base::Result<void> Server::make_dispatcher() {
     return {};
 }
 
+/// What we report to other domains, and what of others' reports we keep.
+base::Result<void> Server::make_reporting() {
+    const auto& wanted = config_.reports;
+    const auto path = config_.data_dir / "reports.db";
+    if (wanted.send) {
+        auto tallies = storage::DmarcTallyStore::open({.path = path});
+        if (!tallies) return base::pass_on(tallies);
+        tallies_ = *std::move(tallies);
+        reporter_ = std::make_unique<DmarcReporter>(
+            DmarcReporterOptions{.hostname = config_.hostname,
+                                 .organization = wanted.organization,
+                                 .from = *mail::parse_mailbox(wanted.from),
+                                 .per_hour = wanted.per_hour,
+                                 .suffixes = authentication_->suffixes},
+            DmarcReporterDependencies{.tallies = *tallies_,
+                                      .spool = *spool_.spool,
+                                      .journal = *journal_,
+                                      .log = log_,
+                                      .clock = clock_,
+                                      .ids = *ids_,
+                                      .pool = pool_,
+                                      .resolver = *resolver_,
+                                      .sign = [this](std::string_view message) { return signature_of(message); },
+                                      .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); }},
+            loops_.loop(0).get_executor());
+    }
+    if (!wanted.mailbox.empty()) {
+        auto reports = storage::ReceivedReports::open({.path = path});
+        if (!reports) return base::pass_on(reports);
+        received_reports_ = *std::move(reports);
+        report_intake_ = std::make_unique<ReportIntake>(
+            *mail::parse_mailbox(wanted.mailbox, mail::Charset::utf8),
+            ReportIntake::Dependencies{.reports = *received_reports_, .log = log_, .clock = clock_, .pool = pool_},
+            loops_.loop(0).get_executor());
+    }
+    return {};
+}
+
+/// A report that cannot be signed is sent without.
+std::string Server::signature_of(std::string_view message) const {
+    const auto& signatory = authentication_->signatory;
+    return signatory ? mailauth::sign_message(signatory, message, clock_.now()).value_or(std::string()) : std::string();
+}
+
 void Server::make_service() {
     service_ = std::make_unique<inbound::Service>(
         inbound::Dependencies{
@@ -375,9 +430,14 @@ void Server::make_service() {
             .pool = pool_,
             .resolver = resolver_.get(),
             .certificates = certificates_.get(),
-            .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); },
+            .hand_over =
+                [this](spool::StoredMessage message) {
+                    if (report_intake_) report_intake_->consider(message);
+                    dispatcher_->accept(std::move(message));
+                },
             .run_queue =
-                [this](std::string domain) { return admin::async_retry_domain(*spool_.spool, *dispatcher_, pool_, std::move(domain)); }},
+                [this](std::string domain) { return admin::async_retry_domain(*spool_.spool, *dispatcher_, pool_, std::move(domain)); },
+            .tallies = tallies_.get()},
         loops_.count(), connections_, config_.limits.connections_per_ip);
     service_->configure(service_options(config_));
 }
@@ -476,6 +536,7 @@ asio::awaitable<void> Server::async_stop() {
     for (auto& bound : listeners_) bound.listener.close();
     for (auto& bound : local_listeners_) bound.listener.close();
     service_->shut_down();
+    if (reporter_) reporter_->stop();
     const auto until = std::chrono::steady_clock::now() + kStopGrace;
     asio::co_spawn(loops_.loop(0), dispatcher_->async_stop(kStopGrace), [this](std::exception_ptr) { delivered_ = true; });
     asio::steady_timer pause(loops_.loop(0));
@@ -496,6 +557,8 @@ void Server::tear_down() {
     loops_.halt();
     pool_.stop();
     resolver_->stop();
+    if (tallies_)
+        if (auto flushed = tallies_->flush(); !flushed) log_.error("dmarc_tallies_not_written", {{"reason", flushed.error().detail}});
     spool_.spool.reset();
     loops_.stop();
     log_.info("stopped");

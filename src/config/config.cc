@@ -743,6 +743,22 @@ void read_log(Section section, Config& config) {
     section.finish();
 }
 
+void read_reports(Section section, Config& config) {
+    auto& reports = config.reports;
+    reports.from = config.postmaster;
+    reports.organization = config.hostname;
+    section.flag("send", reports.send);
+    section.text("from", reports.from);
+    const auto from = mail::parse_mailbox(reports.from);
+    if (!from || from->domain.is_literal()) section.complain("from", "must be an address in US-ASCII, such as dmarc@example.com");
+    section.text("organization", reports.organization);
+    section.count("per_hour", reports.per_hour, 1, 100'000);
+    section.text("mailbox", reports.mailbox);
+    if (!reports.mailbox.empty() && !mail::parse_mailbox(reports.mailbox, mail::Charset::utf8))
+        section.complain("mailbox", "must be an address of ours, such as dmarc-reports@example.com");
+    section.finish();
+}
+
 void read_trace(Section section, Config& config) {
     section.duration("keep", config.trace_keep);
     section.size("size", config.trace_size);
@@ -789,6 +805,7 @@ void read_all(Section& root, Config& config, const Surroundings& surroundings) {
     read_oauth(root.table("oauth"), config.oauth);
     read_outbound(root.table("outbound"), config);
     read_log(root.table("log"), config);
+    read_reports(root.table("reports"), config);
     read_trace(root.table("trace"), config);
     root.finish();
 }

@@ -76,6 +76,15 @@ struct DkimKeyConfig {
     std::filesystem::path key;  // PEM
 };
 
+/// What we report to others, and what others report to us.
+struct ReportsConfig {
+    bool send = false;         // DMARC aggregate reports, to domains that ask for them
+    std::string from;          // their author; the postmaster when not given
+    std::string organization;  // the hostname when not given
+    std::size_t per_hour = 100;
+    std::string mailbox;  // an address of ours: reports that come to it are kept, too; empty: none
+};
+
 struct DomainConfig {
     std::string name;
     std::string catch_all;
@@ -122,6 +131,7 @@ struct Config {
     inbound::Disclosure vrfy = inbound::Disclosure::off;
     inbound::Disclosure expn = inbound::Disclosure::off;
     std::vector<DomainConfig> domains;
+    ReportsConfig reports;
     AuthenticationConfig authentication;
     SigningConfig signing;
     bool srs = true;  // forwarding.srs: forwarded mail gets a sender of ours

@@ -253,7 +253,7 @@ Result<void> DmarcTallyStore::record_sent(const DmarcTally& tally, const std::st
 
 Result<std::size_t> DmarcTallyStore::count_sent(base::Time since) {
     return database_.with([&](Database& database) -> Result<std::size_t> {
-        auto query = database.prepare("SELECT count(*) FROM sent WHERE at >= ?");
+        auto query = database.prepare("SELECT count(*) FROM sent WHERE at >= ? AND message NOT LIKE 'not sent: %'");
         if (!query) return pass_on(query);
         auto row = query->start(milliseconds(since)).step();
         if (!row) return pass_on(row);

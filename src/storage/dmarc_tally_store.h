@@ -55,10 +55,10 @@ public:
 
     /// Where it was sent already, or does not have to be sent.
     [[nodiscard]] base::Result<std::vector<std::string>> destinations_done(std::int64_t tally);
-    /// `message`: its id in the spool, or why nothing was sent.
+    /// `message`: its id in the spool, or `not sent: ` and why.
     [[nodiscard]] base::Result<void> record_sent(const DmarcTally& tally, const std::string& destination, const std::string& message,
                                                  base::Time at);
-    /// How many records of that kind there are since then.
+    /// How many were sent since then.
     [[nodiscard]] base::Result<std::size_t> count_sent(base::Time since);
     /// Nothing more is to be sent of it; its rows are forgotten.
     [[nodiscard]] base::Result<void> finish(std::int64_t tally);
