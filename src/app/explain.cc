@@ -62,7 +62,7 @@ base::Result<mailauth::Findings> find_out(const mailauth::MessageOrigin& asked, 
     if (auto answered = resolver.answer_all(signatures); !answered) return base::pass_on(answered);
     mailauth::Findings findings{.asked = asked, .origin = origin.take(), .signatures = signatures.take(), .dmarc = {}, .dmarc_lookups = {}};
     if (const auto& author = findings.signatures.author; author.problem) {
-        findings.dmarc = {.result = mailauth::DmarcResult::permerror, .reason = std::string(author_problem_text(*author.problem))};
+        findings.dmarc = {.result = mailauth::DmarcResult::none, .reason = std::string(author_problem_text(*author.problem))};
         return findings;
     }
     mailauth::Logged<mailauth::DmarcCheck> dmarc(mailauth::dmarc_request(findings.origin, findings.signatures), options.suffixes.get());

@@ -85,7 +85,7 @@ asio::awaitable<mailauth::Findings> Authentication::async_finish() {
         .asked = asked_, .origin = origin_.take(), .signatures = signatures_->take(), .dmarc = {}, .dmarc_lookups = {}};
     const auto& author = findings.signatures.author;
     if (author.problem) {
-        findings.dmarc = {.result = mailauth::DmarcResult::permerror, .reason = std::string(author_problem_text(*author.problem))};
+        findings.dmarc = {.result = mailauth::DmarcResult::none, .reason = std::string(author_problem_text(*author.problem))};
         co_return findings;
     }
     dmarc_.emplace(mailauth::dmarc_request(findings.origin, findings.signatures), options_->suffixes.get());
