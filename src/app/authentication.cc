@@ -55,6 +55,7 @@ base::Result<std::shared_ptr<const mailauth::Signatory>> load_signatory(const co
     if (!ring) return base::pass_on(ring);
     for (const auto& problem : ring->problems) log.error("dkim_key_unusable", {{"reason", problem.detail}});
     for (auto& key : ring->signing_keys()) options.keys.push_back(std::move(key));
+    if (options.keys.empty()) return nullptr;  // then no message need be looked at
     return std::make_shared<const mailauth::Signatory>(std::move(options));
 }
 

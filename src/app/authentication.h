@@ -11,7 +11,7 @@
 
 namespace thurn::app {
 
-/// The keys our mail is signed with: those of the configuration and those of the keyring.
+/// The keys our mail is signed with: those of the configuration and those of the keyring. Null where there are none.
 /// Errors   `invalid`: a key that the configuration names cannot be read. What is wrong in the keyring is logged, and the rest used.
 [[nodiscard]] base::Result<std::shared_ptr<const mailauth::Signatory>> load_signatory(const config::Config& config,
                                                                                       storage::DkimKeyring& keyring, base::Log& log);

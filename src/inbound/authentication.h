@@ -33,7 +33,7 @@ struct AuthenticationOptions {
 
 /// Checks one message while it arrives: DNS is asked beside the conversation, so that mostly everything is known when the content ends.
 ///
-/// Loop     begin() when the envelope is there; take_header(), feed() the content; async_finish().
+/// Loop     begin() when the content begins; take_header(), feed() the content; async_finish().
 /// Errors   What is not known within the limit counts as not to be had: temperror.
 /// Threads  One: that of `executor`, on which it must be created too. Look-ups under way keep it alive.
 class Authentication : public std::enable_shared_from_this<Authentication> {

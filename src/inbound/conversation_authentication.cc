@@ -37,10 +37,10 @@ bool Conversation::removes_results() const { return is_stranger() || !client_.lo
 
 bool Conversation::signs() const { return options_->authentication->signatory && profile_.role != policy::Role::lmtp && !is_stranger(); }
 
-/// With the first recipient: by then the envelope is worth it.
+/// With the content, not before: a client that names recipients and resets, over and over, must not have DNS asked each time.
 void Conversation::begin_checks() {
     const auto client = dns::parse_ip(client_.address);
-    if (transaction_.checks || !options_->authentication->check || !with_.resolver || !client || !is_stranger()) return;
+    if (!options_->authentication->check || !with_.resolver || !client || !is_stranger()) return;
     transaction_.checks = std::make_shared<Authentication>(stream_.executor(), *with_.resolver, options_->authentication,
                                                            mailauth::MessageOrigin{.client = dns::unmapped(*client),
                                                                                    .helo = helo_name(),

@@ -45,6 +45,7 @@ void Conversation::begin_content() {
     transaction_.draft = with_.spool.draft(transaction_.id);
     transaction_.gate =
         ContentGate({.max_header = options_->header_size, .own_id = removes_results() ? options_->authentication->authserv_id : ""});
+    begin_checks();
     session_.accept();
 }
 

@@ -107,7 +107,6 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
     const bool passed_on =
         std::holds_alternative<directory::AliasFor>(**resolution) || std::holds_alternative<directory::NotLocal>(**resolution);
     if (passed_on) transaction_.passed_on_for = domain;
-    begin_checks();
     session_.accept();
 }
 
@@ -131,7 +130,6 @@ void Conversation::take_way_back(smtp::RecipientGiven given) {
     given.mailbox = *std::move(sender);
     if (std::ranges::find(transaction_.recipients, given.mailbox, &spool::Recipient::mailbox) == transaction_.recipients.end())
         transaction_.recipients.push_back(recipient_of(std::move(given)));
-    begin_checks();
     session_.accept();
 }
 
