@@ -35,8 +35,10 @@ constexpr std::size_t kFewDestinations = 1000;
 std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope, base::Time now) {
     std::vector<std::uint32_t> due;
     due.reserve(envelope.recipients.size());
-    for (std::uint32_t index = 0; index < envelope.recipients.size(); ++index)
-        if (envelope.recipients[index].state.due <= now) due.push_back(index);
+    for (std::uint32_t index = 0; index < envelope.recipients.size(); ++index) {
+        const auto& state = envelope.recipients[index].state;
+        if (state.standing == spool::Standing::waiting && state.due <= now) due.push_back(index);  // one may be held from the beginning
+    }
     return due;
 }
 

@@ -156,10 +156,12 @@ protected:
         spool::Envelope envelope;
         if (!from.empty()) envelope.sender.mailbox = mailbox(from);
         envelope.wishes = wishes_;
+        envelope.junk = junk_;
         for (const auto& one : to) {
             spool::Recipient recipient;
             recipient.mailbox = mailbox(one);
             recipient.state.due = clock_.now();
+            recipient.state.standing = standing_;
             envelope.recipients.push_back(std::move(recipient));
         }
         spool_.commit(std::move(draft), std::move(envelope), [&](base::Result<spool::StoredMessage> stored) {
@@ -211,6 +213,8 @@ protected:
     net::Loops loops_{2};
     net::BlockingPool pool_{2};
     spool::Wishes wishes_;  // of what is sent
+    Standing standing_ = Standing::waiting;
+    bool junk_ = false;
     DispatcherOptions options_;
     std::vector<route::RouteRule> rules_;
     std::unique_ptr<net::Resolver> resolver_;
@@ -224,6 +228,29 @@ TEST_F(DispatcherTest, PutsMailForOurOwnIntoTheirMailboxes) {
     EXPECT_EQ(mail_of("anna").size(), 1);
     EXPECT_EQ(mail_of("bob").size(), 1);
     EXPECT_THAT(mail_of("anna").front(), HasSubstr("Hello."));
+}
+
+TEST_F(DispatcherTest, LeavesWhatIsHeldFromTheBeginningUntilItIsReleased) {
+    start();
+    standing_ = Standing::held;
+    const auto held = send("carl@there.example", {"anna@here.example"});
+    standing_ = Standing::waiting;
+    send("carl@there.example", {"bob@here.example"});
+    EXPECT_TRUE(eventually([&] { return mail_of("bob").size() == 1; }));
+    EXPECT_EQ(state(held)->standing, Standing::held);
+    EXPECT_EQ(mail_of("anna").size(), 0U);
+    EXPECT_TRUE(change(held, Change::release));
+    EXPECT_TRUE(eventually([&] { return all_gone(); }));
+    EXPECT_EQ(mail_of("anna").size(), 1U);
+}
+
+TEST_F(DispatcherTest, PutsJunkIntoAFolderOfItsOwn) {
+    start();
+    junk_ = true;
+    send("carl@there.example", {"anna@here.example"});
+    EXPECT_TRUE(eventually([&] { return all_gone(); }));
+    EXPECT_EQ(mail_of("anna").size(), 0U);
+    EXPECT_EQ(mail_of("anna/.Junk").size(), 1U);
 }
 
 TEST_F(DispatcherTest, BringsWhatLiesInTheSpool) {

@@ -12,6 +12,7 @@ import subprocess
 import pytest
 from clients import make_message, send_on, smtp, submit
 from lab import Lab, wait_until
+from scripted import ScriptedPeer
 from thurn import BINARY, Thurn, message_id
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -168,6 +169,43 @@ def test_quarantine_goes_to_junk(net, servers):
     junk = server.maildir("bob@b.example") / ".Junk" / "new"
     wait_until(lambda: junk.exists() and any("Subject: doubtful" in file.read_text() for file in junk.iterdir()), what="the message is in Junk")
     assert not [message for message in server.mail("bob@b.example") if message["Subject"] == "doubtful"]
+
+
+def test_quarantine_can_be_held_for_the_operator(net, servers):
+    server = servers["b"]
+    server.configure(authentication={"quarantine": "hold"})
+    server.reload()
+    server.wait_for_log("reloaded")
+    try:
+        identifier = message_id(from_outside(net, server, make_message("held back", sender="x@q.example"), sender="x@q.example"))
+        held = [message for message in server.queued() if message["id"] == identifier]
+        assert "mail from q.example must be authenticated" in str(held) and "held" in str(held), held
+        assert not [message for message in server.mail("bob@b.example") if message["Subject"] == "held back"]
+        server.cli("queue", "release", identifier)
+        assert "dmarc=fail" in str(server.wait_for_mail("bob@b.example", "held back")["Authentication-Results"])
+    finally:
+        server.configure(authentication={"quarantine": "junk"})
+        server.reload()
+
+
+def test_what_a_conversion_breaks_is_signed_anew(net, servers, keys):
+    """A host without 8BITMIME gets the message in quoted-printable, with a signature that holds."""
+    octets = ("From: alice@a.example\r\nTo: x@list.example\r\nSubject: umlauts\r\nMIME-Version: 1.0\r\n"
+              "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u00fc\u00dfe\r\n").encode()
+    peer = ScriptedPeer(net["list"], 25, EHLO="250 mx.list.example")
+    try:
+        with smtp(net["client"], servers["a"].host, 587, "starttls", "alice@a.example") as client:
+            client.ehlo_or_helo_if_needed()
+            assert client.mail("alice@a.example", ["BODY=8BITMIME"])[0] == 250
+            assert client.rcpt("x@list.example")[0] == 250
+            assert client.data(octets)[0] == 250
+        sent = wait_until(lambda: peer.messages and peer.messages[-1].content, 30, "the message was sent")
+    finally:
+        peer.close()
+    assert b"Gr=C3=BC=C3=9Fe" in sent and sent.count(b"DKIM-Signature:") == 2
+    told = subprocess.run(net["client"].command(BINARY, "tool", "dkim-verify", "--resolver", f"{net['dns'].ip}:53"), input=sent, stdout=subprocess.PIPE,
+                          check=True, timeout=30).stdout.decode().splitlines()
+    assert len(told) == 3 and all(line.startswith("pass") for line in told), told
 
 
 def test_p_none_is_delivered_and_marked(net, servers):
