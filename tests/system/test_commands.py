@@ -450,7 +450,7 @@ def test_no_descriptors_left_is_not_called_a_full_disk(lab, make_thurn):
         assert reply.startswith("451 4.3.0") and "Too many open files" in line and "disk" not in line and "code=451" in line
         talk.send("MAIL FROM:<x@a.example>\r\nRCPT TO:<bob@b.example>\r\nDATA\r\n")
         assert [talk.reply()[:3] for _ in range(3)] == ["250", "250", "354"]
-        assert talk.say("Subject: after\r\n\r\nHello.\r\n.").startswith("250")
+        assert talk.say("From: someone@b.example\r\nSubject: after\r\n\r\nHello.\r\n.").startswith("250")
 
 
 def test_the_binary_says_its_version():

@@ -362,7 +362,7 @@ def test_clients_leave_descriptors_for_the_spool(make_thurn, lab):
         replies = [talk.reply()[:9] for talk in talks]
         assert 95 <= len([reply for reply in replies if reply.startswith("220")]) <= 100 and "421 4.3.2" in replies
         assert talks[0].say("EHLO c.lab").startswith("250")
-        for command, code in (("MAIL FROM:<x@w.example>", "250"), ("RCPT TO:<bob@b.example>", "250"), ("DATA", "354"), ("Subject: one of many\r\n\r\nHello.\r\n.", "250")):
+        for command, code in (("MAIL FROM:<x@w.example>", "250"), ("RCPT TO:<bob@b.example>", "250"), ("DATA", "354"), ("From: x@w.example\r\nSubject: one of many\r\n\r\nHello.\r\n.", "250")):
             assert talks[0].say(command).startswith(code), command
         server.wait_for_mail("bob@b.example", "one of many")
 

@@ -127,7 +127,7 @@ def test_sigterm_lets_content_end(lab, server):
     with converse(lab["client"], server.host) as talk:
         for line in ("EHLO client.lab", "MAIL FROM:<someone@b.example>", "RCPT TO:<bob@a.example>", "DATA"):
             talk.say(line)
-        talk.send("Subject: ending\r\n\r\nfirst half\r\n")
+        talk.send("From: someone@b.example\r\nSubject: ending\r\n\r\nfirst half\r\n")
         server.signal(signal.SIGTERM)
         time.sleep(0.5)
         with pytest.raises(OSError):
