@@ -154,7 +154,7 @@ def test_xclient_makes_the_connection_anothers(client, server):
         assert talk.say("RCPT TO:<box@p.example>").startswith("550 5.7.1"), "the proxy may relay, that client may not"
         talk.say("RCPT TO:<bob@a.example>")
         talk.say("DATA")
-        identifier = message_id(talk.say("Subject: by xclient\r\n\r\nHello.\r\n."))
+        identifier = message_id(talk.say("From: someone@b.example\r\nSubject: by xclient\r\n\r\nHello.\r\n."))
         assert talk.say(f"XCLIENT ADDR={client.ip} LOGIN=alice@a.example").startswith("220 ")
         talk.say("EHLO proxy.lab")
         assert talk.say("MAIL FROM:<bob@a.example>").startswith("553 5.7.1"), "it is that login, with its addresses"
