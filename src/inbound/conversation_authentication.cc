@@ -89,9 +89,9 @@ std::string Conversation::sign(Transaction& transaction) {
     return head + results_field({.authserv_id = options_->authentication->authserv_id, .results = {std::move(result)}});
 }
 
-/// The trace tells of it although there is no message: whoever asks why has the id from the reply.
+/// The trace tells of it although there is no message: whoever asks why has the id from the reply, which most bounces quote.
 void Conversation::refuse_content(const Transaction& transaction, const policy::Decision& decision) {
-    const auto reply = smtp::make_reply(decision.code, decision.status, decision.text);
+    const auto reply = smtp::make_reply(decision.code, decision.status, fmt::format("{} ({})", decision.text, transaction.id.text()));
     const auto now = with_.clock.now();
     log_.info("message_refused", {.id = transaction.id, .subject = "content", .rule = decision.rule, .reply = &reply});
     with_.journal.append({transaction.id, now,

@@ -151,7 +151,7 @@ def test_a_forgery_is_refused_with_a_reason_for_people(net, servers):
     assert code == 550 and text.startswith("5.7.1 ")
     assert "mail from a.example must be authenticated (its DMARC policy is reject)" in text.replace("\n", " ")
     servers["b"].wait_for_log(r"message_refused.*rule=authentication\.dmarc")
-    identifier = re.search(r"\bid=(\w{13})", [line for line in servers["b"].log_text().splitlines() if "message_refused" in line][-1])[1]
+    identifier = re.search(r"\((\w{13})\)", text)[1]
     servers["b"].wait_for_trace(identifier, "refused", "authentication.dmarc", "reject", "fail for alice@a.example")
 
 
