@@ -19,7 +19,7 @@ TEST(RestartNeeded, NothingForTheSameSettings) {
 }
 
 TEST(RestartNeeded, NothingForWhatAReloadPutsInForce) {
-    EXPECT_EQ(changes_for_a_restart(settings(""), settings("postmaster = \"x@a.example\"\n[limits]\nrecipients = 500\n"
+    EXPECT_EQ(changes_for_a_restart(settings(""), settings("[smtp]\nvrfy = \"on\"\n[limits]\nrecipients = 500\n"
                                                            "[queue]\nretry = [\"1m\"]\n[[domain]]\nname = \"a.example\"\n")),
               Keys());
 }
