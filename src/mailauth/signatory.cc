@@ -1,10 +1,11 @@
 #include "mailauth/signatory.h"
 
-#include "mail/header.h"
+#include "mailauth/dkim_message.h"
 #include "mailauth/dmarc_author.h"
 
 #include <algorithm>
 #include <ranges>
+#include <tuple>
 
 namespace thurn::mailauth {
 namespace {
@@ -76,14 +77,18 @@ base::Result<std::string> MessageSigning::finish() {
 }
 
 base::Result<std::string> sign_message(const std::shared_ptr<const Signatory>& signatory, std::string_view message, base::Time now) {
-    const auto size = mail::parse_header(message).size;
-    MessageSigning signing(signatory, std::string(message.substr(0, size)), now);
-    signing.feed(message.substr(size));
+    HeaderCollector header;
+    const auto body = header.feed(message);
+    if (header.overflowed()) return base::fail(base::ErrorKind::too_long, "its header is too long to be signed");
+    MessageSigning signing(signatory, header.take(), now);
+    signing.feed(body);
     return signing.finish();
 }
 
 base::Result<std::string> sign_anew(const std::shared_ptr<const Signatory>& signatory, std::string message, base::Time now) {
-    const MessageHeader header(message.substr(0, mail::parse_header(message).size));
+    HeaderCollector collector;
+    std::ignore = collector.feed(message);
+    const MessageHeader header(collector.take());
     auto ours = header.named("dkim-signature");
     std::erase_if(ours, [&](std::size_t field) { return !is_ours(*signatory, header.fields()[field].value); });
     if (ours.empty()) return message;
