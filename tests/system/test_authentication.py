@@ -12,6 +12,7 @@ import subprocess
 import pytest
 from clients import make_message, send_on, smtp, submit
 from lab import Lab, wait_until
+from peers import Postfix
 from scripted import ScriptedPeer
 from thurn import BINARY, Thurn, message_id
 
@@ -100,6 +101,13 @@ def results(message, server="b"):
     return found
 
 
+def reconfigure(server, **settings):
+    heard = len(server.log_text())
+    server.configure(**settings)
+    server.reload()
+    server.wait_for_log("event=reloaded", after=heard)
+
+
 def from_outside(net, server, message, sender="alice@a.example", to="bob@b.example", host="client", ehlo="client.lab"):
     with smtp(net[host], server.host, ehlo=ehlo) as client:
         return send_on(client, message, sender, [to])
@@ -173,9 +181,7 @@ def test_quarantine_goes_to_junk(net, servers):
 
 def test_quarantine_can_be_held_for_the_operator(net, servers):
     server = servers["b"]
-    server.configure(authentication={"quarantine": "hold"})
-    server.reload()
-    server.wait_for_log("reloaded")
+    reconfigure(server, authentication={"quarantine": "hold"})
     try:
         identifier = message_id(from_outside(net, server, make_message("held back", sender="x@q.example"), sender="x@q.example"))
         held = [message for message in server.queued() if message["id"] == identifier]
@@ -184,8 +190,7 @@ def test_quarantine_can_be_held_for_the_operator(net, servers):
         server.cli("queue", "release", identifier)
         assert "dmarc=fail" in str(server.wait_for_mail("bob@b.example", "held back")["Authentication-Results"])
     finally:
-        server.configure(authentication={"quarantine": "junk"})
-        server.reload()
+        reconfigure(server, authentication={"quarantine": "junk"})
 
 
 def test_what_a_conversion_breaks_is_signed_anew(net, servers, keys):
@@ -323,6 +328,25 @@ def test_a_trusted_list_may_change_a_message(net, servers, keys, saw, accepted):
     servers["b"].wait_for_trace(identifier, "authentication.trusted_sealers", "list.example saw it pass, says its ARC seal")
 
 
+def test_signatures_survive_postfix(net, servers, keys):
+    """Postfix forwards as it always did, with the sender as it was: SPF fails at the next host, and DKIM carries DMARC. dkimpy agrees."""
+    dkim = pytest.importorskip("dkim")
+    texts = {line.split(" ", 1)[0]: "".join(re.findall(r'"([^"]*)"', line)).encode() for line in keys.records}
+    peer = Postfix(net["list"], "list.example", {"virtual_alias_maps": "inline:{ { both@list.example = box@list.example, bob@b.example } }", "inet_protocols": "ipv4"}).start()
+    try:
+        submit(net["client"], servers["a"].host, "by postfix", "both@list.example", body="Gr\u00fc\u00dfe, and a line that ends with spaces   \r\n\r\n.dot\r\n")
+        peer.wait_for_mail("by postfix")
+        stored = [file.read_bytes() for file in (peer.maildir / "new").iterdir()][-1].replace(b"\n", b"\r\n")
+        found = results(servers["b"].wait_for_mail("bob@b.example", "by postfix"))
+    finally:
+        peer.stop()
+    verifier = dkim.DKIM(stored)
+    assert all(verifier.verify(index, dnsfunc=lambda name, timeout=5: texts[name.decode() if isinstance(name, bytes) else name]) for index in range(2))
+    assert [text for text in found["spf"] if "smtp.mailfrom=alice@a.example" in text][0].startswith("spf=fail")
+    assert len(found["dkim"]) == 2 and all(text.startswith("dkim=pass") for text in found["dkim"])
+    assert found["dmarc"] == ["dmarc=pass (p=reject) header.from=a.example"]
+
+
 def test_explain_tells_beforehand_what_would_happen(net, servers):
     forged = make_message("explain").as_string()
     explain = ["explain", "--ip", net["client"].ip, "--helo", "client.lab", "--from", "alice@a.example", "--to", "bob@b.example"]
@@ -347,9 +371,7 @@ def test_dns_that_is_silent_defers_where_policy_says_so(net, servers):
         server.start()
         code, text = refused(net, server, make_message("not now"))
         assert code == 451 and text.startswith("4.7.5 ")
-        server.configure(authentication={"temperror": "mark"})
-        server.reload()
-        server.wait_for_log("reloaded")
+        reconfigure(server, authentication={"temperror": "mark"})
         from_outside(net, server, make_message("not known"))
         found = results(server.wait_for_mail("bob@b.example", "not known"))
         assert found["dmarc"][0].startswith("dmarc=temperror")
