@@ -115,7 +115,7 @@ struct TraceCommand {
 };
 int trace_command(const CommandContext& context, const TraceCommand& command);
 
-/// What would become of a message from outside. Exit code 1: it would be refused, for ever or for now.
+/// What would become of a message from outside. Exit code 1: it would be refused (5yz) or deferred (4yz).
 struct ExplainCommand {
     std::string ip, helo, from, to;
     std::string file;      // empty or `-`: standard input

@@ -14,6 +14,7 @@ from lab import Lab, LabError  # noqa: E402
 from peers import Exim, Postfix  # noqa: E402
 from scripted import ScriptedPeer  # noqa: E402
 from thurn import Thurn  # noqa: E402
+from zone_dns import ZoneDns  # noqa: E402
 
 HOSTS = ["dns", "client", "a", "b", "postfix", "exim", "faulty", "dead"]
 # One domain per misbehaviour, each with an MX host name of its own: sites are told apart by their hosts.
@@ -86,6 +87,19 @@ def make_thurn(lab):
     for server in made:
         if server.alive():
             server.stop()
+
+
+@pytest.fixture
+def serve():
+    """serve(zone) gives a name server that plays the zone; the test's end closes it."""
+    servers = []
+
+    def start(zone):
+        servers.append(ZoneDns(zone))
+        return servers[-1]
+    yield start
+    for server in servers:
+        server.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import yaml
 
 from lab import Lab
 from thurn import BINARY
-from zone_dns import ZoneDns, suite_zone
+from zone_dns import suite_zone
 
 SUITE = pathlib.Path("/usr/share/doc/python3-spf/rfc7208-tests.yml.gz")  # the published one, of Debian's python3-spf
 
@@ -24,18 +24,6 @@ def tool(*words, lines=(), expected=0):
 
 def batch(server, name, questions):
     return [json.loads(line) for line in tool(name, "--resolver", server.address, lines=map(json.dumps, questions))]
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(zone):
-        servers.append(ZoneDns(zone))
-        return servers[-1]
-    yield start
-    for server in servers:
-        server.close()
 
 
 MAIL = {

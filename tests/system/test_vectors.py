@@ -8,7 +8,6 @@ import pytest
 
 from authentication_tools import run_lines
 from thurn import BINARY
-from zone_dns import ZoneDns
 
 VECTORS = pathlib.Path(__file__).resolve().parents[1] / "vectors"
 
@@ -25,18 +24,6 @@ def read_zone(path):
             value = (int(preference), host)
         zone.setdefault(name, []).append((kind, value))
     return zone
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(zone):
-        servers.append(ZoneDns(zone))
-        return servers[-1]
-    yield start
-    for server in servers:
-        server.close()
 
 
 @pytest.mark.parametrize("name", ["rfc6376-appendix-a", "rfc8463-appendix-a"])
