@@ -150,6 +150,7 @@ mail::Mailbox read_mailbox(Reader& in) {
 
 mail::Notify read_notify(Reader& in) {
     const auto flags = in.u8();
+    if (flags > (kGiven | kSuccess | kFailure | kDelay)) in.spoil();
     return {.given = (flags & kGiven) != 0,
             .success = (flags & kSuccess) != 0,
             .failure = (flags & kFailure) != 0,
@@ -174,7 +175,10 @@ Wishes read_wishes(Reader& in) {
         wishes.deliver_by = {.deadline = in.time(),
                              .after = (flags & kByNotify) != 0 ? DeliverBy::After::notify : DeliverBy::After::give_back,
                              .trace = (flags & kByTrace) != 0};
+    else if ((flags & (kByNotify | kByTrace)) != 0)
+        in.spoil();
     if ((flags & kHasRelease) != 0) wishes.release = in.time();
+    if (wishes == Wishes{}) in.spoil();  // would not have been written
     return wishes;
 }
 
@@ -189,6 +193,7 @@ Recipient read_recipient(Reader& in) {
     if ((expansions & kHasNotify) != 0) {
         recipient.notify = read_notify(in);
         recipient.orcpt = in.text();
+        if (!recipient.notify.given && recipient.orcpt.empty()) in.spoil();  // would not have been written
     }
     recipient.state = read_state(in);
     return recipient;
@@ -198,6 +203,7 @@ Envelope read_envelope_head(Reader& in) {
     Envelope envelope;
     const auto flags = in.u8();
     if (flags > (kHasSender | kEightBit | kBinary | kHasWishes | kJunk)) in.spoil();
+    if ((flags & kEightBit) != 0 && (flags & kBinary) != 0) in.spoil();  // a body is of one type
     envelope.junk = (flags & kJunk) != 0;
     if ((flags & kHasSender) != 0) envelope.sender.mailbox = read_mailbox(in);
     if ((flags & kEightBit) != 0) envelope.body = mail::BodyType::eight_bit;
