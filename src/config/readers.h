@@ -1,0 +1,22 @@
+#pragma once
+
+#include "config/section.h"
+
+namespace thurn::config {
+
+// Each reads some sections of the file into the configuration, and says in the section's findings what is wrong with them. What stands in
+// config.hostname, data_dir and postmaster must be read before: defaults of others are made of them.
+
+/// [[listener]] [tls] [limits] [smtp] [submission] [oauth]
+void read_inbound(Section& root, Config& config);
+/// [[domain]] [directory] [delivery] [authentication] [signing] [forwarding] [reports]
+void read_domains(Section& root, Config& config);
+/// [dns] [relay] [[route]] [queue] [outbound]
+void read_outbound(Section& root, Config& config);
+
+/// Keys with a `prefix`, since [outbound] has others beside them.
+void read_tls_rules(Section& section, std::string_view prefix, net::TlsRules& rules);
+
+inline const std::vector<std::string> kTlsDemands{"none", "may", "encrypt", "verify"};  // as route::TlsDemand has them
+
+}  // namespace thurn::config
