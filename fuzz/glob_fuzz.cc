@@ -1,7 +1,7 @@
 // The glob agrees with a table filled cell by cell, whose cost is known.
 #include "base/ascii.h"
+#include "base/glob.h"
 #include "require.h"
-#include "route/router.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto cut = input.find('\n');
     const auto pattern = input.substr(0, cut);
     const auto text = cut == std::string_view::npos ? std::string_view() : input.substr(cut + 1);
-    thurn::fuzz::require(thurn::route::matches_glob(pattern, text) == slow_glob(pattern, text),
-                         "thurn::route::matches_glob(pattern, text) == slow_glob(pattern, text)");
+    thurn::fuzz::require(thurn::base::matches_glob(pattern, text) == slow_glob(pattern, text),
+                         "thurn::base::matches_glob(pattern, text) == slow_glob(pattern, text)");
     return 0;
 }

@@ -1,7 +1,7 @@
 // The one place that knows TOML.
 #include "config/section.h"
 
-#include "config/nearest.h"
+#include "base/nearest_word.h"
 
 #include <algorithm>
 
@@ -150,7 +150,7 @@ void Section::finish() {
     if (!table_) return;
     for (const auto& [key, node] : *table_) {
         if (known_.contains(std::string(key.str()))) continue;
-        const auto near = nearest_word(key.str(), {known_.begin(), known_.end()});
+        const auto near = base::nearest_word(key.str(), {known_.begin(), known_.end()});
         findings_.errors.push_back(fmt::format("{}: unknown key \"{}{}\"{}", place(findings_, key.source()), prefix_, key.str(),
                                                near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
     }

@@ -1,5 +1,6 @@
 #include "route/router.h"
 
+#include "base/glob.h"
 #include "directory/resolve.h"
 #include "route/address.h"
 
@@ -13,7 +14,7 @@ using base::pass_on;
 using base::Result;
 using mail::Mailbox;
 
-bool fits(const std::string& pattern, std::string_view text) { return pattern.empty() || matches_glob(pattern, text); }
+bool fits(const std::string& pattern, std::string_view text) { return pattern.empty() || base::matches_glob(pattern, text); }
 
 bool matches(const RouteRule& rule, const mail::ReversePath& sender, const Mailbox& recipient) {
     const std::string from = sender.is_null() ? "<>" : mail::render_mailbox(*sender.mailbox);

@@ -22,7 +22,6 @@ struct RouteRule {
     std::string origin;  // `thurn.toml:31`
 };
 
-[[nodiscard]] bool matches_glob(std::string_view pattern, std::string_view text);
 /// Reads `smtp://host:port`, `smtps://host` (465), `lmtp://host:port`, `lmtp+unix:/path`, `mx:domain`, `mx:` (the recipient's own domain, whatever later rules say),
 /// `discard:`, `error:5.7.1 text`, `maildir:` (the recipient's own mailbox), `maildir:anna@a.example`. Hosts may be `[2001:db8::1]`.
 /// Errors   `syntax` naming what is wrong; `invalid`: a scheme thurn does not carry yet, or settings that contradict each other.

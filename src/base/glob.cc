@@ -1,7 +1,8 @@
-#include "base/ascii.h"
-#include "route/router.h"
+#include "base/glob.h"
 
-namespace thurn::route {
+#include "base/ascii.h"
+
+namespace thurn::base {
 
 // Only the last `*` is ever taken up again: what an earlier one matched can stay as short as it was found, for the last one may swallow
 // the rest. So the work is at most pattern times text, with no pattern that explodes.
@@ -15,7 +16,7 @@ bool matches_glob(std::string_view pattern, std::string_view text) {
         if (in_pattern < pattern.size() && wanted == '*') {
             after_star = ++in_pattern;
             star_ends = in_text;
-        } else if (in_pattern < pattern.size() && (wanted == '?' || base::to_lower(wanted) == base::to_lower(text[in_text]))) {
+        } else if (in_pattern < pattern.size() && (wanted == '?' || to_lower(wanted) == to_lower(text[in_text]))) {
             ++in_pattern;
             ++in_text;
         } else if (after_star != std::string_view::npos) {
@@ -29,4 +30,4 @@ bool matches_glob(std::string_view pattern, std::string_view text) {
     return in_pattern == pattern.size();
 }
 
-}  // namespace thurn::route
+}  // namespace thurn::base

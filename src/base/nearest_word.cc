@@ -1,9 +1,9 @@
-#include "config/nearest.h"
+#include "base/nearest_word.h"
 
 #include <algorithm>
 #include <numeric>
 
-namespace thurn::config {
+namespace thurn::base {
 
 namespace {
 
@@ -37,4 +37,4 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
     return best;
 }
 
-}  // namespace thurn::config
+}  // namespace thurn::base

@@ -1,8 +1,8 @@
-#include "config/nearest.h"
+#include "base/nearest_word.h"
 
 #include <gtest/gtest.h>
 
-namespace thurn::config {
+namespace thurn::base {
 namespace {
 
 TEST(NearestWord, FindsWhatWasMeant) {
@@ -21,4 +21,4 @@ TEST(NearestWord, KeepsQuietWhereNothingIsNear) {
 }
 
 }  // namespace
-}  // namespace thurn::config
+}  // namespace thurn::base
