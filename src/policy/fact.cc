@@ -1,0 +1,99 @@
+#include "policy/fact.h"
+
+#include "base/ascii.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace thurn::policy {
+
+namespace {
+
+constexpr auto kLast = Stage::content;
+
+constexpr FactKind kKinds[] = {
+    {"authenticated", FactType::flag, Stage::connect, kLast, false, "the client has logged in"},
+    {"author", FactType::text, Stage::content, kLast, false, "address in From; empty where there is not one author"},
+    {"author.domain", FactType::text, Stage::content, kLast, false, "domain of the address in From"},
+    {"author.ours", FactType::flag, Stage::content, kLast, false, "the author's domain is one of ours"},
+    {"arc", FactType::text, Stage::content, kLast, false, "none, pass or fail"},
+    {"client.address", FactType::address, Stage::connect, kLast, false, "the client's IP address"},
+    {"client.name", FactType::text, Stage::connect, kLast, true, "its host name, if that leads back to the address; else empty"},
+    {"client.network", FactType::text, Stage::connect, kLast, false, "the network that counts as one client: the address, or its /64"},
+    {"client.stranger", FactType::flag, Stage::connect, kLast, false, "neither logged in nor of relay.networks"},
+    {"client.tls", FactType::text, Stage::connect, kLast, false, "version and cipher; empty without TLS"},
+    {"dkim", FactType::texts, Stage::content, kLast, false, "domains whose signatures hold"},
+    {"dmarc", FactType::text, Stage::content, kLast, false, "none, pass, fail, temperror or permerror"},
+    {"dmarc.policy", FactType::text, Stage::content, kLast, false, "what the author's domain asks for: none, quarantine or reject"},
+    {"dnsbl.*", FactType::number, Stage::connect, kLast, true, "what the list of that name says of whom it is about; 0: not listed"},
+    {"dnsbl_score", FactType::number, Stage::connect, kLast, true, "the sum of all lists about the client's address"},
+    {"header.*", FactType::texts, Stage::content, kLast, false, "bodies of the header fields of that name"},
+    {"helo", FactType::text, Stage::helo, kLast, false, "what the client called itself"},
+    {"helo.exists", FactType::flag, Stage::helo, kLast, true, "the name has an address; a literal counts as one"},
+    {"helo.is_client", FactType::flag, Stage::helo, kLast, true, "the name has the client's address, or is its literal"},
+    {"helo.is_literal", FactType::flag, Stage::helo, kLast, false, "an address in brackets"},
+    {"helo.is_name", FactType::flag, Stage::helo, kLast, false, "a host name of two labels or more"},
+    {"helo.ours", FactType::flag, Stage::helo, kLast, false, "the client calls itself by our name, or by a domain of ours"},
+    {"listener", FactType::text, Stage::connect, kLast, false, "mx, submission, submissions or lmtp"},
+    {"login", FactType::text, Stage::connect, kLast, false, "who logged in; empty for nobody"},
+    {"recipient", FactType::text, Stage::rcpt, Stage::rcpt, false, "the address of RCPT"},
+    {"recipient.domain", FactType::text, Stage::rcpt, Stage::rcpt, false, "its domain"},
+    {"recipient.kind", FactType::text, Stage::rcpt, Stage::rcpt, false, "account, alias, unknown, relayed or foreign"},
+    {"recipient_count", FactType::number, Stage::rcpt, kLast, false, "recipients accepted so far"},
+    {"recipients", FactType::texts, Stage::data, kLast, false, "addresses of all recipients"},
+    {"score", FactType::number, Stage::connect, kLast, false, "what the rules have added by now"},
+    {"sender", FactType::text, Stage::mail, kLast, false, "the reverse path; empty for a bounce"},
+    {"sender.domain", FactType::text, Stage::mail, kLast, false, "its domain"},
+    {"sender.exists", FactType::flag, Stage::mail, kLast, true, "mail to its domain could be delivered: MX or address, and no null MX"},
+    {"sender.ours", FactType::flag, Stage::mail, kLast, false, "its domain is one of ours"},
+    {"size", FactType::number, Stage::mail, kLast, false, "octets: before the content, what SIZE said (0: nothing)"},
+    {"spf", FactType::text, Stage::content, kLast, false, "the result of RFC 7208 for the reverse path"},
+    {"tags", FactType::texts, Stage::connect, kLast, false, "what the rules have tagged by now"},
+};
+
+constexpr std::size_t kLongest = 200;
+
+std::string render_text(std::string_view text) {
+    std::string shown = "\"";
+    for (const char c : text.substr(0, kLongest)) shown += base::is_printable(c) || !base::is_ascii(c) ? c : '?';
+    return shown + (text.size() > kLongest ? "…\"" : "\"");
+}
+
+struct Renderer {
+    std::string operator()(const Unavailable& value) const { return fmt::format("unavailable ({})", value.why); }
+    std::string operator()(bool value) const { return value ? "true" : "false"; }
+    std::string operator()(double value) const { return fmt::format("{:g}", value); }
+    std::string operator()(const std::string& value) const { return render_text(value); }
+    std::string operator()(const Texts& values) const {
+        std::string shown = "[";
+        for (const auto& value : values) {
+            if (shown.size() > kLongest) return shown + ", …]";
+            shown += (shown.size() > 1 ? ", " : "") + render_text(value);
+        }
+        return shown + "]";
+    }
+};
+
+}  // namespace
+
+std::span<const FactKind> fact_kinds() { return kKinds; }
+
+const FactKind* find_fact_kind(std::string_view name) {
+    const auto fits = [name](const FactKind& kind) {
+        if (!kind.name.ends_with('*')) return base::equal_ignoring_case(kind.name, name);
+        const auto stem = kind.name.substr(0, kind.name.size() - 1);
+        return name.size() > stem.size() && base::equal_ignoring_case(name.substr(0, stem.size()), stem);
+    };
+    const auto found = std::ranges::find_if(kKinds, fits);
+    return found == std::end(kKinds) ? nullptr : found;
+}
+
+std::string_view Fact::argument() const {
+    if (!kind->name.ends_with('*')) return {};
+    return std::string_view(name).substr(kind->name.size() - 1);
+}
+
+std::string render_fact(const FactValue& value) { return std::visit(Renderer{}, value); }
+
+}  // namespace thurn::policy

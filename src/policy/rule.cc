@@ -1,0 +1,122 @@
+#include "policy/rule.h"
+
+#include "base/ascii.h"
+#include "mail/mailbox.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace thurn::policy {
+
+namespace {
+
+using base::ErrorKind;
+using base::fail;
+
+std::unexpected<base::Error> wrong(std::string_view key, const base::Error& error) {
+    return fail(error.kind, fmt::format("{}: {}", key, error.detail));
+}
+
+base::Result<void> check_action(const RuleText& rule) {
+    const bool of_message = rule.action == Action::junk || rule.action == Action::hold || rule.action == Action::discard;
+    if (of_message && rule.stage < Stage::mail)
+        return fail(ErrorKind::invalid,
+                    fmt::format("action: there is no message at {} that one could {}", name_of(rule.stage), name_of(rule.action)));
+    if ((rule.action == Action::redirect) != !rule.to.empty())
+        return fail(ErrorKind::invalid, "to: goes with action = \"redirect\", and that with it");
+    if (rule.action == Action::redirect && rule.stage != Stage::rcpt)
+        return fail(ErrorKind::invalid, "action: a recipient is redirected at stage = \"rcpt\"");
+    if (!rule.to.empty())
+        if (const auto address = mail::parse_mailbox(rule.to, mail::Charset::utf8); !address) return wrong("to", address.error());
+    const bool replies = rule.action == Action::reject || rule.action == Action::defer || rule.action == Action::disconnect;
+    if (!rule.text.empty() && !replies) return fail(ErrorKind::invalid, "text: goes with reject, defer and disconnect");
+    return {};
+}
+
+base::Result<void> check_marks(const RuleText& rule) {
+    const bool marks = rule.score != 0 || !rule.tag.empty() || !rule.header.empty() || rule.delay.count() > 0 || rule.alarm;
+    if (!marks && rule.action == Action::none)
+        return fail(ErrorKind::invalid, fmt::format("action: the rule does nothing; give one of {}, or score, tag, header, delay, alarm",
+                                                    fmt::join(kActionNames, ", ")));
+    if (rule.header.empty()) return {};
+    const auto colon = rule.header.find(':');
+    const auto in_name = [](char c) { return c > ' ' && c <= '~' && c != ':'; };
+    if (colon == std::string::npos || colon == 0 || !std::ranges::all_of(rule.header.substr(0, colon), in_name))
+        return fail(ErrorKind::syntax, "header: a field such as \"X-Checked: yes\"");
+    if (rule.header.size() > 900 || !std::ranges::all_of(rule.header, base::is_printable))
+        return fail(ErrorKind::syntax, "header: one line of printable US-ASCII, at most 900 octets");
+    return {};
+}
+
+/// A fact that is not there yet would never be known; one of the past could be another's.
+base::Result<void> check_facts(Stage stage, const std::vector<std::size_t>& used, const std::vector<Fact>& facts) {
+    for (const auto index : used) {
+        const auto& fact = facts[index];
+        if (stage < fact.kind->since)
+            return fail(ErrorKind::invalid,
+                        fmt::format("{} is known from stage {} on, not at {}", fact.name, name_of(fact.kind->since), name_of(stage)));
+        if (stage > fact.kind->until)
+            return fail(ErrorKind::invalid, fmt::format("{} is of stage {} only", fact.name, name_of(fact.kind->until)));
+    }
+    return {};
+}
+
+}  // namespace
+
+base::Result<void> RuleSet::add(RuleText said) {
+    if (said.name.empty()) return fail(ErrorKind::invalid, "name: a rule needs one, which trace, log and replies name it by");
+    for (const auto& stage : stages_)
+        for (const auto& rule : stage)
+            if (rule.said.name == said.name)
+                return fail(ErrorKind::invalid,
+                            fmt::format("name: \"{}\" is the name of the rule at {}, too", said.name, rule.said.origin));
+    if (auto good = check_action(said); !good) return good;
+    if (auto good = check_marks(said); !good) return good;
+    Rule rule;
+    if (!said.when.empty()) {
+        auto condition = Condition::parse(said.when, facts_);
+        if (!condition) return wrong("when", condition.error());
+        if (auto good = check_facts(said.stage, condition->facts(), facts_.all()); !good) return wrong("when", good.error());
+        rule.when = *std::move(condition);
+    }
+    auto text = ReplyText::parse(said.text, facts_);
+    if (!text) return wrong("text", text.error());
+    if (auto good = check_facts(said.stage, text->facts(), facts_.all()); !good) return wrong("text", good.error());
+    rule.text = *std::move(text);
+    auto& stage = stages_[static_cast<std::size_t>(said.stage)];
+    rule.place = stage.size();
+    rule.said = std::move(said);
+    stage.push_back(std::move(rule));
+    return {};
+}
+
+bool RuleSet::empty() const {
+    return std::ranges::all_of(stages_, [](const auto& rules) { return rules.empty(); });
+}
+
+std::optional<std::size_t> RuleSet::find(std::string_view name) const {
+    const auto& all = facts_.all();
+    const auto found = std::ranges::find_if(all, [name](const Fact& fact) { return base::equal_ignoring_case(fact.name, name); });
+    if (found == all.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - all.begin());
+}
+
+const std::vector<RuleText>& default_rules() {
+    static const std::vector<RuleText> rules{
+        {.name = "our-name",
+         .stage = Stage::helo,
+         .when = "client.stranger and helo.ours",
+         .action = Action::reject,
+         .text = "{helo} is the name of this server, not yours"},
+        {.name = "sender-domain",
+         .stage = Stage::mail,
+         .when = "client.stranger and sender != \"\" and not sender.exists",
+         .action = Action::reject,
+         .text = "{sender.domain} takes no mail, so a reply or a bounce to the sender could not be delivered"},
+    };
+    return rules;
+}
+
+}  // namespace thurn::policy

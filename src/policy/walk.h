@@ -1,0 +1,74 @@
+#pragma once
+
+#include "policy/recipient_rule.h"
+#include "policy/rule.h"
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace thurn::policy {
+
+/// What rules left on a message that goes on: these add up over the stages.
+struct Marks {
+    double score = 0;
+    std::vector<std::string> tags;
+    std::vector<std::string> headers;  // `X-Name: text`
+};
+
+/// A rule that applied, and what it went by.
+struct Applied {
+    const Rule* rule = nullptr;
+    std::string because;  // `helo.ours = true, client.address = "192.0.2.1"`: the facts it read
+};
+
+/// What came of a stage.
+struct Ruling {
+    std::vector<Applied> applied;  // all that did, in their order; the last one decided if it has an action
+    std::string next;              // the rule that would have decided had that one not, as far as is known; empty: none
+    [[nodiscard]] const Applied* decider() const {
+        return applied.empty() || applied.back().rule->said.action == Action::none ? nullptr : &applied.back();
+    }
+};
+
+/// One stage's rules in their order, as far as the facts are known.
+///
+///     Walk walk(rules, Stage::mail, facts, marks);
+///     while (!walk.done()) { for (auto fact : walk.wanted()) facts.set(fact, …); }
+///     auto ruling = walk.take();
+///
+/// Order    A rule's facts are wanted, all of them at once, when all rules before it have been passed over; those of rules behind the one
+///          that decides never are.
+/// Marks    `score` and `tags`, where rules ask for them, are set by the walk itself as rules add to them.
+class Walk {
+public:
+    Walk(const RuleSet& rules, Stage stage, FactSheet& facts, Marks& marks);
+    /// Goes on as far as the facts reach.
+    [[nodiscard]] bool done();
+    /// What it waits for; not empty unless done.
+    [[nodiscard]] std::span<const std::size_t> wanted() const { return reading_.wanted; }
+    [[nodiscard]] Ruling take();
+
+private:
+    [[nodiscard]] Truth judge(const Rule& rule);
+    void apply(const Rule& rule);
+    void tell_marks();
+    [[nodiscard]] std::string find_next();
+
+    const RuleSet& rules_;
+    const std::vector<Rule>& stage_;
+    FactSheet& facts_;
+    Marks& marks_;
+    std::size_t at_ = 0;
+    Reading reading_;
+    Ruling ruling_;
+};
+
+/// What a rule's action means for the command of its stage: the reply has the rule's own words, its codes come with the action.
+/// Precondition: the action is reject, defer or disconnect.
+[[nodiscard]] Decision decision_of(const Applied& applied, Stage stage, const FactSheet& facts);
+/// For the trace: the facts, where the rule stands, and which would have come next.
+[[nodiscard]] std::string reason_of(const Applied& applied, const Ruling& ruling);
+
+}  // namespace thurn::policy
