@@ -1,0 +1,36 @@
+#pragma once
+
+#include "dns/ip_address.h"
+#include "policy/dnsbl.h"
+#include "policy/fact.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace thurn::policy {
+
+/// What is known of a conversation before anybody is asked.
+struct Subject {
+    std::string client_address{};
+    std::string client_name{};  // confirmed, if it was looked up already
+    std::string helo{};
+    std::string sender_domain{};
+    std::string author_domain{};
+};
+
+/// Finds out one fact by DNS: a core that says what to ask, takes answers, and in the end gives the fact.
+/// Shape    As all cores do: until questions() is empty, answer each. Then take().
+class Lookup {
+public:
+    virtual ~Lookup() = default;
+    [[nodiscard]] virtual std::vector<dns::Question> questions() const = 0;
+    virtual void answer(const dns::Question& question, const dns::Answer& answer) = 0;
+    [[nodiscard]] virtual FactValue take() = 0;
+};
+
+/// Precondition: the fact's kind is one that is looked up.
+/// Lists    Where a list is out of order (Dnsbl::usable), or there is no list of the name, the fact is unavailable.
+[[nodiscard]] std::unique_ptr<Lookup> begin_lookup(const Fact& fact, const Subject& subject, const DnsblSet& lists);
+
+}  // namespace thurn::policy
