@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace thurn::spool {
 
@@ -22,6 +23,13 @@ public:
     }
     [[nodiscard]] bool needs_disk(std::size_t) const override { return false; }
     [[nodiscard]] base::Octets size() const override { return {octets_.size()}; }
+    [[nodiscard]] std::optional<std::string_view> in_memory() const override { return octets_; }
+    [[nodiscard]] base::Result<std::size_t> read(std::uint64_t offset, std::span<char> into) const override {
+        return offset < octets_.size() ? octets_.copy(into.data(), into.size(), static_cast<std::size_t>(offset)) : 0;
+    }
+    [[nodiscard]] base::Result<std::shared_ptr<const Content>> start_over() override {
+        return std::make_shared<const MemoryContent>(std::exchange(octets_, {}));
+    }
     [[nodiscard]] base::MessageId id() const { return id_; }
     [[nodiscard]] std::string take_octets() { return std::move(octets_); }
 

@@ -1,6 +1,9 @@
 #include "spool/segment_draft.h"
 
+#include "spool/content.h"
 #include "spool/encoding.h"
+
+#include <algorithm>
 
 #include <xxhash.h>
 
@@ -62,6 +65,42 @@ base::Result<void> SegmentDraft::put_on_top(std::string_view octets) {
     buffer_.insert(0, octets);
     size_ += octets.size();
     return {};
+}
+
+std::optional<std::string_view> SegmentDraft::in_memory() const {
+    if (file_) return std::nullopt;
+    return buffer_;
+}
+
+base::Result<std::size_t> SegmentDraft::read(std::uint64_t offset, std::span<char> into) const {
+    std::size_t count = 0;
+    if (offset < written_) {
+        const auto there = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), written_ - offset));
+        auto read = file_->read(offset, into.first(there));
+        if (!read || *read < there) return read;
+        count = there;
+    }
+    const auto at = static_cast<std::size_t>(offset + count - written_);
+    if (at < buffer_.size()) count += buffer_.copy(into.data() + count, into.size() - count, at);
+    return count;
+}
+
+/// The file loses its name at once, so that the next one may have it; who reads it holds it open.
+base::Result<std::shared_ptr<const Content>> SegmentDraft::start_over() {
+    std::shared_ptr<const Content> content;
+    if (file_) {
+        if (auto written = buffer_.empty() ? base::Result<void>{} : write_buffer(); !written) return base::pass_on(written);
+        if (auto removed = filesystem_.remove(content_draft_path(id_)); !removed) return base::pass_on(removed);
+        content = std::make_shared<const FileContent>(std::move(file_), base::Octets{size_}, 0);
+    } else {
+        content = std::make_shared<const MemoryContent>(std::move(buffer_));
+    }
+    buffer_ = {};
+    size_ = written_ = 0;
+    file_.reset();
+    checksum_.reset();
+    name_ = Name::none;
+    return content;
 }
 
 /// Short mail must not hold the room of long mail while it waits.

@@ -45,6 +45,9 @@ public:
     [[nodiscard]] base::Result<void> put_on_top(std::string_view octets) override;
     [[nodiscard]] bool needs_disk(std::size_t more) const override;
     [[nodiscard]] base::Octets size() const override { return {size_}; }
+    [[nodiscard]] std::optional<std::string_view> in_memory() const override;
+    [[nodiscard]] base::Result<std::size_t> read(std::uint64_t offset, std::span<char> into) const override;
+    [[nodiscard]] base::Result<std::shared_ptr<const Content>> start_over() override;
 
     [[nodiscard]] base::MessageId id() const { return id_; }
     [[nodiscard]] bool is_large() const { return file_ != nullptr; }

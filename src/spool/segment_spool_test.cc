@@ -277,6 +277,38 @@ TEST_F(SegmentSpoolTest, WhatIsPutOnTopInTheEndStandsFirst) {
     }
 }
 
+TEST_F(SegmentSpoolTest, ADraftCanBeReadBackAndBegunAnew) {
+    for (const std::size_t size : {std::size_t{3000}, std::size_t{700'000}}) {
+        const auto id = base::MessageId{size};
+        auto draft = on.spool->draft(id);
+        std::string octets;
+        for (std::size_t at = 0; at < size; at += 100) {
+            octets += std::string(100, static_cast<char>('a' + at / 100 % 26));
+            ASSERT_TRUE(draft->append(octets.substr(at)));
+        }
+        EXPECT_EQ(draft->in_memory().has_value(), size < 4096);
+        if (draft->in_memory()) EXPECT_EQ(*draft->in_memory(), octets);
+        for (const std::size_t from : {std::size_t{0}, std::size_t{1}, size / 2, size - 50, size, size + 1}) {
+            std::string piece(100, '\0');
+            const auto count = draft->read(from, piece);
+            ASSERT_TRUE(count);
+            EXPECT_EQ(piece.substr(0, *count), from > size ? "" : octets.substr(from, 100)) << from;
+        }
+        const auto before = draft->start_over();
+        ASSERT_TRUE(before);
+        EXPECT_EQ(draft->size().count, 0U);
+        ASSERT_TRUE(draft->append("X: y\r\n\r\n"));
+        ASSERT_TRUE(draft->append(octets));
+        ASSERT_TRUE(draft->put_on_top("Received: z\r\n"));
+        EXPECT_EQ(read_all(**before), octets) << "what it was stays readable";
+        std::promise<base::Result<StoredMessage>> promise;
+        on.spool->commit(std::move(draft), envelope_to({recipient("a")}), [&](auto outcome) { promise.set_value(std::move(outcome)); });
+        ASSERT_TRUE(promise.get_future().get());
+        crash_and_open();
+        EXPECT_EQ(read_all(*on.spool->load(id).value().content), "Received: z\r\nX: y\r\n\r\n" + octets);
+    }
+}
+
 TEST_F(SegmentSpoolTest, ContentFilesWithoutAMessageAreRemovedAtTheStart) {
     on.spool.reset();
     ASSERT_TRUE(on.disk.open("big/" + base::MessageId{5}.text(), Access::create));

@@ -21,6 +21,14 @@ public:
     /// Whether the next append() or put_on_top() of that many octets writes to a file: then call it on the blocking pool.
     [[nodiscard]] virtual bool needs_disk(std::size_t more) const = 0;
     [[nodiscard]] virtual base::Octets size() const = 0;
+    /// All that was appended while it is held in memory, else nothing. Valid until the draft is changed.
+    [[nodiscard]] virtual std::optional<std::string_view> in_memory() const = 0;
+    /// Reads back what was appended: fills `into` from `offset`; fewer octets only at the end. Blocks unless in_memory().
+    [[nodiscard]] virtual base::Result<std::size_t> read(std::uint64_t offset, std::span<char> into) const = 0;
+    /// Gives what was appended and begins anew, empty: for who writes the content another way than it came. Before put_on_top(). Blocks
+    /// unless in_memory().
+    /// Errors   As append().
+    [[nodiscard]] virtual base::Result<std::shared_ptr<const Content>> start_over() = 0;
 };
 
 /// A waiting recipient as the queue wants to know it.
