@@ -29,6 +29,7 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
                                   .require_tls = true,
                                   .deliver_by = std::chrono::minutes(1),
                                   .mt_priority = "MIXER"};
+    options.rulebook = config.rulebook;
     options.relay_networks = config.relay_networks;
     options.relay_domains = config.relay_domains;
     options.any_sender = config.any_sender;

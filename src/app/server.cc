@@ -6,6 +6,7 @@
 #include "app/assembly.h"
 #include "app/authentication.h"
 #include "app/dmarc_reporter.h"
+#include "app/dnsbl_watch.h"
 #include "app/log_sink.h"
 #include "app/privileges.h"
 #include "app/report_intake.h"
@@ -48,6 +49,7 @@ namespace {
 constexpr std::size_t kBlockingThreads = 16;
 constexpr std::chrono::seconds kStopGrace{5};  // for what is in transfer, in and out; what does not end by then is done again later
 constexpr std::chrono::seconds kKeysWatched{30};
+constexpr std::chrono::minutes kListsTested{30};
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 LogFormat log_format(const config::Config& config) { return config.log_format == "json" ? LogFormat::json : LogFormat::logfmt; }
@@ -120,6 +122,8 @@ private:
     std::shared_ptr<const inbound::Options> service_options(const config::Config& config) const;
     void make_service();
     asio::awaitable<void> async_watch_keys();
+    asio::awaitable<void> async_watch_lists();
+    void test_lists();
     base::Result<void> take_up_keys();
     asio::awaitable<admin::ControlResult> async_reload_keys();
     base::Result<void> open_control();
@@ -209,6 +213,7 @@ base::Result<void> Server::start() {
     signals_.emplace(loops_.loop(0), SIGTERM, SIGINT, SIGHUP);
     asio::co_spawn(loops_.loop(0), async_watch_signals(), asio::detached);
     asio::co_spawn(loops_.loop(0), async_watch_keys(), asio::detached);
+    asio::co_spawn(loops_.loop(0), async_watch_lists(), asio::detached);
     loops_.start();
     log_.info("started", {{"hostname", config_.hostname}, {"loops", loops_.count()}, {"data_dir", config_.data_dir.string()}});
     return {};
@@ -469,6 +474,17 @@ asio::awaitable<void> Server::async_watch_keys() {
     }
 }
 
+asio::awaitable<void> Server::async_watch_lists() {
+    asio::steady_timer pause(loops_.loop(0));
+    while (stopping_ == Stopping::no) {
+        test_lists();
+        pause.expires_after(kListsTested);
+        co_await pause.async_wait(as_result);
+    }
+}
+
+void Server::test_lists() { asio::co_spawn(loops_.loop(0), async_test_lists(*resolver_, current_.rulebook, log_), asio::detached); }
+
 /// What cannot be read leaves all as it was.
 base::Result<void> Server::take_up_keys() {
     if (auto read = prepare_keys(current_); !read) {
@@ -594,6 +610,7 @@ void Server::reload() {
     dispatcher_->configure(*std::move(carriers));
     service_->configure(service_options(loaded->config));
     current_ = loaded->config;
+    test_lists();
     log_.info("reloaded", {{"file", options_.config_file.string()}});
     if (const auto keys = changes_for_a_restart(settings_, loaded->settings); !keys.empty())
         log_.warning("restart_needed", {{"settings", fmt::format("{}", fmt::join(keys, ", "))}});

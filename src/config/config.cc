@@ -52,6 +52,7 @@ void read_all(Section root, Config& config, const Surroundings& surroundings) {
     read_inbound(root, config);
     read_domains(root, config);
     read_outbound(root, config);
+    read_policy(root, config);
     read_log(root.table("log"), config);
     read_trace(root.table("trace"), config);
     root.finish();

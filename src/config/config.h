@@ -7,6 +7,7 @@
 #include "net/tls.h"
 #include "policy/authentication_rule.h"
 #include "policy/recipient_rule.h"
+#include "policy/rulebook.h"
 #include "queue/retry.h"
 #include "queue/scheduler.h"
 #include "route/router.h"
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -134,6 +136,7 @@ struct Config {
     ReportsConfig reports;
     AuthenticationConfig authentication;
     SigningConfig signing;
+    std::shared_ptr<const policy::Rulebook> rulebook = std::make_shared<policy::Rulebook>();
     bool srs = true;  // forwarding.srs: forwarded mail gets a sender of ours
     std::chrono::days srs_lifetime{21};
     std::vector<route::RouteRule> routes;

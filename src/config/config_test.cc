@@ -479,7 +479,8 @@ TEST(ConfigurationManual, HasEveryKeyWithItsDefault) {
         if (line.starts_with("| `")) lines[line.substr(3, line.find('`', 3) - 3)] = line;
     const auto with_lists = parse(
                                 "[[listener]]\nbind = [\"[::]:25\"]\n[[domain]]\nname = \"a.example\"\ndkim = [{ selector = \"s1\", key = "
-                                "\"k\" }]\n[[route]]\nnext_hop = \"discard:\"")
+                                "\"k\" }]\n[[route]]\nnext_hop = \"discard:\"\n"
+                                "[[rule]]\nname = \"r\"\nstage = \"content\"\nscore = 1\n[[dnsbl]]\nname = \"l\"\nzone = \"l.example\"")
                                 .value();
     for (const auto& setting : with_lists.settings) {
         const auto line = lines.find(documented_name(setting.key));

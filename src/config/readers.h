@@ -14,6 +14,9 @@ void read_domains(Section& root, Config& config);
 /// [dns] [relay] [[route]] [queue] [outbound]
 void read_outbound(Section& root, Config& config);
 
+/// [policy] [[dnsbl]] [[rule]]
+void read_policy(Section& root, Config& config);
+
 /// Keys with a `prefix`, since [outbound] has others beside them.
 void read_tls_rules(Section& section, std::string_view prefix, net::TlsRules& rules);
 

@@ -57,6 +57,16 @@ void Section::flag(std::string_view key, bool& target) {
     note(key, target ? "true" : "false");
 }
 
+void Section::number(std::string_view key, double& target) {
+    if (const auto* node = find(key)) {
+        if (node->is_number())
+            target = *node->value<double>();
+        else
+            complain(*node, key, "must be a number");
+    }
+    note(key, fmt::format("{:g}", target));
+}
+
 void Section::path(std::string_view key, std::filesystem::path& target) {
     std::string value = target.string();
     text(key, value);

@@ -63,6 +63,7 @@ public:
     void domains(std::string_view key, std::vector<std::string>& target);
     void networks(std::string_view key, std::vector<policy::Network>& target);
 
+    void number(std::string_view key, double& target);
     template <class Number>
     void count(std::string_view key, Number& target, std::int64_t least, std::int64_t most) {
         if (const auto given = number_within(key, least, most)) target = static_cast<Number>(*given);

@@ -127,7 +127,7 @@ awaitable<bool> Conversation::async_begin() {
     if (!co_await async_let_in()) co_return false;
     if (profile_.tls == smtp::TlsState::active && !co_await async_start_tls()) co_return false;
     look_up_name();
-    if (!co_await async_hear_silence()) co_return false;
+    if (!co_await async_pass_connection() || !co_await async_hear_silence()) co_return false;
     session_.greet();
     co_return co_await async_flush();
 }
@@ -238,12 +238,11 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
     } else if (auto* sender = std::get_if<smtp::SenderGiven>(&event)) {
         co_await async_take_sender(std::move(*sender));
     } else if (std::holds_alternative<smtp::ContentBegins>(event)) {
-        begin_content();
+        co_await async_begin_content();
     } else if (std::holds_alternative<smtp::ContentEnded>(event)) {
         co_await async_finish_message();
-    } else if (std::holds_alternative<smtp::HelloGiven>(event)) {
-        transaction_ = {};
-        session_.accept();
+    } else if (auto* hello = std::get_if<smtp::HelloGiven>(&event)) {
+        co_await async_take_hello(std::move(hello->name));
     } else {
         co_return co_await async_handle_rare(std::move(event));
     }
@@ -263,8 +262,8 @@ awaitable<bool> Conversation::async_handle_rare(smtp::ServerEvent event) {
         co_await async_expand(std::move(*expand));
     } else if (auto* run = std::get_if<smtp::QueueRunWanted>(&event)) {
         co_await async_run_queue(std::move(*run));
-    } else if (const auto* other = std::get_if<smtp::XclientGiven>(&event)) {
-        become(*other);
+    } else if (auto* other = std::get_if<smtp::XclientGiven>(&event)) {
+        co_await async_become(std::move(*other));
     } else if (const auto* forwarded = std::get_if<smtp::XforwardGiven>(&event)) {
         take_forwarded(*forwarded);
     } else {

@@ -8,6 +8,8 @@
 #include "inbound/session_log.h"
 #include "net/proxy_header.h"
 #include "net/stream.h"
+#include "policy/situation.h"
+#include "policy/walk.h"
 
 #include <chrono>
 #include <cstdint>
@@ -36,9 +38,16 @@ struct Transaction {
     std::unique_ptr<mailauth::MessageSigning> signing;  // of our own mail
     std::string completion;                             // header fields that our user's program left out
     std::optional<policy::ContentDecision> verdict;     // when it was checked
+    std::optional<mailauth::Findings> checked;          // what by
     std::vector<mailauth::FindingLine> findings;        // for the trace
-    std::chrono::steady_clock::time_point begun;        // with MAIL
-    std::optional<base::Error> storage_error;           // the first one; the rest of the content is thrown away then
+    std::string header;                                 // as it came, where rules ask for it
+    std::uint64_t declared_size = 0;                    // SIZE=; 0: not given
+    policy::Marks marks;                                // that rules left
+    policy::Filing filing = policy::Filing::inbox;
+    std::string filed_because;
+    std::string discarded_by;                     // the rule; empty: it is not
+    std::chrono::steady_clock::time_point begun;  // with MAIL
+    std::optional<base::Error> storage_error;     // the first one; the rest of the content is thrown away then
 };
 
 /// Drives one ServerSession over one connection: answers its events with what directory, policy and spool say.
@@ -81,7 +90,7 @@ private:
     // conversation_proxy.cc: whom the connection is for
     Awaitable<bool> async_take_proxy_header();
     Awaitable<base::Result<net::ProxyHeader>> async_read_proxy_header();
-    void become(const smtp::XclientGiven& given);
+    Awaitable<> async_become(smtp::XclientGiven given);
     void take_forwarded(const smtp::XforwardGiven& given);
 
     // conversation_login.cc: AUTH
@@ -109,6 +118,23 @@ private:
     void refuse(std::string_view what, const std::string& subject, const policy::Decision& decision);
     void put_off(std::string_view what, const std::string& subject, const base::Error& error);
 
+    // conversation_rules.cc: what the configuration's rules say
+    [[nodiscard]] policy::Situation situation(const Transaction& transaction) const;
+    void forget_facts(policy::Stage stage);
+    Awaitable<> async_gather(std::vector<std::size_t> wanted, const policy::Situation& now);
+    Awaitable<policy::FactValue> async_ask_directory(std::string domain);
+    Awaitable<policy::Ruling> async_rule(policy::Stage stage, Transaction& transaction, const policy::Situation& now);
+    Awaitable<> async_pause(std::chrono::milliseconds delay);
+    [[nodiscard]] std::optional<policy::Decision> refusal_of(const policy::Ruling& ruling, policy::Stage stage) const;
+    void file(Transaction& transaction, const policy::Ruling& ruling);
+    Awaitable<std::optional<policy::Decision>> async_rule_connection();
+    Awaitable<bool> async_pass_connection();
+    Awaitable<> async_take_hello(std::string name);
+    Awaitable<bool> async_pass_message(policy::Stage stage);
+    Awaitable<bool> async_pass_recipient(const mail::Mailbox& mailbox, const directory::Resolution& resolution,
+                                         std::optional<mail::Mailbox>& redirected);
+    Awaitable<std::optional<policy::Decision>> async_rule_content(Transaction& transaction);
+
     // conversation_queries.cc: VRFY, EXPN and ETRN
     Awaitable<> async_verify(smtp::VerifyWanted wanted);
     Awaitable<> async_expand(smtp::ExpandWanted wanted);
@@ -124,10 +150,12 @@ private:
     Awaitable<std::string> async_authenticate(Transaction& transaction);
     [[nodiscard]] std::string sign(Transaction& transaction);
     void refuse_content(const Transaction& transaction, const policy::Decision& decision);
+    void trace_without_message(const Transaction& transaction, std::string what);
+    void discard(const Transaction& transaction);
     void tally(const Transaction& transaction, const mailauth::Findings& findings);
 
     // conversation_content.cc: the content and the commit
-    void begin_content();
+    Awaitable<> async_begin_content();
     void end_transaction();
     Awaitable<> async_store(std::string_view octets);
     Awaitable<> async_take_chunk(std::string_view octets);
@@ -161,6 +189,10 @@ private:
     std::optional<Proving> proving_;  // the SCRAM exchange under way
     bool token_refused_ = false;      // and logged
     Transaction transaction_;
+    std::string helo_;                       // as the client said it last, accepted or not
+    policy::FactSheet facts_;                // that rules asked for
+    policy::Marks marks_;                    // of the connection, before MAIL
+    std::vector<trace::Decided> decisions_;  // likewise
     std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     std::uint64_t messages_ = 0;                    // accepted
     std::string counted_as_;                        // in the limits; empty: it is not

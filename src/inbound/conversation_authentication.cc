@@ -3,6 +3,7 @@
 #include "inbound/conversation.h"
 #include "mailauth/authentication_results.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -51,6 +52,7 @@ void Conversation::begin_checks() {
 }
 
 void Conversation::take_header(const ContentGate::Passed& passed) {
+    if (!options_->rulebook->rules.at(policy::Stage::content).empty()) transaction_.header = passed.header;
     const auto& options = *options_->authentication;
     if (transaction_.checks)
         transaction_.checks->take_header(std::string(passed.original), options.seal ? transaction_.passed_on_for : std::string());
@@ -64,8 +66,10 @@ void Conversation::take_header(const ContentGate::Passed& passed) {
 awaitable<std::string> Conversation::async_authenticate(Transaction& transaction) {
     if (!transaction.checks) co_return sign(transaction);
     const auto& options = *options_->authentication;
-    const auto findings = co_await transaction.checks->async_finish();
+    const auto& findings = transaction.checked.emplace(co_await transaction.checks->async_finish());
     transaction.verdict = policy::decide_content(findings, options.rules);
+    transaction.filing = std::max(transaction.filing, transaction.verdict->filing);
+    if (transaction.filing == transaction.verdict->filing) transaction.filed_because = transaction.verdict->decision.reason;
     transaction.findings = mailauth::tell(findings);
     const auto& [decision, filing, disposition, overrides] = *transaction.verdict;
     transaction.decisions.push_back({"content", "", std::string(name_of(filing, decision.kind)), decision.rule, decision.reason});
@@ -92,13 +96,24 @@ std::string Conversation::sign(Transaction& transaction) {
 /// The trace tells of it although there is no message: whoever asks why has the id from the reply, which most bounces quote.
 void Conversation::refuse_content(const Transaction& transaction, const policy::Decision& decision) {
     const auto reply = smtp::make_reply(decision.code, decision.status, fmt::format("{} ({})", decision.text, transaction.id.text()));
-    const auto now = with_.clock.now();
     log_.info("message_refused", {.id = transaction.id, .subject = "content", .rule = decision.rule, .reply = &reply});
-    with_.journal.append({transaction.id, now,
-                          trace::Noted{"refused", fmt::format("from {} by {}", mail::render_path(transaction.sender), client_.address)}});
+    trace_without_message(transaction, "refused");
+    session_.answer(reply);
+}
+
+void Conversation::trace_without_message(const Transaction& transaction, std::string what) {
+    const auto now = with_.clock.now();
+    const auto from = fmt::format("from {} by {}", mail::render_path(transaction.sender), client_.address);
+    with_.journal.append({transaction.id, now, trace::Noted{std::move(what), from}});
     for (const auto& decided : transaction.decisions) with_.journal.append({transaction.id, now, decided});
     for (const auto& line : transaction.findings) with_.journal.append({transaction.id, now, trace::Noted{line.what, line.detail}});
-    session_.answer(reply);
+}
+
+/// Whoever sent it is told what those are told whose mail arrives; the trace knows better.
+void Conversation::discard(const Transaction& transaction) {
+    log_.warning("discarded", {.id = transaction.id, .subject = mail::render_path(transaction.sender), .rule = transaction.discarded_by});
+    trace_without_message(transaction, "discarded");
+    session_.accept("queued as " + transaction.id.text());
 }
 
 void Conversation::tally(const Transaction& transaction, const mailauth::Findings& findings) {

@@ -41,7 +41,11 @@ void Conversation::end_transaction() {
     forwarded_.clear();
 }
 
-void Conversation::begin_content() {
+awaitable<void> Conversation::async_begin_content() {
+    if (!co_await async_pass_message(policy::Stage::data)) {
+        end_transaction();
+        co_return;
+    }
     transaction_.draft = with_.spool.draft(transaction_.id);
     transaction_.gate =
         ContentGate({.max_header = options_->header_size, .own_id = removes_results() ? options_->authentication->authserv_id : ""});
@@ -146,6 +150,15 @@ awaitable<void> Conversation::async_finish_message() {
         refuse_content(transaction, transaction.verdict->decision);
         co_return;
     }
+    if (const auto refusal = co_await async_rule_content(transaction)) {
+        refuse_content(transaction, *refusal);
+        co_return;
+    }
+    if (!transaction.discarded_by.empty()) {
+        discard(transaction);
+        co_return;
+    }
+    for (const auto& field : transaction.marks.headers) head += field + "\r\n";
     const auto on_top = co_await async_put_on_top(*transaction.draft, head + trace_header(transaction) + transaction.completion);
     if (!on_top) {
         log_spool_failure(transaction.id, on_top.error());
@@ -199,13 +212,12 @@ void Conversation::log_accepted(const Transaction& transaction, std::size_t reci
 
 spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time now) const {
     const auto& release = transaction.wishes.release;
-    const auto filing = transaction.verdict ? transaction.verdict->filing : policy::Filing::inbox;
     for (auto& recipient : transaction.recipients) {
         recipient.state.due = std::max(now, release.value_or(now));
         if (release) recipient.state.last_status = "to be sent on later, as its sender asked";
-        if (filing != policy::Filing::hold) continue;
+        if (transaction.filing != policy::Filing::hold) continue;
         recipient.state.standing = spool::Standing::held;
-        recipient.state.last_status = transaction.verdict->decision.reason;
+        recipient.state.last_status = transaction.filed_because;
     }
     // Who declared SMTPUTF8 without need for it shall not be refused where it is missing (RFC 6531 §3.2); addresses tell for themselves.
     transaction.wishes.smtputf8 = transaction.wishes.smtputf8 && transaction.gate.eight_bit_header();
@@ -216,7 +228,7 @@ spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time
             .wishes = std::move(transaction.wishes),
             .login = client_.login,
             .client = client_.address,
-            .junk = filing == policy::Filing::junk};
+            .junk = transaction.filing == policy::Filing::junk};
 }
 
 /// Resumes here once the message is on stable storage; the queue has got it by then, whatever becomes of this connection.

@@ -61,7 +61,14 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
     transaction_.wishes = wishes_of(given.parameters, with_.clock.now());
     transaction_.declared = given.parameters.body;
     transaction_.sender = std::move(given.path);
+    transaction_.declared_size = given.parameters.size.value_or(base::Octets{}).count;
     transaction_.begun = std::chrono::steady_clock::now();
+    transaction_.marks = marks_;
+    transaction_.decisions = decisions_;
+    if (!co_await async_pass_message(policy::Stage::mail)) {
+        transaction_ = {};
+        co_return;
+    }
     if (transaction_.wishes.priority.value_or(0) > 0 && !may_be_urgent()) {
         transaction_.wishes.priority = 0;
         session_.answer(smtp::make_reply(250, {2, 3, 6}, "sender accepted, with priority 0"));  // RFC 6710 §4.1
@@ -97,6 +104,9 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
         refuse("rcpt", address, decision);
         co_return;
     }
+    std::optional<mail::Mailbox> redirected;
+    if (!co_await async_pass_recipient(mailbox, **resolution, redirected)) co_return;
+    if (redirected) given.mailbox = *std::move(redirected);
     const auto known = std::ranges::find(transaction_.recipients, mailbox, &spool::Recipient::mailbox);
     if (known != transaction_.recipients.end()) {
         known->notify = mail::merge(known->notify, given.parameters.notify);

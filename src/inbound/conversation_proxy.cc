@@ -65,7 +65,7 @@ awaitable<base::Result<net::ProxyHeader>> Conversation::async_read_proxy_header(
 }
 
 /// From here on it is as if that client had just connected. What is not told is not known, but for the address: without one it stays.
-void Conversation::become(const smtp::XclientGiven& told) {
+awaitable<void> Conversation::async_become(smtp::XclientGiven told) {
     const auto* address = smtp::find_attribute(told.attributes, Name::addr);
     if (address) client_.address = address->value.empty() ? "unknown" : address->value;
     if (const auto port = given(told, Name::port); !port.empty()) client_.port = static_cast<std::uint16_t>(std::stoul(port));
@@ -74,6 +74,10 @@ void Conversation::become(const smtp::XclientGiven& told) {
     client_.login = given(told, Name::login);
     through_ = fmt::format("{} by XCLIENT", net::render_endpoint(stream_.peer()));
     end_transaction();
+    facts_ = policy::FactSheet();
+    marks_ = {};
+    decisions_.clear();
+    helo_.clear();
     with_.log.info("xclient", {{"session", client_.session},
                                {"client", client_.address},
                                {"proxy", through_},
@@ -86,10 +90,13 @@ void Conversation::become(const smtp::XclientGiven& told) {
         const auto reply = smtp::make_reply(421, {4, 7, 0}, "too many connections from this address, try again later");
         log_.warning("connection_refused", {.reason = "limits.connections_per_ip", .reply = &reply});
         session_.answer(reply);
-        return;
+        co_return;
     }
     session_.offer(extensions());
-    session_.accept();
+    if (const auto refusal = co_await async_rule_connection())
+        session_.answer(smtp::make_reply(refusal->code, refusal->status, refusal->text));
+    else
+        session_.accept();
     if (!smtp::find_attribute(told.attributes, Name::name)) look_up_name();
 }
 

@@ -14,6 +14,7 @@
 #include "net/resolver.h"
 #include "net/tls.h"
 #include "policy/recipient_rule.h"
+#include "policy/rulebook.h"
 #include "smtp/server_session.h"
 #include "spool/spool.h"
 #include "trace/journal.h"
@@ -54,6 +55,7 @@ struct Options {
     Disclosure expn = Disclosure::off;
     QueueRunBy etrn = QueueRunBy::relay_networks;
     LoginFailures::Rules login_failures;
+    std::shared_ptr<const policy::Rulebook> rulebook = std::make_shared<policy::Rulebook>();
     std::shared_ptr<const AuthenticationOptions> authentication = std::make_shared<AuthenticationOptions>();
     std::shared_ptr<const mailauth::SenderRewriting> rewriting{};  // knows the way back of bounces to what we forwarded
     std::size_t header_size = std::size_t{256} << 10;

@@ -1,0 +1,97 @@
+// Who gets in with what: rules, and the lists they ask.
+#include "config/readers.h"
+
+#include <charconv>
+
+namespace thurn::config {
+
+namespace {
+
+std::optional<double> parse_weight(std::string_view text) {
+    double weight = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight, std::chars_format::fixed);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return weight;
+}
+
+/// `127.0.0.2=4`, `127.0.0.0/28=2.5`.
+void read_reply(Section& section, const std::string& text, policy::DnsblText& list) {
+    const auto equal = text.find('=');
+    auto network = policy::parse_network(text.substr(0, equal));
+    const auto weight = equal == std::string::npos ? std::nullopt : parse_weight(text.substr(equal + 1));
+    if (network && weight)
+        list.replies.push_back({*std::move(network), *weight});
+    else
+        section.complain("replies", fmt::format("\"{}\": must be a network and what it is worth, such as \"127.0.0.2=4\"", text));
+}
+
+void read_dnsbl(Section section, policy::DnsblSet& lists) {
+    policy::DnsblText list;
+    section.text("name", list.name);
+    section.domain("zone", list.zone);
+    section.choice("about", list.about, {"client", "helo", "client.name", "sender.domain", "author.domain"});
+    section.number("weight", list.weight);
+    std::vector<std::string> replies;
+    section.texts("replies", replies);
+    for (const auto& reply : replies) read_reply(section, reply, list);
+    section.text("listed", list.listed);
+    if (list.zone.empty()) section.complain("zone", "must name the list's domain");
+    if (list.name.empty() || list.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") != std::string::npos)
+        section.complain("name", "must be of a-z, 0-9, _ and -: rules ask for dnsbl.NAME");
+    if (lists.find(list.name)) section.complain("name", fmt::format("\"{}\" is the name of another list, too", list.name));
+    section.finish();
+    lists.add(std::move(list));
+}
+
+policy::RuleText read_rule_text(Section& section) {
+    policy::RuleText rule;
+    section.text("name", rule.name);
+    section.choice("stage", rule.stage, {policy::kStageNames.begin(), policy::kStageNames.end()});
+    section.text("when", rule.when);
+    section.choice("action", rule.action, {policy::kActionNames.begin(), policy::kActionNames.end()});
+    section.text("text", rule.text);
+    section.text("to", rule.to);
+    section.number("score", rule.score);
+    section.text("tag", rule.tag);
+    section.text("header", rule.header);
+    section.duration("delay", rule.delay);
+    section.flag("alarm", rule.alarm);
+    rule.origin = section.origin();
+    if (!section.has("stage")) section.complain("stage", fmt::format("must be one of {}", fmt::join(policy::kStageNames, ", ")));
+    if (rule.delay > std::chrono::minutes(5)) section.complain("delay", "at most 5m: clients wait no longer (RFC 5321 §4.5.3.2)");
+    return rule;
+}
+
+void check_lists(Section& section, const policy::Rulebook& book) {
+    for (const auto& fact : book.rules.facts())
+        if (fact.kind->name == "dnsbl.*" && !book.lists.find(fact.argument()))
+            section.complain("when", fmt::format("{}: there is no [[dnsbl]] of the name \"{}\"", fact.name, fact.argument()));
+}
+
+void read_rule(Section section, policy::Rulebook& book) {
+    auto added = book.rules.add(read_rule_text(section));
+    if (!added) {
+        const auto& detail = added.error().detail;  // `when: column 3: …`
+        const auto colon = detail.find(": ");
+        section.complain(detail.substr(0, colon), detail.substr(colon + 2));
+    } else {
+        check_lists(section, book);
+    }
+    section.finish();
+}
+
+}  // namespace
+
+void read_policy(Section& root, Config& config) {
+    auto book = std::make_shared<policy::Rulebook>();
+    auto section = root.table("policy");
+    section.time_span("time_limit", book->time_limit);
+    section.finish();
+    for (auto& list : root.tables("dnsbl")) read_dnsbl(list, book->lists);
+    for (auto& rule : root.tables("rule")) read_rule(rule, *book);
+    if (!root.has("rule"))
+        for (const auto& rule : policy::default_rules()) std::ignore = book->rules.add(rule);
+    config.rulebook = std::move(book);
+}
+
+}  // namespace thurn::config

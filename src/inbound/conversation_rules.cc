@@ -1,0 +1,209 @@
+// The configuration's rules: at each stage the facts that they ask for are found out, and what they decide is done.
+#include "inbound/client_network.h"
+#include "inbound/conversation.h"
+#include "inbound/fact_search.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace thurn::inbound {
+
+using net::asio::awaitable;
+using policy::Action;
+using policy::Stage;
+
+namespace {
+
+std::string_view kind_of(const directory::Resolution& resolution, bool relayed) {
+    if (std::holds_alternative<directory::NotLocal>(resolution)) return relayed ? "relayed" : "foreign";
+    if (std::holds_alternative<directory::UnknownUser>(resolution)) return "unknown";
+    return std::holds_alternative<directory::AliasFor>(resolution) ? "alias" : "account";
+}
+
+policy::Filing filing_of(Action action) {
+    if (action == Action::hold) return policy::Filing::hold;
+    return action == Action::junk ? policy::Filing::junk : policy::Filing::inbox;
+}
+
+}  // namespace
+
+policy::Situation Conversation::situation(const Transaction& transaction) const {
+    policy::Situation now{.listener = client_.listener,
+                          .hostname = options_->session.hostname,
+                          .client_address = client_.address,
+                          .client_network = client_network(client_.address),
+                          .client_tls = client_.tls,
+                          .login = client_.login,
+                          .stranger = is_stranger(),
+                          .helo = client_.helo.empty() ? helo_ : client_.helo,
+                          .sender = transaction.sender,
+                          .size = transaction.draft ? transaction.draft->size().count : transaction.declared_size,
+                          .header = transaction.header,
+                          .findings = transaction.checked ? &*transaction.checked : nullptr};
+    for (const auto& recipient : transaction.recipients) now.recipients.push_back(mail::render_mailbox(recipient.mailbox));
+    return now;
+}
+
+/// What was known of another command is not known of this one; what was looked up about the client itself stays.
+void Conversation::forget_facts(Stage stage) {
+    const auto& all = options_->rulebook->rules.facts();
+    if (facts_.size() != all.size()) facts_ = policy::FactSheet(all.size());
+    for (std::size_t fact = 0; fact < all.size(); ++fact)
+        if (!all[fact].kind->looked_up || all[fact].kind->since >= stage) facts_.forget(fact);
+}
+
+/// Of what is wanted, what is known at once; only when there is nothing of that kind, others are asked. So nobody is asked about a client
+/// that the rule's other conditions let pass.
+awaitable<void> Conversation::async_gather(std::vector<std::size_t> wanted, const policy::Situation& now) {
+    const auto& all = options_->rulebook->rules.facts();
+    const auto known_at_once = [&](std::size_t fact) { return !all[fact].kind->looked_up; };
+    if (std::ranges::any_of(wanted, known_at_once)) {
+        for (const auto fact : wanted)
+            if (known_at_once(fact)) facts_.set(fact, policy::fact_of(all[fact], now));
+        co_return;
+    }
+    std::vector<std::unique_ptr<policy::Lookup>> lookups;
+    std::vector<std::size_t> looked_up;
+    for (const auto fact : wanted) {
+        if (policy::asks_directory(all[fact])) {
+            facts_.set(fact, co_await async_ask_directory(policy::domain_asked(all[fact], now)));
+        } else {
+            lookups.push_back(policy::begin_lookup(all[fact], now.subject(), options_->rulebook->lists));
+            looked_up.push_back(fact);
+        }
+    }
+    if (lookups.empty()) co_return;
+    auto values = co_await async_find_out(with_.resolver, std::move(lookups), options_->rulebook->time_limit);
+    for (std::size_t i = 0; i < looked_up.size(); ++i) facts_.set(looked_up[i], std::move(values[i]));
+}
+
+awaitable<policy::FactValue> Conversation::async_ask_directory(std::string domain) {
+    const auto parsed = mail::parse_domain(domain, mail::Charset::utf8);
+    if (!parsed) co_return false;
+    const auto ours = co_await with_.pool.async_run([this, &parsed] { return with_.directory.is_local_domain(*parsed); });
+    if (!ours) co_return policy::Unavailable{ours.error().detail};
+    co_return *ours;
+}
+
+/// Marks and traces of stages before MAIL belong to all messages of the connection.
+awaitable<policy::Ruling> Conversation::async_rule(Stage stage, Transaction& transaction, const policy::Situation& now) {
+    const auto& rules = options_->rulebook->rules;
+    if (rules.at(stage).empty()) co_return policy::Ruling{};
+    forget_facts(stage);
+    const bool of_message = stage >= Stage::mail;
+    policy::Walk walk(rules, stage, facts_, of_message ? transaction.marks : marks_);
+    while (!walk.done()) co_await async_gather({walk.wanted().begin(), walk.wanted().end()}, now);
+    auto ruling = walk.take();
+    const auto subject = stage == Stage::rcpt ? mail::render_mailbox(*now.recipient) : std::string();
+    for (const auto& applied : ruling.applied) {
+        const auto& said = applied.rule->said;
+        const auto reason = policy::reason_of(applied, ruling);
+        log_.info("rule", {.id = transaction.id,
+                           .stage = name_of(stage),
+                           .subject = subject,
+                           .rule = said.name,
+                           .result = name_of(said.action),
+                           .reason = reason});
+        if (said.alarm)
+            log_.warning("alarm", {.id = transaction.id, .stage = name_of(stage), .subject = subject, .rule = said.name, .reason = reason});
+        auto& decisions = of_message ? transaction.decisions : decisions_;
+        decisions.push_back({std::string(name_of(stage)), subject, std::string(name_of(said.action)), said.name, reason});
+        if (said.delay.count() > 0) co_await async_pause(said.delay);
+    }
+    co_return ruling;
+}
+
+/// The client waits; the loop does not.
+awaitable<void> Conversation::async_pause(std::chrono::milliseconds delay) {
+    net::asio::steady_timer pause(stream_.executor(), delay);
+    held_back_ = &pause;
+    co_await pause.async_wait(net::asio::as_tuple(net::asio::use_awaitable));
+    held_back_ = nullptr;
+}
+
+/// What the decision is, where it is one to say no by.
+std::optional<policy::Decision> Conversation::refusal_of(const policy::Ruling& ruling, Stage stage) const {
+    const auto* decider = ruling.decider();
+    if (!decider) return std::nullopt;
+    const auto action = decider->rule->said.action;
+    if (action != Action::reject && action != Action::defer && action != Action::disconnect) return std::nullopt;
+    auto decision = policy::decision_of(*decider, stage, facts_);
+    decision.reason = policy::reason_of(*decider, ruling);
+    return decision;
+}
+
+/// A later rule may send a message further away from its readers, never nearer.
+void Conversation::file(Transaction& transaction, const policy::Ruling& ruling) {
+    const auto* decider = ruling.decider();
+    if (!decider) return;
+    const auto action = decider->rule->said.action;
+    if (action == Action::discard) transaction.discarded_by = decider->rule->said.name;
+    const auto filing = filing_of(action);
+    if (filing <= transaction.filing) return;
+    transaction.filing = filing;
+    transaction.filed_because = decider->rule->said.name + ": " + policy::reason_of(*decider, ruling);
+}
+
+awaitable<std::optional<policy::Decision>> Conversation::async_rule_connection() {
+    Transaction none;
+    const auto ruling = co_await async_rule(Stage::connect, none, situation(none));
+    auto refusal = refusal_of(ruling, Stage::connect);
+    if (refusal) log_.info("refused", {.stage = "connect", .rule = refusal->rule, .reason = refusal->text});
+    co_return refusal;
+}
+
+awaitable<bool> Conversation::async_pass_connection() {
+    const auto refusal = co_await async_rule_connection();
+    if (!refusal) co_return true;
+    session_.greet_with_refusal(smtp::make_reply(refusal->code, refusal->status, refusal->text));
+    co_await async_flush();
+    co_return false;
+}
+
+awaitable<void> Conversation::async_take_hello(std::string name) {
+    transaction_ = {};
+    helo_ = std::move(name);
+    const auto ruling = co_await async_rule(Stage::helo, transaction_, situation(transaction_));
+    if (const auto refusal = refusal_of(ruling, Stage::helo))
+        refuse("helo", helo_, *refusal);
+    else
+        session_.accept();
+}
+
+/// MAIL, and when all recipients are known. False: refused, and answered.
+awaitable<bool> Conversation::async_pass_message(Stage stage) {
+    const auto ruling = co_await async_rule(stage, transaction_, situation(transaction_));
+    file(transaction_, ruling);
+    const auto refusal = refusal_of(ruling, stage);
+    if (refusal) refuse(name_of(stage), mail::render_path(transaction_.sender), *refusal);
+    co_return !refusal;
+}
+
+/// RCPT: false when it was refused; `redirected` is whom it goes to instead.
+awaitable<bool> Conversation::async_pass_recipient(const mail::Mailbox& mailbox, const directory::Resolution& resolution,
+                                                   std::optional<mail::Mailbox>& redirected) {
+    auto now = situation(transaction_);
+    now.recipient = mailbox;
+    now.recipient_kind = kind_of(resolution, relayed(mailbox.domain));
+    const auto ruling = co_await async_rule(Stage::rcpt, transaction_, now);
+    file(transaction_, ruling);
+    if (const auto refusal = refusal_of(ruling, Stage::rcpt)) {
+        refuse("rcpt", mail::render_mailbox(mailbox), *refusal);
+        co_return false;
+    }
+    if (const auto* decider = ruling.decider(); decider && decider->rule->said.action == Action::redirect)
+        redirected = *mail::parse_mailbox(decider->rule->said.to, mail::Charset::utf8);
+    co_return true;
+}
+
+/// When the content is there and was checked. What is refused is answered by the caller.
+awaitable<std::optional<policy::Decision>> Conversation::async_rule_content(Transaction& transaction) {
+    const auto ruling = co_await async_rule(Stage::content, transaction, situation(transaction));
+    file(transaction, ruling);
+    co_return refusal_of(ruling, Stage::content);
+}
+
+}  // namespace thurn::inbound

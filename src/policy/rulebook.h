@@ -1,0 +1,17 @@
+#pragma once
+
+#include "policy/dnsbl.h"
+#include "policy/rule.h"
+
+#include <chrono>
+
+namespace thurn::policy {
+
+/// The configuration's rules, with what they may look up. A snapshot, shared by all conversations that began under it.
+struct Rulebook {
+    RuleSet rules;
+    DnsblSet lists;
+    std::chrono::seconds time_limit{10};  // for what one stage looks up; then it is unavailable
+};
+
+}  // namespace thurn::policy

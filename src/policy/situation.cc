@@ -1,0 +1,119 @@
+#include "policy/situation.h"
+
+#include "base/ascii.h"
+#include "mail/header.h"
+
+#include <fmt/format.h>
+
+namespace thurn::policy {
+
+namespace {
+
+std::string text_of(const mail::ReversePath& path) { return path.is_null() ? std::string() : mail::render_mailbox(*path.mailbox); }
+std::string domain_of(const mail::ReversePath& path) { return path.is_null() ? std::string() : path.mailbox->domain.text(); }
+
+/// The one author; empty where there is none or more than one, or the field is there twice.
+std::string author_of(const mail::Header& header) {
+    if (header.count("From") != 1) return {};
+    const auto list = mail::parse_address_list(header.find("From")->value);
+    return list.complete && list.addresses.size() == 1 ? list.addresses.front() : std::string();
+}
+
+std::string author_domain_of(const Situation& now) {
+    const auto author = author_of(mail::parse_header(now.header));
+    const auto at = author.rfind('@');
+    return at == std::string::npos ? std::string() : author.substr(at + 1);
+}
+
+Texts header_fields(const Situation& now, std::string_view name) {
+    Texts values;
+    for (const auto& field : mail::parse_header(now.header).fields)
+        if (base::equal_ignoring_case(field.name, name)) values.push_back(mail::unfold(field.value));
+    return values;
+}
+
+bool is_host_name(const std::string& helo) {
+    const auto domain = mail::parse_domain(helo, mail::Charset::utf8);
+    return domain && !domain->is_literal() && domain->text().find('.') != std::string::npos;
+}
+
+bool is_literal(const std::string& helo) {
+    const auto domain = mail::parse_domain(helo);
+    return domain && domain->is_literal();
+}
+
+FactValue finding(const Fact& fact, const Situation& now) {
+    const auto& name = fact.kind->name;
+    if (!now.findings) return Unavailable{"the message was not checked: it is not from a stranger, or checks are off"};
+    const auto& found = *now.findings;
+    if (name == "spf") return std::string(mailauth::spf_result_name(found.origin.mail_from.result));
+    if (name == "dmarc") return std::string(mailauth::dmarc_result_name(found.dmarc.result));
+    if (name == "dmarc.policy") return std::string(mailauth::dmarc_policy_name(found.dmarc.policy));
+    if (name == "arc") return std::string(name_of(found.signatures.arc.result));
+    Texts signers;
+    for (const auto& verdict : found.signatures.dkim)
+        if (verdict.result == mailauth::DkimResult::pass) signers.push_back(verdict.domain);
+    return signers;
+}
+
+struct Getter {
+    std::string_view name;
+    FactValue (*get)(const Fact&, const Situation&);
+};
+
+// In the order of the names; fact_of() says so at once when one is missing.
+constexpr Getter kGetters[] = {
+    {"authenticated", [](const Fact&, const Situation& now) -> FactValue { return !now.login.empty(); }},
+    {"author", [](const Fact&, const Situation& now) -> FactValue { return author_of(mail::parse_header(now.header)); }},
+    {"author.domain", [](const Fact&, const Situation& now) -> FactValue { return author_domain_of(now); }},
+    {"arc", finding},
+    {"client.address", [](const Fact&, const Situation& now) -> FactValue { return now.client_address; }},
+    {"client.network", [](const Fact&, const Situation& now) -> FactValue { return now.client_network; }},
+    {"client.stranger", [](const Fact&, const Situation& now) -> FactValue { return now.stranger; }},
+    {"client.tls", [](const Fact&, const Situation& now) -> FactValue { return now.client_tls; }},
+    {"dkim", finding},
+    {"dmarc", finding},
+    {"dmarc.policy", finding},
+    {"header.*", [](const Fact& fact, const Situation& now) -> FactValue { return header_fields(now, fact.argument()); }},
+    {"helo", [](const Fact&, const Situation& now) -> FactValue { return now.helo; }},
+    {"helo.is_literal", [](const Fact&, const Situation& now) -> FactValue { return is_literal(now.helo); }},
+    {"helo.is_name", [](const Fact&, const Situation& now) -> FactValue { return is_host_name(now.helo); }},
+    {"helo.ours", [](const Fact&, const Situation& now) -> FactValue { return base::equal_ignoring_case(now.helo, now.hostname); }},
+    {"listener", [](const Fact&, const Situation& now) -> FactValue { return now.listener; }},
+    {"login", [](const Fact&, const Situation& now) -> FactValue { return now.login; }},
+    {"recipient",
+     [](const Fact&, const Situation& now) -> FactValue { return now.recipient ? mail::render_mailbox(*now.recipient) : std::string(); }},
+    {"recipient.domain",
+     [](const Fact&, const Situation& now) -> FactValue { return now.recipient ? now.recipient->domain.text() : std::string(); }},
+    {"recipient.kind", [](const Fact&, const Situation& now) -> FactValue { return now.recipient_kind; }},
+    {"recipient_count", [](const Fact&, const Situation& now) -> FactValue { return static_cast<double>(now.recipients.size()); }},
+    {"recipients", [](const Fact&, const Situation& now) -> FactValue { return now.recipients; }},
+    {"sender", [](const Fact&, const Situation& now) -> FactValue { return text_of(now.sender); }},
+    {"sender.domain", [](const Fact&, const Situation& now) -> FactValue { return domain_of(now.sender); }},
+    {"size", [](const Fact&, const Situation& now) -> FactValue { return static_cast<double>(now.size); }},
+    {"spf", finding},
+};
+
+}  // namespace
+
+Subject Situation::subject() const {
+    return {.client_address = client_address,
+            .client_name = {},
+            .helo = helo,
+            .sender_domain = domain_of(sender),
+            .author_domain = header.empty() ? std::string() : author_domain_of(*this)};
+}
+
+FactValue fact_of(const Fact& fact, const Situation& situation) {
+    for (const auto& getter : kGetters)
+        if (getter.name == fact.kind->name) return getter.get(fact, situation);
+    return Unavailable{"nobody knows how to find it out"};
+}
+
+bool asks_directory(const Fact& fact) { return fact.kind->name == "sender.ours" || fact.kind->name == "author.ours"; }
+
+std::string domain_asked(const Fact& fact, const Situation& situation) {
+    return fact.kind->name == "sender.ours" ? domain_of(situation.sender) : author_domain_of(situation);
+}
+
+}  // namespace thurn::policy

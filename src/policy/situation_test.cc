@@ -1,0 +1,67 @@
+#include "policy/situation.h"
+
+#include <gtest/gtest.h>
+
+namespace thurn::policy {
+namespace {
+
+FactValue get(const std::string& name, const Situation& now) { return fact_of({find_fact_kind(name), name}, now); }
+
+TEST(Situation, KnowsEveryFactThatNeedsNobodyElse) {
+    const Situation now;
+    for (const auto& kind : fact_kinds()) {
+        if (kind.looked_up || kind.name == "score" || kind.name == "tags") continue;
+        EXPECT_NE(fact_of({&kind, std::string(kind.name)}, now), FactValue(Unavailable{"nobody knows how to find it out"})) << kind.name;
+    }
+}
+
+TEST(Situation, TellsOfTheEnvelope) {
+    const Situation now{.listener = "mx",
+                        .hostname = "mx.example.com",
+                        .client_address = "192.0.2.1",
+                        .login = "anna@example.com",
+                        .helo = "MX.example.com",
+                        .sender = {*mail::parse_mailbox("anna@Example.com")},
+                        .recipient = *mail::parse_mailbox("ben@b.example"),
+                        .recipients = {"a@b.example"},
+                        .size = 77};
+    EXPECT_EQ(get("authenticated", now), FactValue(true));
+    EXPECT_EQ(get("helo.ours", now), FactValue(true));
+    EXPECT_EQ(get("helo.is_name", now), FactValue(true));
+    EXPECT_EQ(get("helo.is_literal", now), FactValue(false));
+    EXPECT_EQ(get("sender.domain", now), FactValue(std::string("example.com")));
+    EXPECT_EQ(get("recipient", now), FactValue(std::string("ben@b.example")));
+    EXPECT_EQ(get("recipient_count", now), FactValue(1.0));
+    EXPECT_EQ(get("size", now), FactValue(77.0));
+    EXPECT_EQ(now.subject().sender_domain, "example.com");
+    EXPECT_EQ(get("helo.is_literal", {.helo = "[IPv6:2001:db8::1]"}), FactValue(true));
+    EXPECT_EQ(get("sender", {}), FactValue(std::string()));
+}
+
+TEST(Situation, ReadsTheHeader) {
+    const Situation now{.header = "From: Anna <anna@Example.com>\r\nX-A: one\r\n two\r\nx-a: three\r\n\r\n"};
+    EXPECT_EQ(get("header.X-A", now), FactValue(Texts{"one two", "three"}));
+    EXPECT_EQ(get("header.Subject", now), FactValue(Texts{}));
+    EXPECT_EQ(get("author", now), FactValue(std::string("anna@example.com")));
+    EXPECT_EQ(get("author.domain", now), FactValue(std::string("example.com")));
+    EXPECT_EQ(get("author", {.header = "From: a@b.example, c@d.example\r\n\r\n"}), FactValue(std::string()));
+    EXPECT_EQ(get("author", {.header = "From: a@b.example\r\nFrom: c@d.example\r\n\r\n"}), FactValue(std::string()));
+}
+
+TEST(Situation, TellsWhatTheChecksFound) {
+    EXPECT_TRUE(std::holds_alternative<Unavailable>(get("dmarc", {})));
+    mailauth::Findings findings{};
+    findings.dmarc.result = mailauth::DmarcResult::fail;
+    findings.origin.mail_from.result = mailauth::SpfResult::softfail;
+    findings.signatures.dkim.resize(2);
+    findings.signatures.dkim[0].result = mailauth::DkimResult::pass;
+    findings.signatures.dkim[0].domain = "a.example";
+    const Situation now{.findings = &findings};
+    EXPECT_EQ(get("dmarc", now), FactValue(std::string("fail")));
+    EXPECT_EQ(get("spf", now), FactValue(std::string("softfail")));
+    EXPECT_EQ(get("dkim", now), FactValue(Texts{"a.example"}));
+    EXPECT_EQ(get("arc", now), FactValue(std::string("none")));
+}
+
+}  // namespace
+}  // namespace thurn::policy
