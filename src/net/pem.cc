@@ -121,7 +121,8 @@ std::vector<std::string> mailboxes_of(X509* certificate) {
         const GENERAL_NAME* const name = sk_GENERAL_NAME_value(alternatives.get(), at);
         if (name->type != GEN_EMAIL) continue;
         auto mailbox = text_of(name->d.rfc822Name);
-        if (std::ranges::all_of(mailbox, [](unsigned char c) { return c > 32 && c < 127; })) mailboxes.push_back(std::move(mailbox));
+        const bool plain = std::ranges::all_of(mailbox, [](unsigned char c) { return c > 32 && c < 127; });
+        if (plain && !mailbox.empty()) mailboxes.push_back(std::move(mailbox));
     }
     return mailboxes;
 }
