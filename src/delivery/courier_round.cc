@@ -376,6 +376,7 @@ ConnectionOptions CourierRound::connection_options(std::size_t host) const {
             .session = {.hello_name = egress && !egress->hello.empty() ? egress->hello : options.hello_name,
                         .protocol = destination_->protocol,
                         .starttls = starttls,
+                        .chunking = destination_->protocol == smtp::Protocol::lmtp ? smtp::Chunking::when_needed : options.chunking,
                         .tls_active = false,
                         .credentials = destination_->credentials,
                         .random = options.random,

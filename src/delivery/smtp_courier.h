@@ -26,6 +26,7 @@ struct SmtpCourierOptions {
     std::optional<std::chrono::seconds> hello_timeout = {}, mail_timeout = {}, rcpt_timeout = {}, data_timeout = {};
     std::vector<route::Address> sources = {};                   // to connect from, at most one of each family, where a route does not say
     std::chrono::milliseconds head_start{300};                  // before a second address is tried beside the first (RFC 8305 §5)
+    smtp::Chunking chunking = smtp::Chunking::when_offered;     // LMTP is spoken with DATA where it can be
     base::Random* random = nullptr;                             // for SCRAM, which is not used without it
     std::shared_ptr<const mailauth::Signatory> signatory = {};  // signs anew what was converted
 };

@@ -524,13 +524,51 @@ TEST_F(SmtpCourierTest, BinaryContentGoesByChunksWhereItIsTaken) {
     const std::string content = kType + std::string("binary\r\n\r\n\0\n\r.\r\n.\r\n\xff", 20);
     const auto hello = "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250-PIPELINING\nS: 250-CHUNKING\nS: 250 BINARYMIME\n";
     ScriptedPeer peer({hello + std::string("C: MAIL FROM:<alice@example.org> BODY=BINARYMIME\nC: RCPT\nS: 250 ok\nS: 250 ok\nC: BDAT ") +
-                       std::to_string(content.size()) + "\nL: BDAT 0 LAST\ns: 250 part|250 2.0.0 taken|\nL: QUIT\nS: 221 bye\n"});
+                       std::to_string(content.size()) + " LAST\nL: \xff\nS: 250 2.0.0 taken\nL: QUIT\nS: 221 bye\n"});
     auto stored = message(content);
     stored->envelope.body = mail::BodyType::binary;
     add(stored);
     carry({&peer});
     EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
-    EXPECT_THAT(peer.wire().at(0), HasSubstr("\r\n" + content + "BDAT 0 LAST\r\n"));
+    EXPECT_THAT(peer.wire().at(0), HasSubstr(" LAST\r\n" + content + "QUIT\r\n"));
+}
+
+const std::string kChunkHello = "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250-PIPELINING\nS: 250 CHUNKING\n";
+const std::string kChunkEnvelope = "C: MAIL\nC: RCPT\nS: 250 ok\nS: 250 ok\n";
+
+TEST_F(SmtpCourierTest, ContentGoesByChunksWhereTheyAreOffered) {
+    ScriptedPeer peer({kChunkHello + kChunkEnvelope + "C: BDAT 11 LAST\nL: .\nS: 250 2.0.0 taken\nL: QUIT\n"});
+    add(message("a: b\r\n\r\n.\r\n"));
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
+    EXPECT_THAT(peer.wire().at(0), HasSubstr("BDAT 11 LAST\r\na: b\r\n\r\n.\r\nQUIT\r\n"));
+}
+
+TEST_F(SmtpCourierTest, ContentGoesByDataWhereChunksAreNotWanted) {
+    options_.chunking = smtp::Chunking::when_needed;
+    ScriptedPeer peer({kChunkHello + kEnvelope + kContent + kQuit});
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
+}
+
+TEST_F(SmtpCourierTest, LastChunkWaitsForTheMark) {
+    source_->gate = std::make_unique<asio::steady_timer>(loop_);
+    ScriptedPeer peer({kChunkHello + kChunkEnvelope + "Q:\n!:\nC: BDAT 21 LAST\nL: hello\nS: 250 2.0.0 taken\nL: QUIT\n"}, nullptr,
+                      [this] { asio::post(loop_, [this] { source_->gate->cancel(); }); });
+    add(message());
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
+}
+
+TEST_F(SmtpCourierTest, LossBehindTheLastChunkIsDeferredAndBeforeItGoesOn) {
+    ScriptedPeer before({kChunkHello + kChunkEnvelope});
+    ScriptedPeer behind({kChunkHello + kChunkEnvelope + "C: BDAT 21 LAST\nL: hello\n"});
+    ScriptedPeer never({});
+    add(message());
+    carry({&before, &behind, &never});
+    EXPECT_EQ(outcome().kind, Kind::deferred) << outcome().status;
+    EXPECT_TRUE(never.wire().empty());
 }
 
 TEST_F(SmtpCourierTest, WhatIsTooLargeIsNotConverted) {

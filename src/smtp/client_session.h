@@ -96,8 +96,8 @@ struct ClientOptions {
 ///          (RFC 2920 §3.1).
 /// Content  Dot-stuffed here; ends with CRLF. Every bare CR or LF becomes CRLF: nothing we send can be taken for an early end. The driver
 ///          may take_output() as often as it likes between two pieces. BODY= is said only where it is offered; what to do with 8-bit
-///          content elsewhere is the driver's decision. By BDAT each piece given is a chunk; where PIPELINING is missing, chunks wait here
-///          for the replies to those before them. When a chunk is refused, the rest is swallowed. Binary content goes as it is.
+///          content elsewhere is the driver's decision. By BDAT each piece given is a chunk, which leaves when the next one is given or the
+///          end; where PIPELINING is missing, chunks wait here for the replies to those before them. When a chunk is refused, the rest is swallowed. Binary content goes as it is.
 /// Reuse    After TransactionEnded, begin() again (a RSET is said when the last transaction ended badly), or quit().
 /// Ends     A 421 within a transaction ends it with what is known, TransactionEnded, and then the session, ClientFailed. Replies that came
 ///          before peer_closed() or timed_out() are still read. After ClientFailed the session is closed and yields nothing more.

@@ -608,16 +608,46 @@ TEST(ClientSession, SendsEachPieceAsAChunk) {
     EXPECT_EQ(dialogue.exchange("250 ok\r\n250 ok\r\n"), "");
     dialogue.take<ContentWanted>();
     dialogue.session.content(".a\n");
-    EXPECT_EQ(dialogue.session.take_output(), "BDAT 4\r\n.a\r\n");
+    EXPECT_EQ(dialogue.session.take_output(), "") << "it may be the last";
     dialogue.session.content("b\r");
-    EXPECT_EQ(dialogue.session.take_output(), "BDAT 1\r\nb") << "what the CR is, is not known yet";
+    EXPECT_EQ(dialogue.session.take_output(), "BDAT 4\r\n.a\r\n");
+    dialogue.session.content("c");
+    EXPECT_EQ(dialogue.session.take_output(), "BDAT 1\r\nb") << "what the CR is, was not known yet";
     dialogue.session.content_end();
-    EXPECT_EQ(dialogue.pump(), "BDAT 2 LAST\r\n\r\n");
+    EXPECT_EQ(dialogue.pump(), "BDAT 5 LAST\r\n\r\nc\r\n");
     dialogue.exchange("250 ok\r\n250 ok\r\n");
     EXPECT_TRUE(dialogue.events.empty());
     dialogue.exchange("250 2.0.0 queued\r\n");
     EXPECT_THAT(dialogue.take_codes(), ElementsAre(250));
     EXPECT_TRUE(dialogue.session.ready());
+}
+
+TEST(ClientSession, SendsOneChunkWithOneReplyForOnePiece) {
+    for (const auto& [piece, said] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
+             {".\r\n", "BDAT 3 LAST\r\n.\r\n"}, {"a", "BDAT 3 LAST\r\na\r\n"}, {"", "BDAT 0 LAST\r\n"}}) {
+        auto dialogue = chunk_dialogue();
+        dialogue.session.begin(transaction_to({"one@b.example"}));
+        dialogue.pump();
+        dialogue.exchange("250 ok\r\n250 ok\r\n");
+        dialogue.take<ContentWanted>();
+        dialogue.session.content(piece);
+        dialogue.session.content_end();
+        EXPECT_EQ(dialogue.pump(), said);
+        dialogue.exchange("250 2.0.0 queued\r\n");
+        EXPECT_THAT(dialogue.take_codes(), ElementsAre(250));
+    }
+}
+
+TEST(ClientSession, SendsNothingOfContentThatIsLeftWithoutAnEnd) {
+    auto dialogue = chunk_dialogue();
+    dialogue.session.begin(transaction_to({"one@b.example"}));
+    dialogue.pump();
+    dialogue.exchange("250 ok\r\n250 ok\r\n");
+    dialogue.take<ContentWanted>();
+    dialogue.session.content("a\r\n");
+    EXPECT_EQ(dialogue.pump(), "");
+    dialogue.session.peer_closed();
+    EXPECT_FALSE(dialogue.session.has_output());
 }
 
 TEST(ClientSession, SendsNoChunkWhenNobodyIsAccepted) {
@@ -641,8 +671,7 @@ TEST(ClientSession, HoldsChunksBackWherePipeliningIsMissing) {
     dialogue.session.content("b\r\n");
     dialogue.session.content_end();
     EXPECT_EQ(dialogue.pump(), "BDAT 3\r\na\r\n");
-    EXPECT_EQ(dialogue.exchange("250 ok\r\n"), "BDAT 3\r\nb\r\n");
-    EXPECT_EQ(dialogue.exchange("250 ok\r\n"), "BDAT 0 LAST\r\n");
+    EXPECT_EQ(dialogue.exchange("250 ok\r\n"), "BDAT 3 LAST\r\nb\r\n");
     EXPECT_EQ(dialogue.exchange("250 ok\r\n"), "");
     EXPECT_THAT(dialogue.take_codes(), ElementsAre(250));
 }
@@ -655,14 +684,15 @@ TEST(ClientSession, EndsAtARefusedChunk) {
     dialogue.take<ContentWanted>();
     dialogue.session.content("a\r\n");
     dialogue.session.content("b\r\n");
+    dialogue.session.content("c\r\n");
     dialogue.pump();
     dialogue.exchange("552 5.3.4 too big\r\n");
     EXPECT_TRUE(dialogue.events.empty()) << "the reply to the second is on its way";
-    dialogue.session.content("c\r\n");
+    dialogue.session.content("d\r\n");
     EXPECT_EQ(dialogue.exchange("503 what?\r\n"), "");
     const auto replies = dialogue.take<TransactionEnded>().replies;
     EXPECT_EQ(replies.front().status, (mail::EnhancedStatus{5, 3, 4}));
-    dialogue.session.content("d\r\n");
+    dialogue.session.content("e\r\n");
     dialogue.session.content_end();
     EXPECT_EQ(dialogue.pump(), "");
     EXPECT_TRUE(dialogue.session.ready());
@@ -675,6 +705,7 @@ TEST(ClientSession, EndsAtAChunkRefusedWhenTheLastHasLeft) {
     dialogue.exchange("250 ok\r\n250 ok\r\n");
     dialogue.take<ContentWanted>();
     dialogue.session.content("a\r\n");
+    dialogue.session.content("b\r\n");
     dialogue.session.content_end();
     dialogue.pump();
     dialogue.exchange("452 4.3.1 full\r\n");
@@ -707,7 +738,7 @@ TEST(ClientSession, SendsBinaryContentAsItIs) {
     dialogue.take<ContentWanted>();
     dialogue.session.content("a\n\r.");
     dialogue.session.content_end();
-    EXPECT_EQ(dialogue.pump(), "BDAT 4\r\na\n\r.BDAT 0 LAST\r\n");
+    EXPECT_EQ(dialogue.pump(), "BDAT 4 LAST\r\na\n\r.");
 }
 
 // ---- LMTP

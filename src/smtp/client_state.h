@@ -85,6 +85,7 @@ struct ClientSession::State {
     void say_chunk(std::string_view octets, bool last);
     void send_chunk(std::string_view octets, bool last);
     void add_content(std::string_view octets);
+    void add_chunk(std::string octets);
     void finish_content();
     [[nodiscard]] bool any_accepted() const;
     void decide(Reply reply);
@@ -135,6 +136,7 @@ struct ClientSession::State {
     bool chunked = false;               // this content goes by BDAT
     std::size_t chunks_unanswered = 0;  // the last one excepted, whose reply is that to the content
     bool last_said = false;
+    std::string next_chunk;         // the latest piece: it may be the last, whose command says so
     std::deque<Chunk> held_chunks;  // wait for replies, without PIPELINING
 };
 

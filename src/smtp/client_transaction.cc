@@ -4,6 +4,7 @@
 #include "smtp/words.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace thurn::smtp {
 
@@ -48,6 +49,7 @@ void ClientSession::State::begin(Transaction given) {
     chunked = extensions.chunking && (options.chunking == Chunking::when_offered || transaction.parameters.body == mail::BodyType::binary);
     encoder = DotEncoder(chunked ? Dots::plain : Dots::stuffed);
     chunks_unanswered = 0;
+    next_chunk.clear();
     held_chunks.clear();
     last_said = false;
     awaiting = needs_rset ? Awaiting::rset : Awaiting::mail;
@@ -213,20 +215,23 @@ void ClientSession::State::send_chunk(std::string_view octets, bool last) {
 
 void ClientSession::State::add_content(std::string_view octets) {
     if (!chunked) return encoder.encode(octets, output);
-    if (transaction.parameters.body == mail::BodyType::binary) {
-        if (!octets.empty()) say_chunk(octets, false);
-        return;
-    }
+    if (transaction.parameters.body == mail::BodyType::binary) return add_chunk(std::string(octets));
     std::string lines;
     encoder.encode(octets, lines);
-    if (!lines.empty()) say_chunk(lines, false);
+    add_chunk(std::move(lines));
+}
+
+/// One behind: a message of one piece is one chunk, with one reply.
+void ClientSession::State::add_chunk(std::string octets) {
+    if (octets.empty()) return;
+    if (!next_chunk.empty()) say_chunk(next_chunk, false);
+    next_chunk = std::move(octets);
 }
 
 void ClientSession::State::finish_content() {
     if (chunked) {
-        std::string rest;
-        if (transaction.parameters.body != mail::BodyType::binary) encoder.finish(rest);
-        say_chunk(rest, true);
+        if (transaction.parameters.body != mail::BodyType::binary) encoder.finish(next_chunk);
+        say_chunk(std::exchange(next_chunk, {}), true);
     } else {
         early_reply = reader.has_leftover();
         encoder.finish(output);

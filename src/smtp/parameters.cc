@@ -290,6 +290,13 @@ bool is_atom(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) { return mail::is(mail::OctetClass::atext, c); });
 }
 
+/// Postfix puts an address in UTF-8 into the xtext of `rfc822`, where RFC 6533 §3 has a type of its own for it. Refused, all such mail of
+/// Postfix would come back.
+bool is_utf8_address(std::string_view address) {
+    return beyond_ascii(address) && base::is_utf8(address) &&
+           std::ranges::all_of(address, [](char octet) { return base::is_printable(octet) || !base::is_ascii(octet); });
+}
+
 /// RFC 3461 §4.2: `type;xtext`. For `utf-8` RFC 6533 §3 has an encoding of its own, and UTF-8 as it is where MAIL said SMTPUTF8.
 const FixedReply* RcptReader::take_original_recipient(const Value& value) {
     if (!value || value->size() > kOriginalRecipient) return &kBadOrcpt;
@@ -300,9 +307,10 @@ const FixedReply* RcptReader::take_original_recipient(const Value& value) {
     const bool utf8 = same_word(type, "UTF-8");
     if (beyond_ascii(text) && !(utf8 && rules.utf8 == Utf8::allowed)) return &kBadOrcpt;
     auto address = utf8 ? base::decode_utf8_xtext(text) : base::decode_xtext(text);
-    if (!address || (!utf8 && !is_printable(*address))) return &kBadOrcpt;
+    const bool utf8_in_xtext = address && same_word(type, "RFC822") && is_utf8_address(*address);
+    if (!address || (!utf8 && !utf8_in_xtext && !is_printable(*address))) return &kBadOrcpt;
     auto& original = given.original_recipient.emplace();
-    original.type = type;
+    original.type = utf8_in_xtext ? "utf-8" : type;
     std::ranges::transform(original.type, original.type.begin(), base::to_lower);
     original.address = *std::move(address);
     return kTaken;

@@ -198,6 +198,8 @@ TEST(RcptParameters, ReadTheOriginalRecipient) {
         {" ORCPT=x-other;any+20thing;else", Utf8::refused, {"x-other", "any thing;else"}},
         {R"( ORCPT=utf-8;m\x{FC}ller@example)", Utf8::refused, {"utf-8", "m\xc3\xbcller@example"}},
         {" ORCPT=utf-8;m\xc3\xbcller@example", Utf8::allowed, {"utf-8", "m\xc3\xbcller@example"}},
+        {" ORCPT=rfc822;m+C3+BCller@example", Utf8::allowed, {"utf-8", "m\xc3\xbcller@example"}},  // Postfix
+        {" ORCPT=RFC822;m+C3+BCller@example", Utf8::refused, {"utf-8", "m\xc3\xbcller@example"}},
     };
     for (const auto& [text, utf8, wanted] : cases) {
         if (wanted.address.empty()) {  // '=' must be encoded
@@ -227,7 +229,10 @@ TEST(RcptParameters, RefuseWhatTheirGrammarHasNot) {
         {" ORCPT=rf(c;bob@example.com", 501},
         {" ORCPT=rfc822;a+0D+0AX:y", 501},
         {" ORCPT=rfc822;a+00", 501},
-        {" ORCPT=rfc822;+C3+A4", 501},
+        {" ORCPT=rfc822;+C3", 501},
+        {" ORCPT=rfc822;+C3+A4+0A", 501},
+        {" ORCPT=x-other;+C3+A4", 501},
+        {" ORCPT=rfc822;+ED+A0+80", 501},
         {" ORCPT=rfc822;m\xc3\xbcller", 501},
         {" ORCPT=utf-8;m\xc3\xbcller", 501},
         {" ORCPT=utf-8;a+2Bb", 501},
