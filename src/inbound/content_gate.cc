@@ -102,7 +102,7 @@ ContentGate::Passed ContentGate::open(std::string_view content, std::size_t head
     received_fields_ = header.count("Received");
     eight_bit_header_ = eight_bit_ && has_high_octet(original);
     has_date_ = header.find("Date") != nullptr;
-    const auto* tls_required = header.find("TLS-Required");
+    const auto* tls_required = header.count("TLS-Required") == 1 ? header.find("TLS-Required") : nullptr;  // RFC 8689 §3: never two
     tls_not_required_ = tls_required && base::equal_ignoring_case(mail::unfold(tls_required->value), "no");
     has_message_id_ = header.find("Message-ID") != nullptr;
     const bool suspect = header.count("Authentication-Results") > 0 || header.size != header_size;

@@ -36,7 +36,7 @@ public:
     [[nodiscard]] std::size_t received_fields() const { return received_fields_; }
     [[nodiscard]] bool has_date() const { return has_date_; }
     [[nodiscard]] bool has_message_id() const { return has_message_id_; }
-    /// `TLS-Required: No` (RFC 8689 §5).
+    /// `TLS-Required: No` (RFC 8689 §3).
     [[nodiscard]] bool tls_not_required() const { return tls_not_required_; }
     [[nodiscard]] bool eight_bit() const { return eight_bit_; }
     [[nodiscard]] bool eight_bit_header() const { return eight_bit_header_; }

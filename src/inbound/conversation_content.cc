@@ -221,7 +221,7 @@ spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time
     }
     // Who declared SMTPUTF8 without need for it shall not be refused where it is missing (RFC 6531 §3.2); addresses tell for themselves.
     transaction.wishes.smtputf8 = transaction.wishes.smtputf8 && transaction.gate.eight_bit_header();
-    transaction.wishes.tls_optional = !transaction.wishes.require_tls && transaction.gate.tls_not_required();  // RFC 8689 §5
+    transaction.wishes.tls_optional = !transaction.wishes.require_tls && transaction.gate.tls_not_required();  // RFC 8689 §3, §4.1
     return {.sender = transaction.sender,
             .recipients = std::move(transaction.recipients),
             .body = body_of(transaction),

@@ -247,6 +247,26 @@ TEST_F(ConversationTest, StoresWhatTheOriginatorAskedFor) {
     EXPECT_TRUE(second.tls_optional);
 }
 
+TEST_F(ConversationTest, TlsRequiredIsBelievedWhereItSaysOneThing) {
+    start();
+    auto client = logged_in();
+    const std::pair<const char*, bool> fields[] = {{"TLS-Required: No", true},
+                                                   {"tls-required:no", true},
+                                                   {"TLS-Required:\r\n No", true},
+                                                   {"TLS-Required: No\r\nTLS-Required: No", false},  // RFC 8689 §3
+                                                   {"TLS-Required: No\r\nTLS-Required: Yes", false},
+                                                   {"TLS-Required: Never", false},
+                                                   {"TLS-Required:", false},
+                                                   {"Subject: x\r\n\r\nTLS-Required: No", false}};
+    for (const auto& [field, meant] : fields) {
+        client->ask("MAIL FROM:<anna@here.example>");
+        client->ask("RCPT TO:<bob@here.example>");
+        client->ask("DATA");
+        ASSERT_THAT(client->ask(std::string(field) + "\r\n\r\n."), StartsWith("250 ")) << field;
+        EXPECT_EQ(accepted().back().envelope.wishes.tls_optional, meant) << field;
+    }
+}
+
 TEST_F(ConversationTest, StrangersAreNotUrgent) {
     options_.session.extensions.mt_priority = "MIXER";
     start();

@@ -69,7 +69,7 @@ struct Wishes {
     std::string envid{};            // RFC 3461 §4.4
     bool smtputf8 = false;          // addresses or header are in UTF-8 (RFC 6531)
     bool require_tls = false;       // RFC 8689 §2
-    bool tls_optional = false;      // `TLS-Required: no` (RFC 8689 §5)
+    bool tls_optional = false;      // `TLS-Required: No` (RFC 8689 §3)
     std::optional<int> priority{};  // RFC 6710
     std::optional<DeliverBy> deliver_by{};
     std::optional<base::Time> release{};  // not to be sent on before (RFC 4865)
