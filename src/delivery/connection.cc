@@ -200,16 +200,17 @@ asio::awaitable<void> Connection::async_quit() {
 }
 
 asio::awaitable<smtp::ClientEvent> Connection::async_event() {
-    auto deadline = net::within(session_.time_limit());
+    std::optional<net::Deadline> deadline;
     while (true) {
         if (auto event = session_.next_event()) co_return *std::move(event);
         if (broken_) co_return ClientFailed{*broken_, std::nullopt};
         if (session_.has_output()) {
             if (auto flushed = co_await async_flush(); !flushed) continue;
-            deadline = net::within(session_.time_limit());
+            deadline.reset();
         }
+        if (!deadline) deadline = net::within(session_.time_limit());  // behind next_event(): which reply is next is known there
         // A whole line is worth more time, an octet is not: else a host could keep us for ever with one now and then.
-        if (co_await async_receive(deadline) == Received::line) deadline = net::within(session_.time_limit());
+        if (co_await async_receive(*deadline) == Received::line) deadline.reset();
     }
 }
 

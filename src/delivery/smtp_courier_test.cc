@@ -443,6 +443,22 @@ TEST_F(SmtpCourierTest, PeerThatDoesNotReadEndsAtTheDeadline) {
     EXPECT_EQ(outcome().kind, Kind::deferred);
 }
 
+TEST_F(SmtpCourierTest, EachReplyOfAPipelineHasItsOwnLimit) {
+    options_.greeting_timeout = options_.command_timeout = options_.content_timeout = options_.ending_timeout = std::chrono::seconds(30);
+    const std::string mail = kHello + "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\n";
+    for (const auto& [limit, script] : {std::pair(&options_.rcpt_timeout, mail), std::pair(&options_.data_timeout, mail + "S: 250 ok\n")}) {
+        options_.rcpt_timeout.reset();
+        *limit = std::chrono::seconds(1);
+        ScriptedPeer peer({script + "H:\n"});
+        destination_.hosts.addresses.clear();
+        source_ = std::make_shared<FakeSource>();
+        add(message());
+        carry({&peer});
+        EXPECT_EQ(outcome().kind, Kind::deferred);
+        EXPECT_LT(source_->attempts.at(0).took, std::chrono::seconds(10));
+    }
+}
+
 TEST_F(SmtpCourierTest, MessageOverTheHostsSizeFailsUnsent) {
     ScriptedPeer peer({"S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 SIZE 10\n" + kQuit});
     add(message("more than ten octets\r\n"));

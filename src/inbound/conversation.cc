@@ -200,6 +200,7 @@ awaitable<void> Conversation::async_converse() {
     std::size_t octets = 0;
     auto deadline = net::within(session_.time_limit());
     while (!session_.closed()) {
+        const bool in_content = session_.in_content();
         reading_ = true;
         const auto room = read_buffer_.first(session_.in_content() ? read_buffer_.size() : std::min(kCommands, read_buffer_.size()));
         const auto count = co_await stream_.async_read(room, deadline);
@@ -214,8 +215,9 @@ awaitable<void> Conversation::async_converse() {
             co_return;
         if (!co_await async_handle_events()) co_return;
         if (!co_await async_flush()) co_return;
-        deadline += std::chrono::steady_clock::now() - heard;  // our own time is not the client's
-        if (!std::exchange(answered_, false) && octets < kPace) continue;
+        deadline += std::chrono::steady_clock::now() - heard;           // our own time is not the client's
+        const bool chunk_begun = session_.in_content() && !in_content;  // by BDAT, which has no answer yet
+        if (!std::exchange(answered_, false) && octets < kPace && !chunk_begun) continue;
         deadline = net::within(session_.time_limit());
         octets = 0;
     }
