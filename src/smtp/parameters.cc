@@ -307,7 +307,7 @@ const FixedReply* RcptReader::take_original_recipient(const Value& value) {
     const bool utf8 = same_word(type, "UTF-8");
     if (beyond_ascii(text) && !(utf8 && rules.utf8 == Utf8::allowed)) return &kBadOrcpt;
     auto address = utf8 ? base::decode_utf8_xtext(text) : base::decode_xtext(text);
-    const bool utf8_in_xtext = address && same_word(type, "rfc822") && is_utf8_address(*address);
+    const bool utf8_in_xtext = address && base::equal_ignoring_case(type, "rfc822") && is_utf8_address(*address);
     if (!address || (!utf8 && !utf8_in_xtext && !is_printable(*address))) return &kBadOrcpt;
     auto& original = given.original_recipient.emplace();
     original.type = utf8_in_xtext ? "utf-8" : type;
