@@ -212,11 +212,12 @@ Result<sasl::ScramSecret> SqliteDirectory::find_scram_secret(std::string_view lo
 
 Result<sasl::CramMd5Secret> SqliteDirectory::find_cram_md5_secret(std::string_view login) {
     const auto decoy = sasl::make_decoy_cram_md5_secret(login, state_->decoy_key);
+    const auto decoy_text = sasl::render_cram_md5_secret(decoy);  // read as the stored ones are: the same work for all
     const auto address = mail::parse_mailbox(login, mail::Charset::utf8);
     if (!address) return decoy;
     auto text = state_->reading.with([&](auto& held) { return held.entries.find_cram_md5_secret(directory::fold_mailbox(*address)); });
     if (!text) return pass_on(text);
-    return text->empty() ? decoy : sasl::parse_cram_md5_secret(*text);
+    return sasl::parse_cram_md5_secret(text->empty() ? decoy_text : *text);
 }
 
 Result<bool> SqliteDirectory::owns(std::string_view login, const Mailbox& sender) {

@@ -83,6 +83,17 @@ public:
             return sasl::derive_scram_secret(held->password, "salt", sasl::kMinIterations, hash);
         });
     }
+    base::Result<sasl::CramMd5Secret> find_cram_md5_secret(std::string_view login) override {
+        return state_.with([&](State& state) -> base::Result<sasl::CramMd5Secret> {
+            ++state.secrets_asked_for;
+            if (state.trouble) return std::unexpected(*state.trouble);
+            const Held* held = state.find(login);
+            return held && held->enabled ? sasl::derive_cram_md5_secret(held->password) : sasl::make_decoy_cram_md5_secret(login, "key");
+        });
+    }
+    std::size_t cram_md5_secrets_asked_for() {
+        return state_.with([](State& state) { return state.secrets_asked_for; });
+    }
     base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) override {
         return state_.with([&](State& state) -> base::Result<bool> {
             if (state.trouble) return std::unexpected(*state.trouble);
@@ -111,6 +122,7 @@ private:
         std::vector<Held> accounts;  // in the order they were made
         std::map<mail::Mailbox, std::vector<mail::Mailbox>> aliases;
         std::optional<base::Error> trouble;
+        std::size_t secrets_asked_for = 0;
 
         base::Result<std::optional<DomainEntry>> find_domain(const mail::Domain& name) override {
             if (trouble) return std::unexpected(*trouble);
