@@ -2,6 +2,7 @@
 
 #include "base/octets.h"
 #include "base/result.h"
+#include "inbound/milter_options.h"
 #include "inbound/permissions.h"
 #include "mail/mailbox.h"
 #include "net/tls.h"
@@ -144,6 +145,7 @@ struct Config {
     bool any_sender = false;                                     // submission.any_sender: logins may use senders they do not own
     bool cram_md5 = false;                                       // submission.cram_md5
     OauthConfig oauth;
+    std::vector<inbound::MilterOptions> milters;
     std::string tag_separator = "+";
     std::filesystem::path directory_path;
     std::string maildir_path;                // with {domain}, {local}, {address}

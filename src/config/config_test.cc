@@ -480,7 +480,8 @@ TEST(ConfigurationManual, HasEveryKeyWithItsDefault) {
     const auto with_lists = parse(
                                 "[[listener]]\nbind = [\"[::]:25\"]\n[[domain]]\nname = \"a.example\"\ndkim = [{ selector = \"s1\", key = "
                                 "\"k\" }]\n[[route]]\nnext_hop = \"discard:\"\n"
-                                "[[rule]]\nname = \"r\"\nstage = \"content\"\nscore = 1\n[[dnsbl]]\nname = \"l\"\nzone = \"l.example\"")
+                                "[[rule]]\nname = \"r\"\nstage = \"content\"\nscore = 1\n[[dnsbl]]\nname = \"l\"\nzone = \"l.example\"\n"
+                                "[[milter]]\nname = \"f\"\nsocket = \"unix:/f\"")
                                 .value();
     for (const auto& setting : with_lists.settings) {
         const auto line = lines.find(documented_name(setting.key));

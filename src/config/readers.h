@@ -9,6 +9,8 @@ namespace thurn::config {
 
 /// [[listener]] [tls] [limits] [smtp] [submission] [oauth]
 void read_inbound(Section& root, Config& config);
+/// [[milter]]
+void read_filters(Section& root, Config& config);
 /// [[domain]] [directory] [delivery] [authentication] [signing] [forwarding] [reports]
 void read_domains(Section& root, Config& config);
 /// [dns] [relay] [[route]] [queue] [outbound]

@@ -62,8 +62,19 @@ void Authentication::prepare_seal(std::string_view domain) {
     const auto* key = keys.front();
     for (const auto* other : keys)
         if (key->key->type() != mailauth::KeyType::rsa && other->key->type() == mailauth::KeyType::rsa) key = other;
-    sealer_.emplace(signatures_->header(), *key->key, signatures_->body(),
-                    mailauth::ArcSealOptions{.domain = key->domain, .selector = key->selector, .now = seconds_of(asked_.now)});
+    seal_key_ = key;
+    seal_with(signatures_->header(), signatures_->body());
+}
+
+void Authentication::seal_with(const mailauth::MessageHeader& header, mailauth::BodyHasher& body) {
+    sealer_.emplace(header, *seal_key_->key, body,
+                    mailauth::ArcSealOptions{.domain = seal_key_->domain, .selector = seal_key_->selector, .now = seconds_of(asked_.now)});
+}
+
+void Authentication::change(std::string header) {
+    if (!sealer_) return;
+    changed_header_.emplace(std::move(header));
+    seal_with(*changed_header_, changed_body_);
 }
 
 asio::awaitable<void> Authentication::async_wait(std::chrono::steady_clock::time_point deadline) {
@@ -77,6 +88,7 @@ asio::awaitable<mailauth::Findings> Authentication::async_finish() {
     const auto self = shared_from_this();
     const auto deadline = std::chrono::steady_clock::now() + options_->time_limit;
     signatures_->finish();
+    changed_body_.finish();
     co_await async_wait(deadline);
     given_up_ = under_way_ > 0;
     net::answer_with(origin_, too_late());

@@ -46,6 +46,11 @@ public:
     /// `header` with its empty line. `sealed_for`: whose key would seal the message, if it is to be passed on; else empty.
     void take_header(std::string header, std::string_view sealed_for);
     void feed(std::string_view body) { signatures_->feed(body); }
+    /// Content filters have changed the message: what is sealed is what goes on. Before async_finish(), then feed_changed() of the new body.
+    void change(std::string header);
+    void feed_changed(std::string_view body) {
+        if (sealer_) changed_body_.feed(body);
+    }
     /// Precondition: take_header() was called.
     [[nodiscard]] boost::asio::awaitable<mailauth::Findings> async_finish();
     /// After async_finish(): the ARC set for the top of the message; empty where there is no key, or the chain takes no more.
@@ -58,12 +63,16 @@ private:
     [[nodiscard]] static boost::asio::awaitable<void> async_look_up(std::shared_ptr<Authentication> self, Core& core);
     [[nodiscard]] boost::asio::awaitable<void> async_wait(std::chrono::steady_clock::time_point deadline);
     void prepare_seal(std::string_view domain);
+    void seal_with(const mailauth::MessageHeader& header, mailauth::BodyHasher& body);
 
     net::Resolver& resolver_;
     std::shared_ptr<const AuthenticationOptions> options_;
     mailauth::MessageOrigin asked_;
     mailauth::OriginCheck origin_;
     std::optional<mailauth::SignatureCheck> signatures_;
+    const mailauth::SigningKey* seal_key_ = nullptr;  // the signatory's
+    std::optional<mailauth::MessageHeader> changed_header_;
+    mailauth::BodyHasher changed_body_;
     std::optional<mailauth::ArcSealer> sealer_;
     std::optional<mailauth::Logged<mailauth::DmarcCheck>> dmarc_;
     boost::asio::any_io_executor executor_;

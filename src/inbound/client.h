@@ -11,10 +11,11 @@ struct Client {
     std::string listener{};  // mx, submission, …
     std::string address{};   // an IPv4-mapped one as IPv4
     std::uint16_t port = 0;
-    std::string helo{};   // told by XCLIENT, in place of what the session heard
-    std::string name{};   // verified reverse name, once known
-    std::string tls{};    // `TLSv1.3 with TLS_AES_256_GCM_SHA384`
-    std::string login{};  // empty without AUTH
+    std::string helo{};       // told by XCLIENT, in place of what the session heard
+    std::string name{};       // verified reverse name, once known
+    std::string tls{};        // `TLSv1.3 with TLS_AES_256_GCM_SHA384`
+    std::string login{};      // empty without AUTH
+    std::string mechanism{};  // that it logged in by
 };
 
 }  // namespace thurn::inbound

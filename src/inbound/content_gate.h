@@ -40,11 +40,12 @@ public:
     [[nodiscard]] bool tls_not_required() const { return tls_not_required_; }
     [[nodiscard]] bool eight_bit() const { return eight_bit_; }
     [[nodiscard]] bool eight_bit_header() const { return eight_bit_header_; }
+    /// Octets that go into the message beside those that came.
+    void look_for_eight_bit(std::string_view octets);
 
 private:
     Passed open(std::string_view content, std::size_t header_size);
     Passed overflow();
-    void look_for_eight_bit(std::string_view octets);
 
     Options options_;
     std::string held_;

@@ -83,6 +83,7 @@ smtp::ServerExtensions Conversation::extensions() const {
 
 awaitable<void> Conversation::async_run() {
     if (co_await async_begin()) co_await async_converse();
+    if (milters_) co_await milters_->async_quit();
     if (!counted_as_.empty()) co_await stream_.async_hang_up(net::within(kLinger), kMostDiscarded);  // who was turned away gets no time
     stream_.close();
     leave_limits();  // not only in the destructor: a look-up of the client's name may outlive the connection
@@ -285,6 +286,7 @@ void Conversation::note(const smtp::ServerEvent& event) {
         log_.info("improper_pipelining", {.subject = hasty->verb});
     } else if (const auto* refused = std::get_if<smtp::CommandRefused>(&event)) {
         if (refused->verb == "AUTH") log_failed_proof(refused->reply);
+        if (milters_ && refused->reply.code == 500) milters_->note_unknown(refused->verb);
         log_.info("command_refused", {.id = transaction_.id, .subject = refused->verb, .reply = &refused->reply});
     }
 }

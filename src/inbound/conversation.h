@@ -3,6 +3,7 @@
 #include "inbound/authentication.h"
 #include "inbound/client.h"
 #include "inbound/content_gate.h"
+#include "inbound/milters.h"
 #include "inbound/origin.h"
 #include "inbound/service.h"
 #include "inbound/session_log.h"
@@ -40,7 +41,7 @@ struct Transaction {
     std::optional<policy::ContentDecision> verdict;     // when it was checked
     std::optional<mailauth::Findings> checked;          // what by
     std::vector<mailauth::FindingLine> findings;        // for the trace
-    std::string header;                                 // as it came, where rules ask for it
+    std::string header;                                 // as it came, where rules or content filters ask for it
     std::uint64_t declared_size = 0;                    // SIZE=; 0: not given
     policy::Marks marks;                                // that rules left
     policy::Filing filing = policy::Filing::inbox;
@@ -154,6 +155,18 @@ private:
     void discard(const Transaction& transaction);
     void tally(const Transaction& transaction, const mailauth::Findings& findings);
 
+    // conversation_filters.cc: content filters. False: the client has its answer
+    void meet_filters();
+    [[nodiscard]] MilterClient filtered_client() const;
+    [[nodiscard]] milter::Macros message_macros() const;
+    Awaitable<bool> async_filter_sender(const smtp::MailParameters& parameters);
+    Awaitable<bool> async_filter_recipient(const smtp::RecipientGiven& given);
+    Awaitable<bool> async_filter_data();
+    Awaitable<bool> async_filter_message(Transaction& transaction);
+    Awaitable<base::Result<void>> async_rewrite(Transaction& transaction, MessageChanges changes);
+    Awaitable<base::Result<void>> async_write_part(Transaction& transaction, std::string_view octets);
+    void change_envelope(Transaction& transaction, MessageChanges& changes) const;
+
     // conversation_content.cc: the content and the commit
     Awaitable<> async_begin_content();
     void end_transaction();
@@ -185,9 +198,10 @@ private:
     std::string speaker_;  // the client's address before XCLIENT said another one
     std::string through_;  // who told of the client, and how; empty without PROXY and XCLIENT
     smtp::ServerSession session_;
-    Origin forwarded_;                // by XFORWARD, until the next transaction ends
-    std::optional<Proving> proving_;  // the SCRAM exchange under way
-    bool token_refused_ = false;      // and logged
+    Origin forwarded_;                  // by XFORWARD, until the next transaction ends
+    std::optional<Proving> proving_;    // the SCRAM exchange under way
+    bool token_refused_ = false;        // and logged
+    std::unique_ptr<Milters> milters_;  // once there is a sender, where there are any for this listener
     Transaction transaction_;
     std::string helo_;                       // as the client said it last, accepted or not
     policy::FactSheet facts_;                // that rules asked for

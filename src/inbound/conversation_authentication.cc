@@ -4,6 +4,7 @@
 #include "mailauth/authentication_results.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -52,7 +53,7 @@ void Conversation::begin_checks() {
 }
 
 void Conversation::take_header(const ContentGate::Passed& passed) {
-    if (!options_->rulebook->rules.at(policy::Stage::content).empty()) transaction_.header = passed.header;
+    if (milters_ || !options_->rulebook->rules.at(policy::Stage::content).empty()) transaction_.header = passed.header;
     const auto& options = *options_->authentication;
     if (transaction_.checks)
         transaction_.checks->take_header(std::string(passed.original), options.seal ? transaction_.passed_on_for : std::string());
@@ -70,7 +71,7 @@ awaitable<std::string> Conversation::async_authenticate(Transaction& transaction
     transaction.verdict = policy::decide_content(findings, options.rules);
     transaction.filing = std::max(transaction.filing, transaction.verdict->filing);
     if (transaction.filing == transaction.verdict->filing) transaction.filed_because = transaction.verdict->decision.reason;
-    transaction.findings = mailauth::tell(findings);
+    std::ranges::move(mailauth::tell(findings), std::back_inserter(transaction.findings));
     const auto& [decision, filing, disposition, overrides] = *transaction.verdict;
     transaction.decisions.push_back({"content", "", std::string(name_of(filing, decision.kind)), decision.rule, decision.reason});
     tally(transaction, findings);

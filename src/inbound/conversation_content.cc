@@ -38,6 +38,7 @@ mail::BodyType body_of(const Transaction& transaction) {
 
 void Conversation::end_transaction() {
     transaction_ = {};
+    if (milters_) milters_->reset();
     forwarded_.clear();
 }
 
@@ -46,6 +47,7 @@ awaitable<void> Conversation::async_begin_content() {
         end_transaction();
         co_return;
     }
+    if (!co_await async_filter_data()) co_return;
     transaction_.draft = with_.spool.draft(transaction_.id);
     transaction_.gate =
         ContentGate({.max_header = options_->header_size, .own_id = removes_results() ? options_->authentication->authserv_id : ""});
@@ -145,6 +147,7 @@ awaitable<void> Conversation::async_finish_message() {
         session_.answer(*reply);
         co_return;
     }
+    if (!co_await async_filter_message(transaction)) co_return;
     auto head = co_await async_authenticate(transaction);
     if (transaction.verdict && transaction.verdict->decision.kind != policy::Decision::Kind::accept) {
         refuse_content(transaction, transaction.verdict->decision);

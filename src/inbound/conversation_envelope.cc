@@ -69,6 +69,7 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
         transaction_ = {};
         co_return;
     }
+    if (!co_await async_filter_sender(given.parameters)) co_return;
     if (transaction_.wishes.priority.value_or(0) > 0 && !may_be_urgent()) {
         transaction_.wishes.priority = 0;
         session_.answer(smtp::make_reply(250, {2, 3, 6}, "sender accepted, with priority 0"));  // RFC 6710 §4.1
@@ -106,6 +107,7 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
     }
     std::optional<mail::Mailbox> redirected;
     if (!co_await async_pass_recipient(mailbox, **resolution, redirected)) co_return;
+    if (!co_await async_filter_recipient(given)) co_return;
     if (redirected) given.mailbox = *std::move(redirected);
     const auto known = std::ranges::find(transaction_.recipients, mailbox, &spool::Recipient::mailbox);
     if (known != transaction_.recipients.end()) {

@@ -168,6 +168,7 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
                        .begun = begun});
     if (right) {
         client_.login = given.login;
+        client_.mechanism = given.mechanism;
         session_.accept();
     } else {
         token_refused_ = checked && given.proof == smtp::CredentialsGiven::Proof::token;  // the session has 535 to say still

@@ -78,6 +78,7 @@ awaitable<void> Conversation::async_become(smtp::XclientGiven told) {
     marks_ = {};
     decisions_.clear();
     helo_.clear();
+    milters_.reset();  // they were told of another client
     with_.log.info("xclient", {{"session", client_.session},
                                {"client", client_.address},
                                {"proxy", through_},

@@ -8,6 +8,7 @@
 #include "inbound/authentication.h"
 #include "inbound/connection_limits.h"
 #include "inbound/login_failures.h"
+#include "inbound/milter_options.h"
 #include "inbound/permissions.h"
 #include "mailauth/sender_rewriting.h"
 #include "net/loops.h"
@@ -57,6 +58,7 @@ struct Options {
     LoginFailures::Rules login_failures;
     std::shared_ptr<const policy::Rulebook> rulebook = std::make_shared<policy::Rulebook>();
     std::shared_ptr<const AuthenticationOptions> authentication = std::make_shared<AuthenticationOptions>();
+    std::vector<MilterOptions> milters{};                          // in the order in which they see a message
     std::shared_ptr<const mailauth::SenderRewriting> rewriting{};  // knows the way back of bounces to what we forwarded
     std::size_t header_size = std::size_t{256} << 10;
     std::size_t received_fields = 50;  // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)

@@ -38,6 +38,7 @@ std::string folded(std::string_view value, LeadingSpace space) {
 
 MessageHeader::MessageHeader(std::string_view message) {
     const auto header = mail::parse_header(message);
+    read_octets_ = header.size;
     fields_.reserve(header.fields.size());
     for (const auto& field : header.fields) fields_.push_back({std::string(field.name), std::string(field.value)});
 }

@@ -26,6 +26,8 @@ public:
     explicit MessageHeader(std::string_view message);
 
     [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
+    /// Octets of the message that were read, the empty line among them: where the body begins.
+    [[nodiscard]] std::size_t read_octets() const { return read_octets_; }
     void apply(const AddHeader& change, LeadingSpace space);
     void apply(const InsertHeader& change, LeadingSpace space);
     void apply(const ChangeHeader& change, LeadingSpace space);
@@ -34,6 +36,7 @@ public:
 
 private:
     std::vector<Field> fields_;
+    std::size_t read_octets_ = 0;
 };
 
 }  // namespace thurn::milter

@@ -12,6 +12,7 @@ TEST(MessageHeader, LeavesAloneWhatNobodyChanges) {
     ASSERT_EQ(header.fields().size(), 2U);
     EXPECT_EQ(header.fields()[0].value, "one\r\n  two");
     EXPECT_EQ(header.render(), "X-A:one\r\n  two\r\nSubject:  s \r\n");
+    EXPECT_EQ(header.read_octets(), header.render().size() + 2);
 }
 
 struct ChangeCase {

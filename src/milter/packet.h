@@ -47,6 +47,7 @@ public:
     void text(std::string_view value);
     void end();
     [[nodiscard]] bool empty() const { return output_.empty(); }
+    [[nodiscard]] std::size_t size() const { return output_.size(); }
     [[nodiscard]] std::string take() { return std::exchange(output_, {}); }
 
 private:

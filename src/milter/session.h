@@ -68,6 +68,7 @@ public:
     [[nodiscard]] base::Result<std::optional<Said>> next();
     [[nodiscard]] bool waits() const { return open_ != Step::none; }
     [[nodiscard]] std::string take_output() { return writer_.take(); }
+    [[nodiscard]] std::size_t output_size() const { return writer_.size(); }
 
     [[nodiscard]] const Agreement& agreement() const { return agreement_; }
     [[nodiscard]] bool keeps_leading_space() const { return (agreement_.steps & step::leading_space) != 0; }
