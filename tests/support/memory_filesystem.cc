@@ -11,7 +11,11 @@ namespace {
 
 constexpr std::size_t kPage = 512;  // what a disk writes whole, or not at all
 
-std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+/// `.` for what lies in the root itself.
+std::string folder_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash);
+}
 
 }  // namespace
 
