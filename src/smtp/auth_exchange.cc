@@ -38,6 +38,7 @@ AuthExchange::Outcome outcome_of(base::Result<sasl::ServerStep> step) {
 
 AuthExchange::Outcome AuthExchange::begin(std::optional<std::string_view> initial) {
     if (!initial) return outcome_of(mechanism_->start());
+    if (!mechanism_->client_first()) return kBadResponse;  // the server begins: RFC 4954 §4
     return step(*initial == "=" ? std::string_view() : *initial);
 }
 

@@ -1,6 +1,7 @@
 // Logins by what a client shows instead of a password: a certificate (EXTERNAL) or a token (OAUTHBEARER, XOAUTH2).
 #include "base/base64.h"
 #include "smtp/server_session.h"
+#include "support/fake_random.h"
 
 #include <gtest/gtest.h>
 
@@ -40,6 +41,19 @@ protected:
     ServerSession session_;
     std::optional<CredentialsGiven> given_;
 };
+
+TEST_F(ServerAuthTest, WhatBeginsWithAChallengeTakesNoInitialResponse) {
+    support::FakeRandom random;
+    session_ = ServerSession({.hostname = "mx.example",
+                              .tls = TlsState::active,
+                              .auth = AuthRule::required,
+                              .random = &random,
+                              .cram_md5 = true,
+                              .auth_failures = 1});
+    EXPECT_TRUE(hello().contains("CRAM-MD5"));
+    for (const std::string initial : {"=", "YQ==", "%"}) EXPECT_TRUE(say("AUTH CRAM-MD5 " + initial).starts_with("501 5.5.2 ")) << initial;
+    EXPECT_TRUE(say("AUTH CRAM-MD5").starts_with("334 ")) << "no password was wrong";
+}
 
 TEST_F(ServerAuthTest, ExternalIsOfferedToWhoShowedACertificateAlone) {
     EXPECT_FALSE(hello().contains("EXTERNAL"));
