@@ -100,6 +100,11 @@ awaitable<base::Result<milter::Verdict>> MilterConnection::async_settle(std::chr
     co_return milter::Verdict{};
 }
 
+awaitable<bool> MilterConnection::async_is_there() {
+    const auto heard = co_await stream_.async_wait_readable(net::within(std::chrono::milliseconds(0)));
+    co_return !heard && heard.error().kind == base::ErrorKind::timed_out;  // it has nothing to say now: what can be read is its end
+}
+
 awaitable<void> MilterConnection::async_quit() {
     session_.quit();
     const auto output = session_.take_output();

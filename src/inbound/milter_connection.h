@@ -31,6 +31,8 @@ public:
     [[nodiscard]] net::asio::awaitable<base::Result<milter::Verdict>> async_settle(std::chrono::milliseconds limit);
     /// What it wanted changed since this was last asked.
     [[nodiscard]] std::vector<milter::Change> take_changes() { return std::exchange(changes_, {}); }
+    /// Between two messages: whether the filter is still there. Many leave who are not asked for some minutes.
+    [[nodiscard]] net::asio::awaitable<bool> async_is_there();
     /// Takes leave, without waiting for long.
     [[nodiscard]] net::asio::awaitable<void> async_quit();
 

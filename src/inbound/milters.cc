@@ -109,6 +109,7 @@ awaitable<void> Milters::async_tell_unknown(Filter& filter) {
 /// Connects, where that is needed, and says who the client is.
 awaitable<void> Milters::async_meet(Filter& filter, const MilterClient& client) {
     const auto limit = filter.options.command_timeout;
+    if (filter.connection && !co_await filter.connection->async_is_there()) filter.connection.reset();
     if (!filter.connection) {
         auto opened = co_await MilterConnection::async_open(filter.options, with_.resolver);
         if (!opened) {

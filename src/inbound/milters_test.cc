@@ -182,6 +182,18 @@ TEST_F(MiltersTest, AsksNoMoreOnceAFilterHasAccepted) {
     EXPECT_EQ(std::ranges::count_if(filter.heard(), [](const auto& one) { return one[0] == 'M'; }), 2) << "the next message is another";
 }
 
+TEST_F(MiltersTest, ConnectsAnewToAFilterThatLeftBetweenMessages) {
+    ScriptedFilter filter({{'E', kContinue + "leave"}});
+    use(filter);
+    begin();
+    auto client = greeted();
+    for (int k = 0; k < 3; ++k) {
+        EXPECT_THAT(send(*client), StartsWith("250 ")) << k;
+        filter.wait_for_ends(k + 1);
+    }
+    EXPECT_EQ(filter.connections(), 3);
+}
+
 struct FailureCase {
     const char* name;
     DefaultAction action;

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -31,7 +32,7 @@ inline std::string milter_packet(char word, std::string_view payload = {}) {
 /// A content filter at a local socket, in a thread of its own: answers each command with the octets set for its letter, `c` where none are.
 ///
 /// Heard    Each packet, its letter and the payload with `|` for NUL.
-/// Special  An answer of `hang` leaves the filter silent; `leave` closes the connection.
+/// Special  An answer of `hang` leaves the filter silent; `leave` closes the connection, after what stands before it.
 class ScriptedFilter {
 public:
     explicit ScriptedFilter(std::map<char, std::string> answers = {}, std::uint32_t steps = 0, std::uint32_t actions = 0x1ff)
@@ -71,6 +72,11 @@ public:
         answers_.with([&](auto& all) { all[command] = std::move(octets); });
     }
     [[nodiscard]] int connections() const { return connections_; }
+    /// Waits until so many connections are at their end, or a while.
+    void wait_for_ends(int count) const {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        while (std::chrono::steady_clock::now() < deadline && ended_ < count) std::this_thread::yield();
+    }
 
 private:
     bool wait(int socket) const {
@@ -86,6 +92,7 @@ private:
             ++connections_;
             converse(socket);
             ::close(socket);
+            ++ended_;
         }
     }
     void converse(int socket) {
@@ -107,7 +114,10 @@ private:
         if (packet.word == 'D' || packet.word == 'A') return true;
         if (packet.word == 'Q') return false;
         const auto octets = answers_.with([&](auto& all) { return all.contains(packet.word) ? all[packet.word] : milter_packet('c'); });
-        if (octets == "leave") return false;
+        if (octets.ends_with("leave")) {
+            std::ignore = send(socket, octets.substr(0, octets.size() - 5));
+            return false;
+        }
         return octets == "hang" || octets.empty() || send(socket, octets);
     }
     std::string agreement() const {
@@ -130,6 +140,7 @@ private:
     int listener_ = -1;
     base::Guarded<std::vector<std::string>> heard_;
     std::atomic<int> connections_{0};
+    std::atomic<int> ended_{0};
     std::atomic<bool> stopping_{false};
     std::thread thread_;
 };

@@ -195,12 +195,38 @@ def test_a_refused_recipient_is_the_only_one(lab, b):
         assert client.mail("carl@p.example")[0] == 250 and client.rcpt("alice@b.example")[0] == 250
 
 
+def octets_of(folder, subject):
+    file = next(file for file in (folder / "new").iterdir() if f"Subject: {subject}\n".encode() in file.read_bytes().replace(b"\r\n", b"\n"))
+    return file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def make_dkim_key(folder, selector):
+    """Its file, and the text of its DNS record."""
+    subprocess.run(["opendkim-genkey", "-D", folder, "-d", "b.example", "-s", selector], check=True, timeout=60)
+    return folder / f"{selector}.private", "".join(re.findall(r'"([^"]*)"', (folder / f"{selector}.txt").read_text()))
+
+
+def test_what_we_sign_and_seal_is_what_filters_left(lab, make_thurn, every, postfix, tmp_path_factory):
+    key, record = make_dkim_key(tmp_path_factory.mktemp("keys"), "s")
+    server = make_thurn("b", milter=[milter("every", f"unix:{every.socket}")], domain=[{"name": "b.example", "dkim": [{"selector": "s", "key": str(key)}]}])
+    server.cli("alias", "add", "out@b.example", "somebody@p.example")
+    with Tools({"s._domainkey.b.example": [record]}) as tools:
+        for subject in ("add", "replace", "replace much"):
+            submit(lab["client"], lab["b"], subject, "bob@b.example", sender="alice@b.example")
+            server.wait_for_mail("bob@b.example", subject)
+            [answer] = tools.dkim([octets_of(server.maildir("bob@b.example"), subject)])
+            assert answer["result"] == "pass", answer
+        send(lab, "replace", sender="carl@a.example", to="out@b.example")
+        assert postfix.wait_for_mail("replace").get_content() == "a new body\nof two pieces\n"
+        [answer] = tools.arc([octets_of(postfix.maildir, "replace")])
+        assert answer["result"] == "pass", answer
+
+
 # Real filters
 
 def test_opendkim_signs_what_users_submit(lab, make_thurn, tmp_path_factory):
     folder = tmp_path_factory.mktemp("opendkim")
-    subprocess.run(["opendkim-genkey", "-D", folder, "-d", "b.example", "-s", "f"], check=True, timeout=60)
-    record = "".join(re.findall(r'"([^"]*)"', (folder / "f.txt").read_text()))
+    _, record = make_dkim_key(folder, "f")
     place = lab.folder / "opendkim.sock"
     (folder / "conf").write_text(f"Syslog no\nMode s\nDomain b.example\nSelector f\nKeyFile {folder}/f.private\nSocket local:{place}\nRequireSafeKeys no\nCanonicalization relaxed/relaxed\n")
     lab["b"].start("opendkim", "-f", "-x", folder / "conf", log=folder / "log")
@@ -208,8 +234,7 @@ def test_opendkim_signs_what_users_submit(lab, make_thurn, tmp_path_factory):
     server = make_thurn("b", milter=[milter("opendkim", f"unix:{place}", on=["submission"])])
     submit(lab["client"], lab["b"], "signed by a filter", "bob@b.example", sender="alice@b.example")
     server.wait_for_mail("bob@b.example", "signed by a filter")
-    file = next(file for file in (server.maildir("bob@b.example") / "new").iterdir() if b"signed by a filter" in file.read_bytes())
-    message = file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    message = octets_of(server.maildir("bob@b.example"), "signed by a filter")
     assert b"DKIM-Signature:" in message
     with Tools({"f._domainkey.b.example": [record]}) as tools:
         [answer] = tools.dkim([message])
@@ -246,6 +271,41 @@ def test_rspamd_scores_and_refuses(lab, make_thurn, tmp_path_factory):
     code, text = refusal(lab, "spam", body=GTUBE)
     assert code == 554 and message_id(text)
     server.wait_for_trace(message_id(text), "refused", "reject by milter.rspamd")
+
+
+EICAR = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+
+
+class Clamav:
+    """clamd with one signature of our own, and clamav-milter before it, on host b."""
+
+    def __init__(self, lab, folder, on_infected):
+        (folder / "db").mkdir()
+        (folder / "db" / "own.ndb").write_text(f"Own.Eicar:0:*:{EICAR.encode().hex()}\n")
+        daemon, self.socket = lab.folder / f"clamd-{on_infected}.sock", lab.folder / f"clamav-{on_infected}.sock"
+        (folder / "clamd.conf").write_text(f"LocalSocket {daemon}\nDatabaseDirectory {folder}/db\nTemporaryDirectory {folder}\nForeground yes\nLogFile {folder}/clamd.log\n")
+        (folder / "milter.conf").write_text(f"MilterSocket unix:{self.socket}\nClamdSocket unix:{daemon}\nOnInfected {on_infected}\nAddHeader Replace\nForeground yes\n"
+                                            + ("RejectMsg infected with %v\n" if on_infected == "Reject" else "") + f"LogFile {folder}/milter.log\nTemporaryDirectory {folder}\n")
+        lab["b"].start("clamd", "-c", folder / "clamd.conf", log=folder / "out")
+        wait_until(daemon.exists, 60, lambda: f"clamd listens; {(folder / 'out').read_text()}")
+        lab["b"].start("clamav-milter", "-c", folder / "milter.conf", log=folder / "out")
+        wait_until(self.socket.exists, 30, lambda: f"clamav-milter listens; {(folder / 'out').read_text()}")
+
+
+@pytest.mark.parametrize("on_infected", ["Reject", "Quarantine"])
+def test_clamav_finds_a_virus(lab, make_thurn, tmp_path_factory, on_infected):
+    clamav = Clamav(lab, tmp_path_factory.mktemp("clamav"), on_infected)
+    server = make_thurn("b", milter=[milter("clamav", f"unix:{clamav.socket}")])
+    send(lab, f"clean {on_infected}")
+    assert server.wait_for_mail("alice@b.example", f"clean {on_infected}")["X-Virus-Status"] == "Clean"
+    if on_infected == "Reject":
+        code, text = refusal(lab, "infected", body=EICAR + "\r\n")
+        assert code == 550 and "infected with Own.Eicar" in text
+    else:
+        identifier = message_id(send(lab, "infected", body=EICAR + "\r\n"))
+        assert "quarantined by clamav-milter" in json.dumps(next(one for one in server.queued() if one["id"] == identifier))
+        server.wait_for_trace(identifier, "milter.clamav", "Own.Eicar")
+    assert not [one for one in server.mail("alice@b.example") if one["Subject"] == "infected"]
 
 
 # Filters that fail
