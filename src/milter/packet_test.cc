@@ -6,7 +6,7 @@
 namespace thurn::milter {
 namespace {
 
-using namespace std::string_literals;
+using namespace std::literals;
 using testing::HasSubstr;
 
 TEST(PacketReader, GivesTheSamePacketsForEverySplit) {
@@ -56,11 +56,11 @@ TEST(PacketWriter, WritesWhatAReaderReads) {
 }
 
 TEST(PayloadReader, SaysWhatIsMissing) {
-    PayloadReader whole("\0\0\1\2ab\0"s);
+    PayloadReader whole("\0\0\1\2ab\0"sv);
     EXPECT_EQ(whole.number(), 258U);
     EXPECT_EQ(whole.text(), "ab");
     EXPECT_TRUE(whole.complete());
-    PayloadReader cut("\0\0\1"s);
+    PayloadReader cut("\0\0\1"sv);
     EXPECT_EQ(cut.number(), 0U);
     EXPECT_TRUE(cut.failed());
     PayloadReader open("ab");
