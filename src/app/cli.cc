@@ -364,6 +364,7 @@ private:
             ->required()
             ->option_text("ADDRESS");
         command->add_option("--to", explain_.to, "A recipient")->option_text("ADDRESS");
+        command->add_option("--login", explain_.login, "Who has logged in; without, nobody")->option_text("ADDRESS");
         command->add_option("--resolver", explain_.resolver, "A name server, 127.0.0.1:5353, in place of the configured ones")
             ->option_text("SERVER");
         add_json(command);

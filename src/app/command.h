@@ -117,7 +117,7 @@ int trace_command(const CommandContext& context, const TraceCommand& command);
 
 /// What would become of a message from outside. Exit code 1: it would be refused (5yz) or deferred (4yz).
 struct ExplainCommand {
-    std::string ip, helo, from, to;
+    std::string ip, helo, from, to, login;
     std::string file;      // empty or `-`: standard input
     std::string resolver;  // empty: as the configuration says
 };

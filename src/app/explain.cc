@@ -1,10 +1,12 @@
 // What the server would find out about a message, and do with it, without sending any.
 #include "app/authentication.h"
 #include "app/command.h"
+#include "app/explain_rules.h"
 #include "app/stores.h"
 #include "app/system.h"
 #include "app/tool_message.h"
 #include "app/tool_resolver.h"
+#include "inbound/client_network.h"
 #include "mailauth/findings.h"
 #include "policy/authentication_rule.h"
 
@@ -72,17 +74,82 @@ base::Result<mailauth::Findings> find_out(const mailauth::MessageOrigin& asked, 
     return findings;
 }
 
-/// The relay rule and our own recipients.
-base::Result<policy::Decision> decide_recipient(const std::string& recipient, const ExplainCommand& command, const config::Config& config) {
-    auto mailbox = mail::parse_mailbox(recipient, mail::Charset::utf8);
-    if (!mailbox) return base::fail(base::ErrorKind::syntax, fmt::format("--to: \"{}\": {}", recipient, mailbox.error().detail));
-    auto directory = open_directory(config);
+/// Opened when it is asked for the first time: without --to, and rules that ask for it, it need not be there.
+class LazyDirectory {
+public:
+    explicit LazyDirectory(const config::Config& config) : config_(config) {}
+    base::Result<directory::Directory*> open() {
+        if (opened_) return opened_.get();
+        auto opened = open_directory(config_);
+        if (!opened) return std::unexpected(opened.error());
+        opened_ = *std::move(opened);
+        return opened_.get();
+    }
+
+private:
+    const config::Config& config_;
+    std::unique_ptr<directory::Directory> opened_;
+};
+
+/// What the built-in rules say of a recipient.
+struct RecipientTold {
+    mail::Mailbox mailbox;
+    std::string_view kind;
+    policy::Decision decision;
+};
+
+base::Result<RecipientTold> decide_recipient(const ExplainCommand& command, const config::Config& config, LazyDirectory& lazy) {
+    auto mailbox = mail::parse_mailbox(command.to, mail::Charset::utf8);
+    if (!mailbox) return base::fail(base::ErrorKind::syntax, fmt::format("--to: \"{}\": {}", command.to, mailbox.error().detail));
+    auto directory = lazy.open();
     if (!directory) return base::pass_on(directory);
     auto resolution = (*directory)->resolve(*mailbox);
     if (!resolution) return base::pass_on(resolution);
     const bool relayed = std::ranges::find(config.relay_domains, mailbox->domain.text()) != config.relay_domains.end();
-    return policy::decide_recipient({.role = policy::Role::mx, .client_address = command.ip, .login = {}}, *resolution, relayed,
-                                    config.relay_networks);
+    auto decision = policy::decide_recipient(
+        {.role = command.login.empty() ? policy::Role::mx : policy::Role::submission, .client_address = command.ip, .login = command.login},
+        *resolution, relayed, config.relay_networks);
+    return RecipientTold{*std::move(mailbox), policy::recipient_kind(*resolution, relayed), std::move(decision)};
+}
+
+policy::Situation situation_of(const ExplainCommand& command, const config::Config& config, const mailauth::MessageOrigin& asked,
+                               const ToolMessage& message) {
+    const bool ours = std::ranges::any_of(config.relay_networks, [&](const auto& network) { return network.contains(command.ip); });
+    policy::Situation now{.listener = command.login.empty() ? "mx" : "submission",
+                          .hostname = config.hostname,
+                          .client_address = command.ip,
+                          .client_network = inbound::client_network(command.ip),
+                          .login = command.login,
+                          .stranger = command.login.empty() && !ours,
+                          .helo = asked.helo,
+                          .size = message.octets.size(),
+                          .header = std::string(message.header())};
+    if (!asked.reverse_path.empty()) now.sender = {*mail::parse_mailbox(asked.reverse_path, mail::Charset::utf8)};
+    return now;
+}
+
+std::string_view told(policy::Truth truth) {
+    if (truth == policy::Truth::yes) return "applies";
+    return truth == policy::Truth::unavailable ? "does not apply, since something is unavailable" : "does not apply";
+}
+
+void print_rules(const RuleExplanation& rules) {
+    for (const auto& rule : rules.told())
+        print_line(fmt::format("{:<9} rule {} ({}) {}{}{}", name_of(rule.stage), rule.rule, rule.origin, told(rule.truth),
+                               rule.truth == policy::Truth::yes ? fmt::format(": {}", name_of(rule.action)) : "",
+                               rule.facts.empty() ? "" : fmt::format("; {}", rule.facts)));
+}
+
+json::array as_json(const RuleExplanation& rules) {
+    json::array all;
+    for (const auto& rule : rules.told())
+        all.push_back(json::object{{"stage", name_of(rule.stage)},
+                                   {"rule", rule.rule},
+                                   {"origin", rule.origin},
+                                   {"applies", rule.truth == policy::Truth::yes},
+                                   {"action", name_of(rule.action)},
+                                   {"facts", rule.facts}});
+    return all;
 }
 
 void print_decision(std::string_view stage, const policy::Decision& decision, std::string_view more) {
@@ -115,9 +182,10 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     if (!asked) return complain({base::ErrorKind::invalid, asked.error().detail});
     auto options = authentication_options(config, nullptr);
     if (!options) return complain(options.error());
-    std::optional<policy::Decision> recipient;
+    LazyDirectory directory(config);
+    std::optional<RecipientTold> recipient;
     if (!command.to.empty()) {
-        auto decided = decide_recipient(command.to, command, config);
+        auto decided = decide_recipient(command, config, directory);
         if (!decided) return complain(decided.error());
         recipient = *std::move(decided);
     }
@@ -127,19 +195,34 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     ToolResolver resolver(!command.resolver.empty() ? command.resolver : config.dns_servers.empty() ? "" : config.dns_servers.front());
     const auto findings = find_out(*asked, *message, **options, resolver);
     if (!findings) return complain(findings.error());
+    auto now = situation_of(command, config, *asked, *message);
+    const bool checked = now.stranger && config.authentication.check;
+    if (checked) now.findings = &*findings;
+    RuleExplanation rules(*config.rulebook, resolver, [&] { return directory.open(); });
+    if (auto done = explain_all(rules, std::move(now), recipient ? std::optional(recipient->mailbox) : std::nullopt,
+                                recipient ? recipient->kind : "");
+        !done)
+        return complain(done.error());
     const auto content = policy::decide_content(*findings, config.authentication.rules);
     if (context.json) {
-        json::object all{{"checks", as_json(*findings)}, {"content", as_json(content.decision)}, {"filing", name_of(content.filing)}};
-        if (recipient) all["rcpt"] = as_json(*recipient);
+        json::object all{{"checks", as_json(*findings)},
+                         {"content", as_json(content.decision)},
+                         {"filing", name_of(content.filing)},
+                         {"rules", as_json(rules)},
+                         {"score", rules.marks().score}};
+        if (recipient) all["rcpt"] = as_json(recipient->decision);
+        if (rules.refusal()) all["refused"] = as_json(*rules.refusal());
         print_json(all);
     } else {
-        if (recipient) print_decision("rcpt", *recipient, "");
+        if (recipient) print_decision("rcpt", recipient->decision, "");
         print_findings(*findings);
         print_decision("content", content.decision,
                        content.filing == policy::Filing::inbox ? "" : fmt::format(", to {}", name_of(content.filing)));
+        print_rules(rules);
+        if (rules.refusal()) print_decision("refused", *rules.refusal(), "");
     }
-    const bool refused =
-        content.decision.kind != policy::Decision::Kind::accept || (recipient && recipient->kind != policy::Decision::Kind::accept);
+    const bool refused = rules.refusal() || content.decision.kind != policy::Decision::Kind::accept ||
+                         (recipient && recipient->decision.kind != policy::Decision::Kind::accept);
     return refused ? exit_no : exit_ok;
 }
 

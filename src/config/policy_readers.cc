@@ -1,4 +1,5 @@
 // Who gets in with what: rules, and the lists they ask.
+#include "config/limit.h"
 #include "config/readers.h"
 
 #include <charconv>
@@ -62,6 +63,32 @@ policy::RuleText read_rule_text(Section& section) {
     return rule;
 }
 
+/// `when: column 3: …` goes to its key.
+void complain_of(Section& section, const base::Error& error) {
+    const auto colon = error.detail.find(": ");
+    section.complain(error.detail.substr(0, colon), error.detail.substr(colon + 2));
+}
+
+policy::RateText read_rate_text(Section& section) {
+    policy::RateText rate;
+    section.text("name", rate.name);
+    section.choice("of", rate.of, {policy::kCountedNames.begin(), policy::kCountedNames.end()});
+    section.texts("per", rate.per);
+    section.parsed("limit", rate.limit, parse_limit,
+                   [](const policy::Limit& limit) { return quote(limit.amount > 0 ? render_limit(limit) : std::string()); });
+    section.text("when", rate.when);
+    section.choice("action", rate.action, {policy::kActionNames.begin(), policy::kActionNames.end()});
+    section.text("text", rate.text);
+    section.flag("alarm", rate.alarm);
+    rate.origin = section.origin();
+    return rate;
+}
+
+void read_rate(Section section, policy::Rulebook& book) {
+    if (auto added = book.rates.add(read_rate_text(section)); !added) complain_of(section, added.error());
+    section.finish();
+}
+
 void check_lists(Section& section, const policy::Rulebook& book) {
     for (const auto& fact : book.rules.facts())
         if (fact.kind->name == "dnsbl.*" && !book.lists.find(fact.argument()))
@@ -71,9 +98,7 @@ void check_lists(Section& section, const policy::Rulebook& book) {
 void read_rule(Section section, policy::Rulebook& book) {
     auto added = book.rules.add(read_rule_text(section));
     if (!added) {
-        const auto& detail = added.error().detail;  // `when: column 3: …`
-        const auto colon = detail.find(": ");
-        section.complain(detail.substr(0, colon), detail.substr(colon + 2));
+        complain_of(section, added.error());
     } else {
         check_lists(section, book);
     }
@@ -89,8 +114,11 @@ void read_policy(Section& root, Config& config) {
     section.finish();
     for (auto& list : root.tables("dnsbl")) read_dnsbl(list, book->lists);
     for (auto& rule : root.tables("rule")) read_rule(rule, *book);
+    for (auto& rate : root.tables("rate")) read_rate(rate, *book);
     if (!root.has("rule"))
         for (const auto& rule : policy::default_rules()) std::ignore = book->rules.add(rule);
+    if (!root.has("rate"))
+        for (const auto& rate : policy::default_rates()) std::ignore = book->rates.add(rate);
     config.rulebook = std::move(book);
 }
 

@@ -147,6 +147,7 @@ std::vector<Section> Section::tables(std::string_view key) {
     const auto* node = find(key);
     if (!node) return sections;
     const auto* array = node->as_array();
+    if (array && array->empty()) return sections;  // `rule = []`: none, and none of the defaults either
     if (!array || !array->is_homogeneous<toml::table>()) {
         complain(*node, key, fmt::format("must be tables: [[{}{}]]", prefix_, key));
         return sections;

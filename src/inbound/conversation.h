@@ -128,6 +128,11 @@ private:
     Awaitable<> async_pause(std::chrono::milliseconds delay);
     [[nodiscard]] std::optional<policy::Decision> refusal_of(const policy::Ruling& ruling, policy::Stage stage) const;
     void file(Transaction& transaction, const policy::Ruling& ruling);
+    /// By the rates; what they refuse with.
+    [[nodiscard]] std::optional<policy::Decision> count(policy::Counted what, double amount, Transaction& transaction,
+                                                        const policy::Situation& now);
+    [[nodiscard]] std::optional<policy::Decision> count_unknown(const mail::Mailbox& mailbox);
+    void note_excess(const policy::Excess& excess, policy::Stage stage, Transaction& transaction);
     Awaitable<std::optional<policy::Decision>> async_rule_connection();
     Awaitable<bool> async_pass_connection();
     Awaitable<> async_take_hello(std::string name);

@@ -101,6 +101,8 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
     auto decision = policy::decide_recipient(facts(), **resolution, relayed(mailbox.domain), options_->relay_networks);
     const auto address = mail::render_mailbox(mailbox);
     const auto domain = mailbox.domain.text();
+    if (std::holds_alternative<directory::UnknownUser>(**resolution))
+        if (auto excess = count_unknown(mailbox)) decision = *std::move(excess);
     if (decision.kind != policy::Decision::Kind::accept) {
         refuse("rcpt", address, decision);
         co_return;

@@ -17,12 +17,6 @@ using policy::Stage;
 
 namespace {
 
-std::string_view kind_of(const directory::Resolution& resolution, bool relayed) {
-    if (std::holds_alternative<directory::NotLocal>(resolution)) return relayed ? "relayed" : "foreign";
-    if (std::holds_alternative<directory::UnknownUser>(resolution)) return "unknown";
-    return std::holds_alternative<directory::AliasFor>(resolution) ? "alias" : "account";
-}
-
 policy::Filing filing_of(Action action) {
     if (action == Action::hold) return policy::Filing::hold;
     return action == Action::junk ? policy::Filing::junk : policy::Filing::inbox;
@@ -147,8 +141,43 @@ void Conversation::file(Transaction& transaction, const policy::Ruling& ruling) 
     transaction.filed_because = decider->rule->said.name + ": " + policy::reason_of(*decider, ruling);
 }
 
+void Conversation::note_excess(const policy::Excess& excess, Stage stage, Transaction& transaction) {
+    const auto& rate = *excess.rate;
+    const auto reason = excess.reason();
+    const Note note{.id = transaction.id, .stage = name_of(stage), .rule = rate.name, .result = name_of(rate.action), .reason = reason};
+    log_.info("rate_exceeded", note);
+    if (excess.alarm) log_.warning("alarm", note);
+    transaction.decisions.push_back({std::string(name_of(stage)), "", std::string(name_of(rate.action)), rate.name, reason});
+    if (rate.action != Action::hold) return;
+    transaction.filing = policy::Filing::hold;
+    transaction.filed_because = rate.name + ": " + reason;
+}
+
+std::optional<policy::Decision> Conversation::count(policy::Counted what, double amount, Transaction& transaction,
+                                                    const policy::Situation& now) {
+    if (!with_.buckets) return std::nullopt;
+    const auto excess = options_->rulebook->rates.take(what, amount, now, *with_.buckets, with_.clock.now());
+    if (!excess) return std::nullopt;
+    note_excess(*excess, policy::stage_of(what), transaction);
+    if (excess->rate->action != Action::defer && excess->rate->action != Action::disconnect) return std::nullopt;
+    return excess->decision();
+}
+
+/// A recipient of ours that nobody is: whoever tries too many is guessing.
+std::optional<policy::Decision> Conversation::count_unknown(const mail::Mailbox& mailbox) {
+    using enum policy::Counted;
+    const auto& rates = options_->rulebook->rates;
+    if (!with_.buckets || !rates.counts(unknown_recipients)) return std::nullopt;
+    auto now = situation(transaction_);
+    now.recipient = mailbox;
+    now.recipient_kind = "unknown";
+    return count(unknown_recipients, 1, transaction_, now);
+}
+
 awaitable<std::optional<policy::Decision>> Conversation::async_rule_connection() {
     Transaction none;
+    if (options_->rulebook->rates.counts(policy::Counted::connections))
+        if (auto excess = count(policy::Counted::connections, 1, none, situation(none))) co_return excess;
     const auto ruling = co_await async_rule(Stage::connect, none, situation(none));
     auto refusal = refusal_of(ruling, Stage::connect);
     if (refusal) log_.info("refused", {.stage = "connect", .rule = refusal->rule, .reason = refusal->text});
@@ -177,7 +206,9 @@ awaitable<void> Conversation::async_take_hello(std::string name) {
 awaitable<bool> Conversation::async_pass_message(Stage stage) {
     const auto ruling = co_await async_rule(stage, transaction_, situation(transaction_));
     file(transaction_, ruling);
-    const auto refusal = refusal_of(ruling, stage);
+    auto refusal = refusal_of(ruling, stage);
+    if (!refusal && stage == Stage::data && options_->rulebook->rates.counts(policy::Counted::messages))
+        refusal = count(policy::Counted::messages, 1, transaction_, situation(transaction_));
     if (refusal) refuse(name_of(stage), mail::render_path(transaction_.sender), *refusal);
     co_return !refusal;
 }
@@ -187,10 +218,12 @@ awaitable<bool> Conversation::async_pass_recipient(const mail::Mailbox& mailbox,
                                                    std::optional<mail::Mailbox>& redirected) {
     auto now = situation(transaction_);
     now.recipient = mailbox;
-    now.recipient_kind = kind_of(resolution, relayed(mailbox.domain));
+    now.recipient_kind = policy::recipient_kind(resolution, relayed(mailbox.domain));
     const auto ruling = co_await async_rule(Stage::rcpt, transaction_, now);
     file(transaction_, ruling);
-    if (const auto refusal = refusal_of(ruling, Stage::rcpt)) {
+    auto refusal = refusal_of(ruling, Stage::rcpt);
+    if (!refusal) refusal = count(policy::Counted::recipients, 1, transaction_, now);
+    if (refusal) {
         refuse("rcpt", mail::render_mailbox(mailbox), *refusal);
         co_return false;
     }
@@ -203,7 +236,12 @@ awaitable<bool> Conversation::async_pass_recipient(const mail::Mailbox& mailbox,
 awaitable<std::optional<policy::Decision>> Conversation::async_rule_content(Transaction& transaction) {
     const auto ruling = co_await async_rule(Stage::content, transaction, situation(transaction));
     file(transaction, ruling);
-    co_return refusal_of(ruling, Stage::content);
+    auto refusal = refusal_of(ruling, Stage::content);
+    if (!refusal && options_->rulebook->rates.counts(policy::Counted::octets)) {
+        const auto now = situation(transaction);
+        refusal = count(policy::Counted::octets, static_cast<double>(now.size), transaction, now);
+    }
+    co_return refusal;
 }
 
 }  // namespace thurn::inbound

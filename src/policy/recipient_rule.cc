@@ -70,4 +70,10 @@ Decision decide_recipient(const Facts& facts, const directory::Resolution& resol
     return relaying_denied("the domain is not ours, and " + facts.client_address + " is neither logged in nor in relay.networks");
 }
 
+std::string_view recipient_kind(const directory::Resolution& resolution, bool relayed) {
+    if (std::holds_alternative<directory::NotLocal>(resolution)) return relayed ? "relayed" : "foreign";
+    if (std::holds_alternative<directory::UnknownUser>(resolution)) return "unknown";
+    return std::holds_alternative<directory::AliasFor>(resolution) ? "alias" : "account";
+}
+
 }  // namespace thurn::policy

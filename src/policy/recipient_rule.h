@@ -58,4 +58,7 @@ struct Facts {
 [[nodiscard]] Decision decide_recipient(const Facts& facts, const directory::Resolution& resolution, bool relayed,
                                         const std::vector<Network>& relay_networks);
 
+/// `account`, `alias`, `unknown`, `relayed` or `foreign`: the fact recipient.kind.
+[[nodiscard]] std::string_view recipient_kind(const directory::Resolution& resolution, bool relayed);
+
 }  // namespace thurn::policy

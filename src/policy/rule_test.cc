@@ -137,9 +137,11 @@ struct CodeCase {
     int code;
 };
 TEST(Decision, CodesComeWithStageAndAction) {
-    for (const auto& [stage, action, code] : {CodeCase{Stage::connect, Action::reject, 554}, CodeCase{Stage::connect, Action::defer, 421},
-                                              CodeCase{Stage::mail, Action::reject, 550}, CodeCase{Stage::rcpt, Action::defer, 450},
-                                              CodeCase{Stage::content, Action::disconnect, 421}}) {
+    for (const auto& [stage, action, code] :
+         {CodeCase{Stage::connect, Action::reject, 554}, CodeCase{Stage::connect, Action::defer, 421},
+          CodeCase{Stage::mail, Action::reject, 550}, CodeCase{Stage::auth, Action::reject, 535}, CodeCase{Stage::auth, Action::defer, 454},
+          CodeCase{Stage::auth, Action::disconnect, 421}, CodeCase{Stage::rcpt, Action::defer, 450},
+          CodeCase{Stage::content, Action::disconnect, 421}}) {
         const auto rules = rules_of({{.name = "r", .stage = stage, .action = action}});
         FactSheet facts(rules.facts().size());
         Marks marks;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "policy/dnsbl.h"
+#include "policy/rate.h"
 #include "policy/rule.h"
 
 #include <chrono>
@@ -11,6 +12,7 @@ namespace thurn::policy {
 struct Rulebook {
     RuleSet rules;
     DnsblSet lists;
+    RateSet rates;
     std::chrono::seconds time_limit{10};  // for what one stage looks up; then it is unavailable
 };
 

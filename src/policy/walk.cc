@@ -1,6 +1,7 @@
 #include "policy/walk.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,8 +24,8 @@ std::string facts_told(const std::vector<std::size_t>& read, const RuleSet& rule
 
 }  // namespace
 
-Walk::Walk(const RuleSet& rules, Stage stage, FactSheet& facts, Marks& marks)
-    : rules_(rules), stage_(rules.at(stage)), facts_(facts), marks_(marks) {
+Walk::Walk(const RuleSet& rules, Stage stage, FactSheet& facts, Marks& marks, Watch watch)
+    : rules_(rules), stage_(rules.at(stage)), facts_(facts), marks_(marks), watch_(std::move(watch)) {
     tell_marks();
 }
 
@@ -34,6 +35,8 @@ bool Walk::done() {
         const auto truth = judge(stage_[at_]);
         make_unique(reading_.wanted);
         if (truth == Truth::wanted) return false;
+        make_unique(reading_.read);
+        if (watch_) watch_(stage_[at_], truth, facts_told(reading_.read, rules_, facts_));
         if (truth == Truth::yes) apply(stage_[at_]);
         ++at_;
     }
@@ -52,7 +55,6 @@ Truth Walk::judge(const Rule& rule) {
 }
 
 void Walk::apply(const Rule& rule) {
-    make_unique(reading_.read);
     ruling_.applied.push_back({&rule, facts_told(reading_.read, rules_, facts_)});
     marks_.score += rule.said.score;
     if (!rule.said.tag.empty() && std::ranges::find(marks_.tags, rule.said.tag) == marks_.tags.end()) marks_.tags.push_back(rule.said.tag);
@@ -95,7 +97,9 @@ Decision decision_of(const Applied& applied, Stage stage, const FactSheet& facts
         decision.code = 421;
         decision.status = {4, 7, 0};
     }
-    if (stage == Stage::connect) decision.code = decision.kind == Decision::Kind::reject ? 554 : 421;  // RFC 5321 §3.1, §4.3.2
+    const bool rejects = decision.kind == Decision::Kind::reject;
+    if (stage == Stage::connect) decision.code = rejects ? 554 : 421;                       // RFC 5321 §3.1, §4.3.2
+    if (stage == Stage::auth && decision.code != 421) decision.code = rejects ? 535 : 454;  // RFC 4954 §6
     decision.text = text.empty() ? fmt::format("refused by a rule of this server ({})", rule.name) : std::move(text);
     return decision;
 }

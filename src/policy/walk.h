@@ -3,6 +3,7 @@
 #include "policy/recipient_rule.h"
 #include "policy/rule.h"
 
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -43,7 +44,9 @@ struct Ruling {
 /// Marks    `score` and `tags`, where rules ask for them, are set by the walk itself as rules add to them.
 class Walk {
 public:
-    Walk(const RuleSet& rules, Stage stage, FactSheet& facts, Marks& marks);
+    /// Told of each rule that was judged, whether it applied or not, with the facts it read.
+    using Watch = std::function<void(const Rule& rule, Truth truth, const std::string& facts)>;
+    Walk(const RuleSet& rules, Stage stage, FactSheet& facts, Marks& marks, Watch watch = {});
     /// Goes on as far as the facts reach.
     [[nodiscard]] bool done();
     /// What it waits for; not empty unless done.
@@ -60,6 +63,7 @@ private:
     const std::vector<Rule>& stage_;
     FactSheet& facts_;
     Marks& marks_;
+    Watch watch_;
     std::size_t at_ = 0;
     Reading reading_;
     Ruling ruling_;

@@ -1,0 +1,90 @@
+#include "app/explain_rules.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace thurn::app {
+
+using policy::Action;
+using policy::Stage;
+
+base::Result<void> RuleExplanation::test_lists() {
+    for (const auto& list : book_.lists.all()) {
+        auto answers = resolver_.ask(list->test_questions());
+        if (!answers) return base::pass_on(answers);
+        list->take_test(*answers);
+    }
+    return {};
+}
+
+base::Result<policy::FactValue> RuleExplanation::find_out(const policy::Fact& fact, const policy::Situation& now) {
+    if (!fact.kind->looked_up) return policy::fact_of(fact, now);
+    if (policy::asks_directory(fact)) {
+        const auto domain = mail::parse_domain(policy::domain_asked(fact, now), mail::Charset::utf8);
+        if (!domain) return false;
+        auto directory = directory_();
+        if (!directory) return base::pass_on(directory);
+        auto ours = (*directory)->is_local_domain(*domain);
+        if (!ours) return base::pass_on(ours);
+        return *ours;
+    }
+    const auto lookup = policy::begin_lookup(fact, now.subject(), book_.lists);
+    if (auto answered = resolver_.answer_all(*lookup); !answered) return base::pass_on(answered);
+    return lookup->take();
+}
+
+/// What is known at once first, as the server does.
+base::Result<void> RuleExplanation::gather(std::vector<std::size_t> wanted, const policy::Situation& now) {
+    const auto looked_up = [this](std::size_t fact) { return book_.rules.facts()[fact].kind->looked_up; };
+    if (!std::ranges::all_of(wanted, looked_up)) std::erase_if(wanted, looked_up);
+    for (const auto fact : wanted) {
+        auto value = find_out(book_.rules.facts()[fact], now);
+        if (!value) return base::pass_on(value);
+        facts_.set(fact, *std::move(value));
+    }
+    return {};
+}
+
+base::Result<bool> RuleExplanation::ask(Stage stage, const policy::Situation& now) {
+    for (std::size_t fact = 0; fact < facts_.size(); ++fact)
+        if (!book_.rules.facts()[fact].kind->looked_up) facts_.forget(fact);
+    policy::Walk walk(book_.rules, stage, facts_, marks_, [&](const policy::Rule& rule, policy::Truth truth, const std::string& facts) {
+        told_.push_back({stage, rule.said.name, rule.said.origin, truth, rule.said.action, facts});
+    });
+    while (!walk.done())
+        if (auto gathered = gather({walk.wanted().begin(), walk.wanted().end()}, now); !gathered) return base::pass_on(gathered);
+    const auto ruling = walk.take();
+    const auto* decider = ruling.decider();
+    if (!decider) return true;
+    const auto action = decider->rule->said.action;
+    if (action != Action::reject && action != Action::defer && action != Action::disconnect) return true;
+    refusal_ = policy::decision_of(*decider, stage, facts_);
+    refusal_->reason = policy::reason_of(*decider, ruling);
+    return false;
+}
+
+base::Result<void> explain_all(RuleExplanation& rules, policy::Situation now, const std::optional<mail::Mailbox>& recipient,
+                               std::string_view recipient_kind) {
+    if (auto tested = rules.test_lists(); !tested) return tested;
+    const auto header = std::exchange(now.header, {});
+    const auto* findings = std::exchange(now.findings, nullptr);
+    for (const auto stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail, Stage::rcpt, Stage::data, Stage::content}) {
+        if (stage == Stage::auth && now.login.empty()) continue;
+        if (stage == Stage::rcpt && !recipient) continue;
+        if (stage == Stage::rcpt) {
+            now.recipient = recipient;
+            now.recipient_kind = recipient_kind;
+        }
+        if (stage == Stage::data && recipient) now.recipients.push_back(mail::render_mailbox(*recipient));
+        if (stage == Stage::content) {
+            now.header = header;
+            now.findings = findings;
+        }
+        auto passed = rules.ask(stage, now);
+        if (!passed) return base::pass_on(passed);
+        if (!*passed) return {};
+    }
+    return {};
+}
+
+}  // namespace thurn::app

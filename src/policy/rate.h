@@ -1,0 +1,73 @@
+#pragma once
+
+#include "base/clock.h"
+#include "policy/condition.h"
+#include "policy/limit.h"
+#include "policy/rule.h"
+#include "policy/situation.h"
+#include "policy/token_buckets.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace thurn::policy {
+
+/// What is counted.
+enum class Counted : std::uint8_t { connections, messages, recipients, octets, unknown_recipients };
+
+inline constexpr std::array<std::string_view, 5> kCountedNames{"connections", "messages", "recipients", "octets", "unknown_recipients"};
+
+/// When it is counted, and so what is known by then.
+[[nodiscard]] Stage stage_of(Counted what);
+
+/// A `[[rate]]` as the configuration has it.
+struct RateText {
+    std::string name{};
+    Counted of = Counted::messages;
+    std::vector<std::string> per{};  // names of facts; none: all together
+    Limit limit{};
+    std::string when{};             // a Condition; empty: always
+    Action action = Action::defer;  // on excess: none, defer, disconnect or hold
+    std::string text{};             // of the reply
+    bool alarm = false;             // log an excess as one, at most every ten minutes for the same values
+    std::string origin = "default";
+};
+
+/// More than a rate allows.
+struct Excess {
+    const RateText* rate = nullptr;
+    std::string values;  // `login = "anna@example.com"`
+    base::Duration wait{0};
+    bool alarm = false;
+    [[nodiscard]] std::string reason() const;
+    [[nodiscard]] Decision decision() const;  // Precondition: the action is defer or disconnect
+};
+
+/// All rates, by what they count.
+/// Threads  Immutable once built.
+class RateSet {
+public:
+    /// Errors  As RuleSet::add(). What a rate asks for must be known without asking anybody else.
+    [[nodiscard]] base::Result<void> add(RateText said);
+    [[nodiscard]] bool counts(Counted what) const { return !rates_[static_cast<std::size_t>(what)].empty(); }
+
+    /// Counts what is about to happen, by every rate that it concerns; the first excess. What is beyond the limit is not counted, so that
+    /// trying on does not make the wait longer.
+    [[nodiscard]] std::optional<Excess> take(Counted what, double amount, const Situation& now, TokenBuckets& buckets, base::Time at) const;
+
+private:
+    struct Rate {
+        RateText said;
+        std::optional<Condition> when;
+        std::vector<std::size_t> per;
+    };
+    std::array<std::vector<Rate>, kCountedNames.size()> rates_;
+    FactIndex facts_;
+};
+
+/// What holds when there is no [[rate]] in the configuration: enough for a small server.
+[[nodiscard]] const std::vector<RateText>& default_rates();
+
+}  // namespace thurn::policy

@@ -1,0 +1,248 @@
+"""The configuration's rules, each stage and action, against clients of a network of its own with a DNS that plays lists."""
+
+import re
+import smtplib
+import socket
+import subprocess
+import time
+
+import pytest
+from clients import make_message, send_on, smtp, submit
+from lab import Lab, wait_until
+from thurn import BINARY, Thurn, message_id, render_toml
+
+from conftest import HERE
+
+HOSTS = ["dns", "client", "a", "b"]
+
+
+def reverse(ip):
+    return ".".join(reversed(ip.split(".")))
+
+
+def records(lab):
+    ip = lab["client"].ip
+    return ["a.example. IN MX 10 mx.a.example.", f"mx.a.example. IN A {lab['a'].ip}", f"b.example. IN A {lab['b'].ip}", "silent.example. IN MX 0 .",
+            f"{reverse(ip)}.in-addr.arpa. IN PTR client.lab.", f"client.lab. IN A {ip}", f"other.lab. IN A {lab['b'].ip}",
+            f"{reverse(ip)}.bl.lab. IN A 127.0.0.4", "2.0.0.127.bl.lab. IN A 127.0.0.2",
+            f"{reverse(ip)}.wl.lab. IN A 127.0.0.2", "2.0.0.127.wl.lab. IN A 127.0.0.2",
+            f"{reverse(ip)}.everybody.lab. IN A 127.0.0.2", "2.0.0.127.everybody.lab. IN A 127.0.0.2", "1.0.0.127.everybody.lab. IN A 127.0.0.2",
+            "b.example.dbl.lab. IN A 127.0.1.2", "test.dbl.lab. IN A 127.0.1.2"]
+
+
+@pytest.fixture(scope="module")
+def net():
+    subprocess.run([HERE / "install-peers"], check=True, stdout=subprocess.DEVNULL)
+    made = Lab(HOSTS, prefix="ru")
+    try:
+        made.start_dns("dns", records(made))
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def server(net):
+    made = Thurn(net["a"], "a.example", net["dns"], relay={"networks": []}, authentication={"dmarc": "mark"}).start()
+    for user in ("alice", "bob"):
+        made.add_account(f"{user}@a.example")
+    yield made
+    if made.alive():
+        assert made.stop() == 0
+
+
+@pytest.fixture
+def under(server):
+    """under(rule, …, dnsbl=[…]) makes these the server's rules."""
+    def put(*rules, dnsbl=()):
+        heard = len(server.log_text())
+        server.settings.pop("rule", None)
+        server.configure(dnsbl=list(dnsbl), **({"rule": list(rules)} if rules else {}))
+        server.reload()
+        server.wait_for_log("event=reloaded", after=heard)
+        for one in dnsbl:
+            server.wait_for_log(rf"event=dnsbl_\w+_order.*list={one['name']}", after=heard)
+        return server
+    return put
+
+
+def send(net, server, subject="hello", sender="x@b.example", to="bob@a.example", ehlo="client.lab", message=None):
+    with smtp(net["client"], server.host, ehlo=ehlo) as client:
+        return send_on(client, message or make_message(subject, sender=sender), sender, [to])
+
+
+def refused(net, server, **options):
+    with pytest.raises(smtplib.SMTPResponseException) as caught:
+        send(net, server, **options)
+    return f"{caught.value.smtp_code} {caught.value.smtp_error.decode()}"
+
+
+def dialogue(net, server, *lines, greeting="220"):
+    """Says the lines; gives the last reply's first line."""
+    with net["client"].inside():
+        connection = socket.create_connection((server.host.ip, 25), timeout=20)
+    with connection, connection.makefile("rb") as heard:
+        reply = heard.readline().decode().strip()
+        assert reply.startswith(greeting), reply
+        for line in lines:
+            connection.sendall(line.encode() + b"\r\n")
+            reply = heard.readline().decode().strip()
+            while reply[3:4] == "-":
+                reply = heard.readline().decode().strip()
+        rest = heard.readline() if reply.startswith(("421", "554")) else b"open"
+        return reply, rest
+
+
+def test_without_rules_our_own_name_and_senders_that_take_no_mail_are_refused(net, under):
+    server = under()
+    assert dialogue(net, server, "EHLO mx.a.example")[0] == "550 5.7.1 mx.a.example is the name of this server, not yours"
+    assert dialogue(net, server, "EHLO client.lab", "MAIL FROM:<x@silent.example>")[0].startswith("550 5.7.1 silent.example takes no mail")
+    assert dialogue(net, server, "EHLO client.lab", "MAIL FROM:<x@nowhere.lab>")[0].startswith("550 5.7.1 nowhere.lab takes no mail")
+    assert dialogue(net, server, "EHLO client.lab", "MAIL FROM:<>")[0].startswith("250 ")
+    assert send(net, server, sender="x@b.example")
+
+
+def test_our_own_users_are_not_asked_for_what_strangers_are(net, under):
+    server = under()
+    heard = len(server.log_text())
+    submit(net["client"], server.host, "from within", "bob@a.example")
+    assert "event=rule " not in server.log_text()[heard:]
+
+
+def test_a_connection_is_refused_before_the_greeting(net, under):
+    server = under({"name": "closed", "stage": "connect", "when": f'client.address in ["{net["client"].ip}/32"]', "action": "reject", "text": "not {client.address}"})
+    reply, rest = dialogue(net, server, greeting="554")
+    assert reply == f"554 5.7.1 not {net['client'].ip}"
+    server.wait_for_log(r"event=refused.*stage=connect.*rule=closed")
+    server = under({"name": "later", "stage": "connect", "action": "defer"})
+    reply, rest = dialogue(net, server, greeting="421")
+    assert reply == "421 4.7.1 refused by a rule of this server (later)" and rest == b""
+
+
+def test_a_name_is_looked_up_for_rules_about_it(net, under):
+    server = under({"name": "liar", "stage": "helo", "when": "helo.is_name and not helo.is_client", "action": "defer", "text": "{helo} is not {client.name}"})
+    assert dialogue(net, server, "EHLO other.lab")[0] == "450 4.7.1 other.lab is not client.lab"
+    assert dialogue(net, server, "EHLO client.lab")[0].startswith("250 ")
+
+
+def test_disconnect_closes(net, under):
+    server = under({"name": "out", "stage": "rcpt", "when": 'recipient like "trap*"', "action": "disconnect"})
+    reply, rest = dialogue(net, server, "EHLO client.lab", "MAIL FROM:<x@b.example>", "RCPT TO:<trap1@a.example>")
+    assert reply.startswith("550 5.1.1"), "what nobody has is refused before rules are asked"
+    server.cli("alias", "add", "trap2@a.example", "bob@a.example", check=False)
+    reply, rest = dialogue(net, server, "EHLO client.lab", "MAIL FROM:<x@b.example>", "RCPT TO:<trap2@a.example>")
+    assert reply == "421 4.7.0 refused by a rule of this server (out)" and rest == b""
+
+
+def test_no_rule_makes_us_a_relay(net, under):
+    server = under({"name": "everything", "stage": "rcpt", "action": "accept"}, {"name": "all", "stage": "mail", "action": "accept"})
+    assert "5.7.1" in refused(net, server, to="x@far.example")
+
+
+def test_lists_weigh_and_are_told(net, under):
+    lists = [{"name": "bl", "zone": "bl.lab", "replies": ["127.0.0.4/31=5"]}, {"name": "wl", "zone": "wl.lab", "weight": -2},
+             {"name": "dbl", "zone": "dbl.lab", "about": "sender.domain"}]
+    server = under({"name": "sum", "stage": "mail", "when": "dnsbl_score >= 4", "action": "reject"},
+                   {"name": "listed", "stage": "rcpt", "when": "dnsbl.bl >= 5 and dnsbl.dbl > 0", "action": "reject", "text": "{sender.domain} is listed"}, dnsbl=lists)
+    assert refused(net, server) == "550 5.7.1 b.example is listed"
+    assert send(net, server, sender="x@client.lab")
+    server = under({"name": "sum", "stage": "mail", "when": "dnsbl_score >= 3", "action": "reject"}, dnsbl=lists)
+    assert "(sum)" in refused(net, server)
+    server.wait_for_log(r'event=rule .*rule=sum.*dnsbl_score = 3')
+
+
+def test_a_list_that_lists_everybody_judges_nobody(net, under):
+    server = under({"name": "r", "stage": "mail", "when": "dnsbl.everybody > 0", "action": "reject"},
+                   {"name": "told", "stage": "mail", "when": "dnsbl.everybody unavailable", "tag": "unsure", "header": "X-Unsure: yes"},
+                   dnsbl=[{"name": "everybody", "zone": "everybody.lab"}])
+    assert "everybody.lab lists everybody" in server.log_text()
+    send(net, server, "unsure")
+    assert server.wait_for_mail("bob@a.example", "unsure")["X-Unsure"] == "yes"
+
+
+def test_marks_add_up_and_content_goes_to_junk(net, under):
+    server = under({"name": "one", "stage": "helo", "when": 'helo = "odd.lab"', "score": 2}, {"name": "two", "stage": "content", "when": 'header.Subject like "*win*"', "score": 3},
+                   {"name": "sum", "stage": "content", "when": "score >= 5", "action": "junk"})
+    send(net, server, "you win", ehlo="odd.lab")
+    send(net, server, "you win too")
+    junk = server.maildir("bob@a.example") / ".Junk" / "new"
+    wait_until(lambda: junk.exists() and any("Subject: you win\n" in file.read_text() for file in junk.iterdir()), what="the message is in Junk")
+    assert server.wait_for_mail("bob@a.example", "you win too")
+
+
+def test_what_the_checks_found_are_facts(net, under):
+    server = under({"name": "unproven", "stage": "content", "when": 'dmarc = "none" and spf != "pass" and author.domain = "b.example" and not author.ours',
+                    "action": "reject", "text": "prove that you are {author}"})
+    assert re.match(r"550 5\.7\.1 prove that you are x@b\.example \(\w{13}\)", refused(net, server, subject="unproven"))
+
+
+def test_held_mail_waits_with_its_reason(net, under):
+    server = under({"name": "look", "stage": "rcpt", "when": 'recipient = "bob@a.example"', "action": "hold"})
+    identifier = message_id(send(net, server, "held by rule"))
+    held = [message for message in server.queued() if message["id"] == identifier]
+    assert "look: recipient = " in str(held), held
+    server.cli("queue", "release", identifier)
+    assert server.wait_for_mail("bob@a.example", "held by rule")
+
+
+def test_discarded_mail_is_told_and_not_delivered(net, under):
+    server = under({"name": "hole", "stage": "data", "when": "recipient_count = 1", "action": "discard"})
+    identifier = message_id(send(net, server, "discarded"))
+    server.wait_for_trace(identifier, "discarded", "hole", "recipient_count = 1")
+    server.wait_for_log(rf"event=discarded.*id={identifier}.*rule=hole")
+    assert not [message for message in server.queued() if message["id"] == identifier]
+    assert not [message for message in server.mail("bob@a.example") if message["Subject"] == "discarded"]
+
+
+def test_a_recipient_is_redirected(net, under):
+    server = under({"name": "away", "stage": "rcpt", "when": 'recipient = "bob@a.example"', "action": "redirect", "to": "alice@a.example"})
+    identifier = message_id(send(net, server, "redirected"))
+    assert server.wait_for_mail("alice@a.example", "redirected")
+    assert not [message for message in server.mail("bob@a.example") if message["Subject"] == "redirected"]
+    server.wait_for_trace(identifier, "redirect", "away")
+
+
+def test_a_delay_makes_the_client_wait_and_an_alarm_is_logged(net, under):
+    server = under({"name": "slow", "stage": "mail", "delay": "1s", "alarm": True})
+    begun = time.monotonic()
+    assert send(net, server, "slowly")
+    assert time.monotonic() - begun >= 1
+    server.wait_for_log(r"event=alarm.*stage=mail.*rule=slow")
+
+
+def test_the_trace_names_the_line_and_the_next_rule(net, under):
+    server = under({"name": "first", "stage": "mail", "when": "size < 1MiB", "action": "accept"}, {"name": "second", "stage": "mail", "when": 'sender like "x@*"', "action": "reject"})
+    identifier = message_id(send(net, server, "traced"))
+    story = server.wait_for_trace(identifier, "first")
+    assert re.search(r"size = \d+ at \S+thurn\.toml:\d+", story), story
+
+
+def test_xclient_is_a_new_connection_to_the_rules(net, server, under):
+    listeners = server.settings["listener"]
+    try:
+        server.stop()
+        server.configure(listener=[{**listeners[0], "xclient_from": [net["client"].ip]}, *listeners[1:]],
+                         rule=[{"name": "far", "stage": "connect", "when": 'client.address = "192.0.2.9"', "action": "reject"}])
+        server.start()
+        assert dialogue(net, server, "EHLO client.lab", "XCLIENT ADDR=192.0.2.9")[0] == "554 5.7.1 refused by a rule of this server (far)"
+        assert dialogue(net, server, "EHLO client.lab", "XCLIENT ADDR=192.0.2.8")[0].startswith("220 ")
+    finally:
+        if server.alive():
+            server.stop()
+        server.settings.pop("rule")
+        server.configure(listener=listeners)
+        server.start()
+
+
+@pytest.mark.parametrize("rule, error", [
+    ({"name": "r", "stage": "mail", "when": "client.adress = '1'", "action": "reject"}, 'rule[1].when: column 1: unknown fact "client.adress"; did you mean "client.address"?'),
+    ({"name": "r", "stage": "connect", "when": "sender = ''", "action": "reject"}, "rule[1].when: sender is known from stage mail on, not at connect"),
+    ({"name": "r", "action": "reject"}, "rule[1].stage: must be one of connect, helo, auth, mail, rcpt, data, content"),
+    ({"name": "r", "stage": "mail", "when": "dnsbl.zen > 1", "action": "reject"}, 'rule[1].when: dnsbl.zen: there is no [[dnsbl]] of the name "zen"'),
+    ({"name": "r", "stage": "mail", "actoin": "reject"}, 'unknown key "rule[1].actoin"; did you mean "action"?'),
+])
+def test_a_wrong_rule_is_told_with_its_place(tmp_path, rule, error):
+    file = tmp_path / "thurn.toml"
+    file.write_text(render_toml({"hostname": "mx.a.example", "data_dir": str(tmp_path / "data"), "rule": [rule]}))
+    told = subprocess.run([BINARY, "check", "--config", file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+    assert told.returncode == 2 and error in told.stdout.decode(), told.stdout.decode()
