@@ -5,10 +5,7 @@
 #include <algorithm>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -25,31 +22,6 @@ using mailauth::ReportConsent;
 
 constexpr auto kTryAgain = 1h;
 constexpr std::string_view kNotSent = "not sent: ";  // before the reason, where the spool's id would stand
-
-/// On the spool's thread, to where it is awaited.
-asio::awaitable<Result<spool::StoredMessage>> async_commit(spool::Spool& spool, std::unique_ptr<spool::Draft> draft,
-                                                           spool::Envelope envelope) {
-    auto initiate = [&spool](auto handler, std::unique_ptr<spool::Draft> content, spool::Envelope about) {
-        auto executor = asio::get_associated_executor(handler);
-        spool.commit(
-            std::move(content), std::move(about), [executor, handler = std::move(handler)](Result<spool::StoredMessage> stored) mutable {
-                asio::post(executor, [handler = std::move(handler), stored = std::move(stored)]() mutable { handler(std::move(stored)); });
-            });
-    };
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<spool::StoredMessage>)>(
-        std::move(initiate), asio::use_awaitable, std::move(draft), std::move(envelope));
-}
-
-/// From nobody: an answer to a report would be of use to nobody.
-spool::Envelope envelope_to(const mail::Mailbox& to, base::Time now) {
-    spool::Envelope envelope;
-    envelope.recipients.push_back(
-        {.mailbox = to,
-         .original = {},
-         .expansions = 0,
-         .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
-    return envelope;
-}
 
 report::DmarcDateRange range_of(std::chrono::sys_days day) {
     const auto begin = std::chrono::sys_seconds(day).time_since_epoch().count();
@@ -141,18 +113,19 @@ asio::awaitable<Result<DmarcReporter::Outcome>> DmarcReporter::async_report(Tall
 }
 
 asio::awaitable<Result<DmarcReporter::Outcome>> DmarcReporter::async_report_to(Tally tally, mail::Mailbox destination) {
-    const auto consent = co_await async_ask_consent(tally.domain, destination.domain.text());
+    const auto consent = co_await with_.mailer.async_ask_consent(tally.domain, destination.domain.text(), options_.suffixes.get(),
+                                                                 mailauth::ReportKind::aggregate);
     if (consent.kind == ReportConsent::Kind::unknown) co_return Outcome::later;
     std::string what;
     if (consent.kind == ReportConsent::Kind::refused) {
         what = std::string(kNotSent) + consent.reason;
     } else {
         const auto to = consent.instead.empty() ? destination : consent.instead.front();
-        const auto id = with_.ids.next();
+        const auto id = with_.mailer.next_id();
         auto message = co_await async_render(tally, to, id);
         if (!message) co_return base::pass_on(message);
         if (message->size() <= options_.largest) {
-            auto stored = co_await async_store(id, *std::move(message), to);
+            auto stored = co_await with_.mailer.async_send(id, *std::move(message), to, "dmarc-report");
             if (!stored) co_return base::pass_on(stored);
             what = id.text();
         } else {
@@ -163,16 +136,6 @@ asio::awaitable<Result<DmarcReporter::Outcome>> DmarcReporter::async_report_to(T
     auto noted = co_await async_note(std::move(tally), std::move(destination), std::move(what));
     if (!noted) co_return base::pass_on(noted);
     co_return Outcome::settled;
-}
-
-asio::awaitable<ReportConsent> DmarcReporter::async_ask_consent(std::string domain, std::string host) {
-    mailauth::ReportConsentCheck check(domain, host, options_.suffixes.get());
-    for (auto questions = check.questions(); !questions.empty(); questions = check.questions())
-        for (const auto& question : questions) {
-            const auto answer = co_await with_.resolver.async_ask(question);
-            check.answer(question, answer);
-        }
-    co_return check.take();
 }
 
 asio::awaitable<Result<std::string>> DmarcReporter::async_render(Tally tally, mail::Mailbox to, base::MessageId id) {
@@ -198,29 +161,8 @@ asio::awaitable<Result<std::string>> DmarcReporter::async_render(Tally tally, ma
                                           .message_id = id.text() + "@" + options->hostname,
                                           .now = now});
     });
-    if (message) *message = with_.sign(*message) + *message;
+    if (message) *message = with_.mailer.sign(*message) + *message;
     co_return message;
-}
-
-asio::awaitable<Result<void>> DmarcReporter::async_store(base::MessageId id, std::string message, mail::Mailbox to) {
-    auto draft = with_.spool.draft(id);
-    auto* content = draft.get();
-    auto appended = co_await with_.pool.async_run([content, &message] { return content->append(message); });
-    if (!appended) co_return appended;
-    auto stored = co_await async_commit(with_.spool, std::move(draft), envelope_to(to, with_.clock.now()));
-    if (!stored) co_return base::pass_on(stored);
-    with_.journal.append({id, with_.clock.now(),
-                          trace::Accepted{.listener = "dmarc-report",
-                                          .client = {},
-                                          .client_name = {},
-                                          .helo = {},
-                                          .tls = {},
-                                          .login = {},
-                                          .sender = {},
-                                          .recipients = {mail::render_mailbox(to)},
-                                          .size = message.size()}});
-    with_.hand_over(*std::move(stored));
-    co_return Result<void>{};
 }
 
 asio::awaitable<Result<void>> DmarcReporter::async_note(Tally tally, mail::Mailbox destination, std::string what) {

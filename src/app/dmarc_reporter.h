@@ -1,21 +1,16 @@
 #pragma once
 
+#include "app/report_mailer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/message_id.h"
 #include "mail/mailbox.h"
-#include "mailauth/dmarc_reporting.h"
 #include "net/loops.h"
-#include "net/resolver.h"
-#include "spool/spool.h"
 #include "storage/dmarc_tally_store.h"
-#include "trace/journal.h"
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -36,15 +31,10 @@ struct DmarcReporterOptions {
 
 struct DmarcReporterDependencies {
     storage::DmarcTallyStore& tallies;
-    spool::Spool& spool;
-    trace::Journal& journal;
     base::Log& log;
     const base::Clock& clock;
-    base::MessageIdSource& ids;
     net::BlockingPool& pool;
-    net::Resolver& resolver;
-    std::function<std::string(std::string_view message)> sign;  // fields for the top of a message; may be none
-    std::function<void(spool::StoredMessage)> hand_over;        // as soon as a message is durable
+    ReportMailer& mailer;
 };
 
 /// Writes tallies to the disk, and sends the reports that are due: each day's after the midnight that ends it, one mail for each
@@ -70,9 +60,7 @@ private:
     Awaitable<> async_look();
     Awaitable<base::Result<Outcome>> async_report(Tally tally);
     Awaitable<base::Result<Outcome>> async_report_to(Tally tally, mail::Mailbox destination);
-    Awaitable<mailauth::ReportConsent> async_ask_consent(std::string domain, std::string host);
     Awaitable<base::Result<std::string>> async_render(Tally tally, mail::Mailbox to, base::MessageId id);
-    Awaitable<base::Result<void>> async_store(base::MessageId id, std::string message, mail::Mailbox to);
     Awaitable<base::Result<void>> async_note(Tally tally, mail::Mailbox destination, std::string what);
     [[nodiscard]] bool is_due(const Tally& tally) const;
 

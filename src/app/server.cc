@@ -7,6 +7,7 @@
 #include "app/authentication.h"
 #include "app/dmarc_reporter.h"
 #include "app/dnsbl_watch.h"
+#include "app/failure_reporter.h"
 #include "app/log_sink.h"
 #include "app/privileges.h"
 #include "app/report_intake.h"
@@ -162,7 +163,9 @@ private:
     config::Config current_;  // what was reloaded last
     // As the configuration wants them; fixed at start.
     std::unique_ptr<storage::DmarcTallyStore> tallies_;
+    std::unique_ptr<ReportMailer> report_mailer_;
     std::unique_ptr<DmarcReporter> reporter_;
+    std::unique_ptr<FailureReporter> failure_reporter_;
     std::unique_ptr<storage::ReceivedReports> received_reports_;
     std::unique_ptr<ReportIntake> report_intake_;
     std::unique_ptr<inbound::Service> service_;
@@ -380,6 +383,15 @@ base::Result<void> Server::make_dispatcher() {
 base::Result<void> Server::make_reporting() {
     const auto& wanted = config_.reports;
     const auto path = config_.data_dir / "reports.db";
+    report_mailer_ = std::make_unique<ReportMailer>(
+        ReportMailer::Dependencies{.spool = *spool_.spool,
+                                   .journal = *journal_,
+                                   .clock = clock_,
+                                   .ids = *ids_,
+                                   .pool = pool_,
+                                   .resolver = *resolver_,
+                                   .sign = [this](std::string_view message) { return signature_of(message); },
+                                   .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); }});
     if (wanted.send) {
         auto tallies = storage::DmarcTallyStore::open({.path = path});
         if (!tallies) return base::pass_on(tallies);
@@ -390,18 +402,16 @@ base::Result<void> Server::make_reporting() {
                                  .from = *mail::parse_mailbox(wanted.from),
                                  .per_hour = wanted.per_hour,
                                  .suffixes = authentication_->suffixes},
-            DmarcReporterDependencies{.tallies = *tallies_,
-                                      .spool = *spool_.spool,
-                                      .journal = *journal_,
-                                      .log = log_,
-                                      .clock = clock_,
-                                      .ids = *ids_,
-                                      .pool = pool_,
-                                      .resolver = *resolver_,
-                                      .sign = [this](std::string_view message) { return signature_of(message); },
-                                      .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); }},
+            DmarcReporterDependencies{.tallies = *tallies_, .log = log_, .clock = clock_, .pool = pool_, .mailer = *report_mailer_},
             loops_.loop(0).get_executor());
     }
+    if (wanted.failure)
+        failure_reporter_ = std::make_unique<FailureReporter>(
+            FailureReporter::Options{.hostname = config_.hostname,
+                                     .from = *mail::parse_mailbox(wanted.from),
+                                     .quota = {.per_domain = wanted.failure_per_hour, .in_all = wanted.per_hour},
+                                     .suffixes = authentication_->suffixes},
+            *report_mailer_, log_, clock_, loops_.loop(0).get_executor());
     if (!wanted.mailbox.empty()) {
         auto reports = storage::ReceivedReports::open({.path = path});
         if (!reports) return base::pass_on(reports);
@@ -442,7 +452,8 @@ void Server::make_service() {
                 },
             .run_queue =
                 [this](std::string domain) { return admin::async_retry_domain(*spool_.spool, *dispatcher_, pool_, std::move(domain)); },
-            .tallies = tallies_.get()},
+            .tallies = tallies_.get(),
+            .failures = failure_reporter_.get()},
         loops_.count(), connections_, config_.limits.connections_per_ip);
     service_->configure(service_options(config_));
 }

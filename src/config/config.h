@@ -85,7 +85,9 @@ struct ReportsConfig {
     std::string from;          // their author; the postmaster when not given
     std::string organization;  // the hostname when not given
     std::size_t per_hour = 100;
-    std::string mailbox;  // an address of ours: reports that come to it are kept, too; empty: none
+    bool failure = false;               // DMARC failure reports, likewise
+    std::size_t failure_per_hour = 10;  // to one domain
+    std::string mailbox;                // an address of ours: reports that come to it are kept, too; empty: none
 };
 
 struct DomainConfig {

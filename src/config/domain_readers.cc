@@ -85,6 +85,8 @@ void read_reports(Section section, Config& config) {
     if (!from || from->domain.is_literal()) section.complain("from", "must be an address in US-ASCII, such as dmarc@example.com");
     section.text("organization", reports.organization);
     section.count("per_hour", reports.per_hour, 1, 100'000);
+    section.flag("failure", reports.failure);
+    section.count("failure_per_hour", reports.failure_per_hour, 1, 1000);
     section.text("mailbox", reports.mailbox);
     if (!reports.mailbox.empty() && !mail::parse_mailbox(reports.mailbox, mail::Charset::utf8))
         section.complain("mailbox", "must be an address of ours, such as dmarc-reports@example.com");

@@ -53,6 +53,8 @@ public:
     }
     /// Precondition: take_header() was called.
     [[nodiscard]] boost::asio::awaitable<mailauth::Findings> async_finish();
+    /// After take_header(): as it came.
+    [[nodiscard]] const mailauth::MessageHeader& header() const { return signatures_->header(); }
     /// After async_finish(): the ARC set for the top of the message; empty where there is no key, or the chain takes no more.
     [[nodiscard]] std::string seal(const mailauth::Findings& findings) const;
 

@@ -159,6 +159,7 @@ private:
     void trace_without_message(const Transaction& transaction, std::string what);
     void discard(const Transaction& transaction);
     void tally(const Transaction& transaction, const mailauth::Findings& findings);
+    void report_failure(const Transaction& transaction, const mailauth::Findings& findings);
 
     // conversation_filters.cc: content filters. False: the client has its answer
     void meet_filters();

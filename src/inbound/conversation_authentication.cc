@@ -27,6 +27,15 @@ std::string_view name_of(policy::Filing filing, policy::Decision::Kind kind) {
     return filing == policy::Filing::junk ? "junk" : filing == policy::Filing::hold ? "hold" : "accept";
 }
 
+mailauth::DeliveryResult delivery_result(const policy::ContentDecision& verdict) {
+    using mailauth::DeliveryResult;
+    if (verdict.decision.kind == policy::Decision::Kind::reject) return DeliveryResult::reject;
+    if (verdict.decision.kind == policy::Decision::Kind::defer) return DeliveryResult::other;
+    return verdict.filing == policy::Filing::junk   ? DeliveryResult::spam
+           : verdict.filing == policy::Filing::hold ? DeliveryResult::policy
+                                                    : DeliveryResult::delivered;
+}
+
 }  // namespace
 
 /// Neither logged in nor of our networks: somebody who has to prove who they are.
@@ -75,6 +84,7 @@ awaitable<std::string> Conversation::async_authenticate(Transaction& transaction
     const auto& [decision, filing, disposition, overrides] = *transaction.verdict;
     transaction.decisions.push_back({"content", "", std::string(name_of(filing, decision.kind)), decision.rule, decision.reason});
     tally(transaction, findings);
+    report_failure(transaction, findings);
     co_return transaction.checks->seal(findings) + results_field(mailauth::results_of(findings, options.authserv_id));
 }
 
@@ -131,6 +141,17 @@ void Conversation::tally(const Transaction& transaction, const mailauth::Finding
                         .envelope_to_domain = transaction.recipients.front().mailbox.domain.text(),
                         .spf = findings.origin.mail_from,
                         .dkim = findings.signatures.dkim});
+}
+
+void Conversation::report_failure(const Transaction& transaction, const mailauth::Findings& findings) {
+    if (!with_.failures) return;
+    const auto id = transaction.id.text();
+    auto failure = mailauth::describe_failure({.findings = findings,
+                                               .header = transaction.checks->header(),
+                                               .message_id = id,
+                                               .authserv_id = options_->authentication->authserv_id,
+                                               .became = delivery_result(*transaction.verdict)});
+    if (failure) with_.failures->add(*std::move(failure));
 }
 
 }  // namespace thurn::inbound

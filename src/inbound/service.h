@@ -10,6 +10,7 @@
 #include "inbound/login_failures.h"
 #include "inbound/milter_options.h"
 #include "inbound/permissions.h"
+#include "mailauth/dmarc_failure.h"
 #include "mailauth/sender_rewriting.h"
 #include "net/loops.h"
 #include "net/resolver.h"
@@ -82,7 +83,8 @@ struct Dependencies {
     /// ETRN: tries what waits for recipients in a domain now, and tells how many messages that are. Without it ETRN is not offered.
     std::function<net::asio::awaitable<base::Result<std::size_t>>(std::string domain)> run_queue{};
     policy::TokenBuckets* buckets = nullptr;    // without it, nothing is counted by rates
-    mailauth::DmarcTallies* tallies = nullptr;  // without it, nobody is reported to
+    mailauth::DmarcTallies* tallies = nullptr;    // without it, nobody gets aggregate reports
+    mailauth::DmarcFailures* failures = nullptr;  // without it, nobody gets failure reports
 };
 
 class Conversation;

@@ -20,6 +20,7 @@ public:
     MessageHeader(const MessageHeader&) = delete;
     MessageHeader& operator=(const MessageHeader&) = delete;
 
+    [[nodiscard]] std::string_view octets() const { return octets_; }
     [[nodiscard]] const std::vector<mail::HeaderField>& fields() const { return parsed_.fields; }
     /// `Name: value` as it stands, without the last CRLF.
     [[nodiscard]] std::string_view raw(std::size_t field) const;

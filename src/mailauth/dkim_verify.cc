@@ -117,6 +117,7 @@ DkimResult DkimVerifier::check_body(const Signature& signature, DkimVerdict& ver
     if (hasher_.digest(signature.body) != signature.body_hash) {
         // RFC 6376 §6.1.3, told first: a changed body is what most often breaks a signature.
         verdict.reason = "body hash did not verify";
+        verdict.body_changed = true;
         return DkimResult::fail;
     }
     if (!signature.body.length) return DkimResult::pass;

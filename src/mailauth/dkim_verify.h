@@ -29,6 +29,7 @@ struct DkimVerdict {
     std::string b_prefix{};  // the first 8 characters of b=: which signature it is (RFC 6008)
     std::size_t key_bits = 0;
     bool testing = false;                          // the key has t=y
+    bool body_changed = false;                     // the body hash did not verify
     std::optional<std::uint64_t> signed_octets{};  // l=, where given
     std::uint64_t unsigned_octets = 0;             // of the body, behind l=
 };

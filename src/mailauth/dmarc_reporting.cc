@@ -60,26 +60,28 @@ std::uint64_t spread_hash(std::string_view text) {
     return hash;
 }
 
-/// Those of a consent's own `rua` that are at the host it is about; others it cannot speak for (RFC 9990 §4).
+/// Those of a consent's own `rua` or `ruf` that are at the host it is about; others it cannot speak for (RFC 9990 §4).
 std::vector<mail::Mailbox> destinations_at(const std::vector<std::string>& uris, const std::string& host) {
     auto destinations = find_report_destinations(uris);
     std::erase_if(destinations, [&](const auto& mailbox) { return lower(mailbox.domain.text()) != host; });
     return destinations;
 }
 
-ReportConsent judge(const dns::Answer& answer, const std::string& name, const std::string& host) {
+ReportConsent judge(const dns::Answer& answer, const std::string& name, const std::string& host, ReportKind kind) {
     if (answer.status == dns::Status::failed || answer.status == dns::Status::bogus)
         return {.kind = Kind::unknown, .reason = "the TXT of " + name + " cannot be looked up"};
     for (const auto& each : answer.records) {
         const auto* text = std::get_if<dns::Text>(&each);
         const auto record = text != nullptr ? parse_dmarc_record(text->octets) : std::nullopt;
         if (!record) continue;
-        return {.kind = Kind::given, .instead = destinations_at(record->rua, host), .reason = name + " says so"};
+        const auto& uris = kind == ReportKind::aggregate ? record->rua : record->ruf;
+        return {.kind = Kind::given, .instead = destinations_at(uris, host), .reason = name + " says so"};
     }
     return {.kind = Kind::refused, .reason = "there is no DMARC record at " + name};
 }
 
-Evaluation<ReportConsent> find_consent(std::string domain, std::string host, Inquiries& dns, const PublicSuffixList* suffixes) {
+Evaluation<ReportConsent> find_consent(std::string domain, std::string host, Inquiries& dns, const PublicSuffixList* suffixes,
+                                       ReportKind kind) {
     if (domain == host) co_return ReportConsent{.kind = Kind::own, .reason = "the same domain"};
     DmarcTree tree(dns, suffixes);
     const auto ours = co_await tree.walk_from(domain);
@@ -91,7 +93,7 @@ Evaluation<ReportConsent> find_consent(std::string domain, std::string host, Inq
     const std::string name = domain + "._report._dmarc." + host;
     if (name.size() > kLongestName) co_return ReportConsent{.kind = Kind::refused, .reason = "the name to ask at is too long"};
     const dns::Answer answer = co_await dns.ask({name, dns::Type::txt});
-    co_return judge(answer, name, host);
+    co_return judge(answer, name, host, kind);
 }
 
 }  // namespace
@@ -116,14 +118,14 @@ base::Time report_due(std::chrono::sys_days day, std::string_view domain) {
 struct ReportConsentCheck::State {
     Inquiries dns;
     Evaluation<ReportConsent> evaluation;
-    State(std::string domain, std::string host, const PublicSuffixList* suffixes)
-        : evaluation(find_consent(std::move(domain), std::move(host), dns, suffixes)) {
+    State(std::string domain, std::string host, const PublicSuffixList* suffixes, ReportKind kind)
+        : evaluation(find_consent(std::move(domain), std::move(host), dns, suffixes, kind)) {
         evaluation.start();
     }
 };
 
-ReportConsentCheck::ReportConsentCheck(std::string_view domain, std::string_view host, const PublicSuffixList* suffixes)
-    : state_(std::make_unique<State>(lower(domain), lower(host), suffixes)) {}
+ReportConsentCheck::ReportConsentCheck(std::string_view domain, std::string_view host, const PublicSuffixList* suffixes, ReportKind kind)
+    : state_(std::make_unique<State>(lower(domain), lower(host), suffixes, kind)) {}
 ReportConsentCheck::~ReportConsentCheck() = default;
 ReportConsentCheck::ReportConsentCheck(ReportConsentCheck&&) noexcept = default;
 ReportConsentCheck& ReportConsentCheck::operator=(ReportConsentCheck&&) noexcept = default;

@@ -24,6 +24,9 @@ namespace thurn::mailauth {
 /// its own, so that they do not all come at once.
 [[nodiscard]] base::Time report_due(std::chrono::sys_days day, std::string_view domain);
 
+/// By which tag destinations are named: `rua`, or `ruf`.
+enum class ReportKind { aggregate, failure };
+
 /// Whether somebody wants reports about a domain.
 struct ReportConsent {
     enum class Kind {
@@ -44,7 +47,8 @@ struct ReportConsent {
 class ReportConsentCheck {
 public:
     /// `domain`: where the policy was found. `suffixes` must outlive it, if given.
-    ReportConsentCheck(std::string_view domain, std::string_view host, const PublicSuffixList* suffixes = nullptr);
+    ReportConsentCheck(std::string_view domain, std::string_view host, const PublicSuffixList* suffixes = nullptr,
+                       ReportKind kind = ReportKind::aggregate);
     [[nodiscard]] std::vector<dns::Question> questions() const;
     void answer(const dns::Question& question, const dns::Answer& answer);
     [[nodiscard]] bool done() const;

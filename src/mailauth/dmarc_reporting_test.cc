@@ -28,6 +28,17 @@ TEST(ReportDestinations, AreThoseOfMailtoUris) {
               5U);
 }
 
+TEST(ReportConsent, NamesAnotherAddressForEachKindOfReport) {
+    for (const auto& [kind, to] :
+         {std::pair(ReportKind::aggregate, "a@reports.example"), std::pair(ReportKind::failure, "f@reports.example")}) {
+        ReportConsentCheck check("a.example", "reports.example", nullptr, kind);
+        support::DnsZone(
+            {"a.example._report._dmarc.reports.example TXT v=DMARC1; rua=mailto:a@reports.example; ruf=mailto:f@reports.example"})
+            .drive(check);
+        EXPECT_EQ(addresses(check.take().instead), std::vector<std::string>{to});
+    }
+}
+
 TEST(ReportDue, IsSpreadOverTheFirstHoursOfTheNextDay) {
     constexpr std::chrono::sys_days kDay = std::chrono::year(2026) / 11 / 22;
     std::set<base::Time> times;

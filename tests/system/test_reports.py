@@ -1,7 +1,8 @@
-"""DMARC aggregate reports between servers: b.example gets mail that claims to be of a.example, and reports to a.example, which keeps the report."""
+"""DMARC reports between servers: b.example gets mail that claims to be of a.example, and reports to a.example, which keeps the report."""
 
 import contextlib
 import gzip
+import json
 import pathlib
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from clients import make_message, send_on, smtp
 from lab import Lab, wait_until
-from thurn import Thurn
+from thurn import Thurn, message_id
 
 HERE = pathlib.Path(__file__).resolve().parent
 NAMESPACE = {"d": "urn:ietf:params:xml:ns:dmarc-2.0"}
@@ -24,7 +25,8 @@ def records(lab):
         lines += [f"{name}.example. IN MX 10 mx.{name}.example.", f"mx.{name}.example. IN A {lab[name].ip}", f'{name}.example. IN TXT "v=spf1 mx -all"',
                   f'mx.{name}.example. IN TXT "v=spf1 a -all"']
     # The second did not ask for reports about a.example, the third did.
-    return lines + ['_dmarc.a.example. IN TXT "v=DMARC1; p=none; fo=1; rua=mailto:reports@a.example,mailto:victim@mx.b.example,mailto:bob@b.example"',
+    return lines + ['_dmarc.a.example. IN TXT "v=DMARC1; p=none; fo=1; rua=mailto:reports@a.example,mailto:victim@mx.b.example,mailto:bob@b.example; '
+                    'ruf=mailto:failures@a.example,mailto:victim@mx.b.example"',
                     '_dmarc.b.example. IN TXT "v=DMARC1; p=none; psd=n"', 'a.example._report._dmarc.b.example. IN TXT "v=DMARC1;"']
 
 
@@ -46,6 +48,7 @@ def servers(net):
     for server in made.values():
         server.start()
     made["a"].add_account("reports@a.example")
+    made["a"].add_account("failures@a.example")
     made["b"].add_account("bob@b.example")
     yield made
     for server in made.values():
@@ -108,3 +111,42 @@ def test_a_report_goes_to_those_who_want_it_and_only_once(net, servers, tmp_path
     time.sleep(2)
     assert "event=dmarc_report" not in b.log_text()[logged:]
     assert len(a.json("reports", "list")) == 1
+
+
+def fail_at(net, server, subject, sender="alice@a.example"):
+    """A message that claims to be of a.example and comes from elsewhere; what the server says."""
+    message = make_message(subject, body="Between you and me.\r\n", sender="alice@a.example", to="bob@b.example")
+    with smtp(net["client"], server.host, ehlo="client.lab") as client:
+        return send_on(client, message, sender, ["bob@b.example"])
+
+
+def test_a_failure_is_told_to_those_who_want_it_only_where_that_is_configured(net, servers):
+    a, b = servers["a"], servers["b"]
+    fail_at(net, b, "not told")
+    b.wait_for_mail("bob@b.example", "not told")
+    assert "event=failure_report" not in b.log_text()
+
+    assert b.stop() == 0
+    b.configure(reports={"failure": True})
+    b.start()
+    identifier = message_id(fail_at(net, b, "told"))
+    for more in range(2):
+        fail_at(net, b, f"the same again {more}")
+    fail_at(net, b, "of nobody", sender="")
+    message = a.wait_for_mail("failures@a.example")
+    assert message.get_content_type() == "multipart/report" and message.get_param("report-type") == "feedback-report"
+    assert message["From"] == "dmarc@b.example" and message["Return-Path"] == "<>"
+    assert "Between you and me" not in message.as_string() and "Subject: told" in message.as_string()
+    read = json.loads(a.run("tool", "report", input=message.as_string()).stdout)
+    report = read["report"]
+    assert (read["type"], report["feedback-type"], report["auth-failure"]) == ("arf", "auth-failure", "dmarc")
+    assert report["identity-alignment"] == "dkim, spf" and report["source-ip"] == net["client"].ip and report["reported-domain"] == ["a.example"]
+    assert report["spf-dns"] == 'txt : a.example : "v=spf1 mx -all"' and report["delivery-result"] == "delivered"
+    assert report["original-envelope-id"] == identifier and report["original-mail-from"] == "<alice@a.example>"
+    result, = report["authentication-results"]
+    assert result.startswith("mx.b.example; ") and "spf=fail" in result and "dmarc=fail" in result
+
+    b.wait_for_log("event=failure_report .*to=victim@mx.b.example .*not sent: there is no DMARC record at a.example._report._dmarc.mx.b.example")
+    b.wait_for_mail("bob@b.example", "of nobody")
+    assert b.log_text().count("event=failure_report ") == 2
+    assert len(a.mail("failures@a.example")) == 1
