@@ -301,7 +301,7 @@ asio::awaitable<CourierRound::Converted> CourierRound::async_convert(const Load&
     auto work = [content = load.parcel.message->content, passage, signatory = means_.options.signatory]() -> Converted {
         auto converted = convert_content(*content, passage);
         if (!converted) return converted;
-        return sign_converted(*std::move(converted), signatory, wall_clock());
+        return sign_converted(*content, *std::move(converted), signatory, wall_clock());
     };
     co_return co_await means_.pool.async_run(std::move(work));
 }

@@ -240,14 +240,19 @@ std::optional<mail::Mailbox> Dispatcher::rewritten_sender(const spool::Envelope&
 }
 
 /// Of all recipients or of none.
-void Dispatcher::add_senders(Parcel& parcel) const {
+void Dispatcher::add_senders(Parcel& parcel) {
     if (!parcel.accounts.empty()) return;
     const auto& envelope = parcel.message->envelope;
     std::vector<mail::ReversePath> senders;
     bool rewritten = false;
     for (const auto index : parcel.recipients) {
-        auto sender = rewritten_sender(envelope, envelope.recipients[index]);
+        const auto& recipient = envelope.recipients[index];
+        auto sender = rewritten_sender(envelope, recipient);
         rewritten = rewritten || sender;
+        if (sender && recipient.state.attempts == 0)
+            trace(parcel.message->id,
+                  trace::Noted{"sender rewritten", fmt::format("to {} for {}, as {} sends it on", mail::render_mailbox(*sender),
+                                                               mail::render_mailbox(recipient.mailbox), recipient.original)});
         senders.push_back(sender ? mail::ReversePath{std::move(sender)} : envelope.sender);
     }
     if (rewritten) parcel.senders = std::move(senders);

@@ -183,7 +183,7 @@ private:
     void courier_ended(const std::string& site, queue::SiteOutcome outcome, std::deque<Parcel> unsettled);
     std::deque<Parcel> make_parcels(const queue::Batch& batch);
     static void add_accounts(const Active& active, Parcel& parcel);
-    void add_senders(Parcel& parcel) const;
+    void add_senders(Parcel& parcel);
     [[nodiscard]] std::string signature_of(std::string_view message) const;
     [[nodiscard]] std::optional<mail::Mailbox> rewritten_sender(const spool::Envelope& envelope, const spool::Recipient& recipient) const;
     std::deque<Parcel> take_more(const std::string& site);

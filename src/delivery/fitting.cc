@@ -1,6 +1,7 @@
 #include "delivery/fitting.h"
 
 #include "base/ascii.h"
+#include "mailauth/sign_anew.h"
 #include "spool/content.h"
 
 #include <algorithm>
@@ -48,6 +49,15 @@ base::Result<std::string> read_all(const spool::Content& content) {
         have += *count;
     }
     return octets;
+}
+
+/// In memory; `from_disk` holds what was not.
+base::Result<std::string_view> whole(const spool::Content& content, std::string& from_disk) {
+    if (const auto octets = content.in_memory()) return *octets;
+    auto read = read_all(content);
+    if (!read) return base::pass_on(read);
+    from_disk = *std::move(read);
+    return from_disk;
 }
 
 std::chrono::seconds time_left(const spool::DeliverBy& by, base::Time now) {
@@ -105,25 +115,22 @@ std::optional<Passage> conversion_for(BodyType body, const smtp::Extensions& off
 base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool::Content& content, Passage passage) {
     if (content.size() > kMostConverted) return base::fail(base::ErrorKind::too_long, "it is too large to be converted");
     std::string from_disk;
-    auto octets = content.in_memory();
-    if (!octets) {
-        auto read = read_all(content);
-        if (!read) return base::pass_on(read);
-        from_disk = *std::move(read);
-        octets = from_disk;
-    }
+    const auto octets = whole(content, from_disk);
+    if (!octets) return base::pass_on(octets);
     auto converted = mail::convert(*octets, passage);
     if (!converted) return base::pass_on(converted);
     return std::make_shared<const spool::MemoryContent>(*std::move(converted));
 }
 
-std::shared_ptr<const spool::Content> sign_converted(std::shared_ptr<const spool::Content> converted,
+std::shared_ptr<const spool::Content> sign_converted(const spool::Content& original, std::shared_ptr<const spool::Content> converted,
                                                      const std::shared_ptr<const mailauth::Signatory>& signatory, base::Time now) {
     const auto octets = converted->in_memory();
-    if (!signatory || !octets) return converted;
-    auto content = mailauth::sign_anew(signatory, std::string(*octets), now);
-    if (!content) return converted;
-    return std::make_shared<const spool::MemoryContent>(*std::move(content));
+    std::string from_disk;
+    const auto before = signatory && octets ? whole(original, from_disk) : base::Result<std::string_view>();
+    if (!signatory || !octets || !before) return converted;
+    auto content = mailauth::sign_anew(signatory, *before, std::string(*octets), now).value_or(std::string(*octets));
+    if (auto sealed = mailauth::seal_anew(signatory, *before, content, now)) content = *std::move(sealed);
+    return std::make_shared<const spool::MemoryContent>(std::move(content));
 }
 
 smtp::Transaction make_transaction(const Parcel& parcel, const std::vector<std::size_t>& open, base::Time now) {

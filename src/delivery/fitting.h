@@ -41,9 +41,10 @@ inline constexpr base::Octets kMostConverted = base::mebibytes(32);
 /// Threads  Reads and computes: belongs on the blocking pool.
 [[nodiscard]] base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool::Content& content, mail::Passage passage);
 
-/// Signatures of ours in a content that was converted are made anew; `signatory` may be null. One that cannot be signed goes as it is.
+/// Signatures and the seal of ours in a content that was converted are made anew; `signatory` may be null. What cannot be signed goes as it is.
 /// Threads  Computes: belongs on the blocking pool.
-[[nodiscard]] std::shared_ptr<const spool::Content> sign_converted(std::shared_ptr<const spool::Content> converted,
+[[nodiscard]] std::shared_ptr<const spool::Content> sign_converted(const spool::Content& original,
+                                                                   std::shared_ptr<const spool::Content> converted,
                                                                    const std::shared_ptr<const mailauth::Signatory>& signatory,
                                                                    base::Time now);
 

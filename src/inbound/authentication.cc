@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <boost/asio/detached.hpp>
+#include <fmt/format.h>
 
 namespace thurn::inbound {
 
@@ -55,15 +56,11 @@ void Authentication::take_header(std::string header, std::string_view sealed_for
 }
 
 void Authentication::prepare_seal(std::string_view domain) {
-    if (!options_->signatory) return;
-    const auto keys = options_->signatory->keys_for(domain, asked_.now);
-    if (keys.empty()) return;
-    // One seal: RSA, which everybody can check (RFC 8617 §4.1.1 takes DKIM's algorithms), if there is such a key.
-    const auto* key = keys.front();
-    for (const auto* other : keys)
-        if (key->key->type() != mailauth::KeyType::rsa && other->key->type() == mailauth::KeyType::rsa) key = other;
-    seal_key_ = key;
-    seal_with(signatures_->header(), signatures_->body());
+    seal_key_ = options_->signatory ? options_->signatory->sealing_key(domain, asked_.now) : nullptr;
+    if (seal_key_ != nullptr)
+        seal_with(signatures_->header(), signatures_->body());
+    else
+        why_no_seal_ = options_->signatory ? options_->signatory->why_unsigned(domain, asked_.now) : "there are no keys";
 }
 
 void Authentication::seal_with(const mailauth::MessageHeader& header, mailauth::BodyHasher& body) {
@@ -110,10 +107,18 @@ asio::awaitable<mailauth::Findings> Authentication::async_finish() {
     co_return findings;
 }
 
-std::string Authentication::seal(const mailauth::Findings& findings) const {
-    if (!sealer_) return {};
+Authentication::Seal Authentication::seal(const mailauth::Findings& findings) const {
+    if (!sealer_) {
+        if (why_no_seal_.empty()) return {};
+        return {.told = mailauth::FindingLine{"not sealed", why_no_seal_}};
+    }
+    const auto& chain = findings.signatures.arc;
     const auto results = mailauth::render_authentication_results(mailauth::results_of(findings, options_->authserv_id));
-    return sealer_->seal(findings.signatures.arc, results).value_or(std::string());
+    auto fields = sealer_->seal(chain, results);
+    if (!fields) return {.told = mailauth::FindingLine{"not sealed", fields.error().detail}};
+    return {.fields = *std::move(fields),
+            .told = mailauth::FindingLine{"sealed", fmt::format("i={} d={} s={} cv={}", chain.instance + 1, seal_key_->domain,
+                                                                seal_key_->selector, name_of(chain.result))}};
 }
 
 }  // namespace thurn::inbound

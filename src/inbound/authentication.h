@@ -55,8 +55,14 @@ public:
     [[nodiscard]] boost::asio::awaitable<mailauth::Findings> async_finish();
     /// After take_header(): as it came.
     [[nodiscard]] const mailauth::MessageHeader& header() const { return signatures_->header(); }
-    /// After async_finish(): the ARC set for the top of the message; empty where there is no key, or the chain takes no more.
-    [[nodiscard]] std::string seal(const mailauth::Findings& findings) const;
+    /// `fields`: an ARC set for the top of the message; empty where it is not to be passed on, there is no key, or the chain takes no more.
+    /// `told`: how that went, for the trace; nothing of a message that stays here.
+    struct Seal {
+        std::string fields{};
+        std::optional<mailauth::FindingLine> told{};
+    };
+    /// Precondition: async_finish() has ended.
+    [[nodiscard]] Seal seal(const mailauth::Findings& findings) const;
 
 private:
     template <class Core>
@@ -76,6 +82,7 @@ private:
     std::optional<mailauth::MessageHeader> changed_header_;
     mailauth::BodyHasher changed_body_;
     std::optional<mailauth::ArcSealer> sealer_;
+    std::string why_no_seal_;  // for people; empty where none is wanted
     std::optional<mailauth::Logged<mailauth::DmarcCheck>> dmarc_;
     boost::asio::any_io_executor executor_;
     boost::asio::steady_timer quiet_;  // cancelled when nothing is under way any more

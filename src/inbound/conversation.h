@@ -155,6 +155,7 @@ private:
     void take_header(const ContentGate::Passed& passed);
     Awaitable<std::string> async_authenticate(Transaction& transaction);
     [[nodiscard]] std::string sign(Transaction& transaction);
+    static void tell_signing(Transaction& transaction, const std::string& reason);
     void refuse_content(const Transaction& transaction, const policy::Decision& decision);
     void trace_without_message(const Transaction& transaction, std::string what);
     void discard(const Transaction& transaction);

@@ -85,7 +85,17 @@ awaitable<std::string> Conversation::async_authenticate(Transaction& transaction
     transaction.decisions.push_back({"content", "", std::string(name_of(filing, decision.kind)), decision.rule, decision.reason});
     tally(transaction, findings);
     report_failure(transaction, findings);
-    co_return transaction.checks->seal(findings) + results_field(mailauth::results_of(findings, options.authserv_id));
+    auto seal = transaction.checks->seal(findings);
+    if (seal.told) transaction.findings.push_back(*std::move(seal.told));
+    co_return seal.fields + results_field(mailauth::results_of(findings, options.authserv_id));
+}
+
+/// `reason`: why not; empty if it was signed.
+void Conversation::tell_signing(Transaction& transaction, const std::string& reason) {
+    if (reason.empty())
+        transaction.findings.push_back({"signed", transaction.signing->keys()});
+    else
+        transaction.findings.push_back({"not signed", reason});
 }
 
 /// Signatures, and that it was our user who sent it (RFC 8601 §2.7.4): by name where that is the sender's, which everybody sees.
@@ -93,10 +103,13 @@ std::string Conversation::sign(Transaction& transaction) {
     std::string head;
     if (transaction.signing) {
         auto fields = transaction.signing->finish();
+        tell_signing(transaction, fields ? transaction.signing->reason() : fields.error().detail);
         if (fields)
             head = *std::move(fields);
         else
             log_.warning("not_signed", {.id = transaction.id, .reason = fields.error().detail});
+    } else if (profile_.role == policy::Role::submission) {
+        tell_signing(transaction, "there are no keys");
     }
     if (client_.login.empty()) return head;
     mailauth::AuthenticationResult result{.method = "auth", .result = "pass"};

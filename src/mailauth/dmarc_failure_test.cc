@@ -24,7 +24,8 @@ Findings findings(const std::string& record, DmarcRequest request = {.author_dom
                    .signatures = {},
                    .dmarc = check.take(),
                    .dmarc_lookups = {}};
-    found.origin.mail_from = {.result = SpfResult::fail, .domain = "example.com"};
+    found.origin.mail_from.result = SpfResult::fail;
+    found.origin.mail_from.domain = "example.com";
     found.origin.lookups = {{{"example.com", dns::Type::txt}, "\"v=spf1 -all\""}};
     found.signatures.author.domain = "example.com";
     return found;

@@ -1,11 +1,13 @@
 #include "mailauth/signatory.h"
 
+#include "mail/date.h"
 #include "mailauth/dkim_message.h"
 #include "mailauth/dmarc_author.h"
 
 #include <algorithm>
-#include <ranges>
 #include <tuple>
+
+#include <fmt/format.h>
 
 namespace thurn::mailauth {
 namespace {
@@ -19,12 +21,10 @@ std::string signing_domain(const MessageHeader& header) {
     return find_author(header.fields()[fields.front()].value).domain;
 }
 
-bool is_ours(const Signatory& signatory, std::string_view signature) {
-    const auto claim = read_claim(signature);
-    return signatory.has_key(claim.domain, claim.selector);
+/// `d= s= a=`, as a field of ours says it.
+std::string describe(const SigningKey& key) {
+    return fmt::format("d={} s={} a={}-sha256", key.domain, key.selector, name_of(key.key->type()));
 }
-
-constexpr std::size_t kLineEnd = 2;
 
 }  // namespace
 
@@ -50,14 +50,37 @@ std::vector<const SigningKey*> Signatory::keys_for(std::string_view author_domai
     return keys_of(fallback_domain_, now);
 }
 
-bool Signatory::has_key(std::string_view domain, std::string_view selector) const {
-    const auto found = by_domain_.find(domain);
-    return found != by_domain_.end() && std::ranges::any_of(found->second, [&](const auto& key) { return key.selector == selector; });
+const SigningKey* Signatory::sealing_key(std::string_view domain, base::Time now) const {
+    const auto keys = keys_for(domain, now);
+    if (keys.empty()) return nullptr;
+    const auto rsa = std::ranges::find_if(keys, [](const auto* key) { return key->key->type() == KeyType::rsa; });
+    return rsa == keys.end() ? keys.front() : *rsa;
+}
+
+std::string Signatory::why_unsigned(std::string_view author_domain, base::Time now) const {
+    if (author_domain.empty()) return "there is no author's domain in From";
+    const auto found = by_domain_.find(author_domain);
+    if (found == by_domain_.end()) return fmt::format("there is no key for {}", author_domain);
+    auto next = base::Time::max();
+    for (const auto& key : found->second)
+        if (key.from > now) next = std::min(next, key.from);
+    if (next == base::Time::max()) return fmt::format("all keys for {} have ended", author_domain);
+    return fmt::format("the key for {} signs from {} on", author_domain, mail::render_timestamp(next));
+}
+
+const SigningKey* Signatory::find_key(std::string_view domain, std::string_view selector) const {
+    const auto keys = by_domain_.find(domain);
+    if (keys == by_domain_.end()) return nullptr;
+    const auto found = std::ranges::find(keys->second, selector, &SigningKey::selector);
+    return found == keys->second.end() ? nullptr : &*found;
 }
 
 MessageSigning::MessageSigning(std::shared_ptr<const Signatory> signatory, std::string header, base::Time now)
     : signatory_(std::move(signatory)), header_(std::move(header)) {
-    const auto keys = signatory_->keys_for(signing_domain(header_), now);
+    const auto domain = signing_domain(header_);
+    const auto keys = signatory_->keys_for(domain, now);
+    if (keys.empty()) reason_ = signatory_->why_unsigned(domain, now);
+    for (const auto* key : keys) keys_ += (keys_.empty() ? "" : ", ") + describe(*key);
     signers_.reserve(keys.size());
     for (const auto* key : keys)
         signers_.emplace_back(
@@ -83,19 +106,6 @@ base::Result<std::string> sign_message(const std::shared_ptr<const Signatory>& s
     MessageSigning signing(signatory, header.take(), now);
     signing.feed(body);
     return signing.finish();
-}
-
-base::Result<std::string> sign_anew(const std::shared_ptr<const Signatory>& signatory, std::string message, base::Time now) {
-    HeaderCollector collector;
-    std::ignore = collector.feed(message);
-    const MessageHeader header(collector.take());
-    auto ours = header.named("dkim-signature");
-    std::erase_if(ours, [&](std::size_t field) { return !is_ours(*signatory, header.fields()[field].value); });
-    if (ours.empty()) return message;
-    for (const auto field : ours | std::views::reverse) message.erase(header.offset(field), header.raw(field).size() + kLineEnd);
-    auto fields = sign_message(signatory, message, now);
-    if (!fields) return fields;
-    return *fields + message;
 }
 
 }  // namespace thurn::mailauth

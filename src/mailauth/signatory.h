@@ -32,7 +32,13 @@ public:
 
     /// Those that sign now for an author of that domain; views into this object.
     [[nodiscard]] std::vector<const SigningKey*> keys_for(std::string_view author_domain, base::Time now) const;
-    [[nodiscard]] bool has_key(std::string_view domain, std::string_view selector) const;
+    /// Whose key seals for the domain: one seal, RSA, which everybody can check (RFC 8617 §4.1.1 takes DKIM's algorithms), if there is such a
+    /// key; null where there is none.
+    [[nodiscard]] const SigningKey* sealing_key(std::string_view domain, base::Time now) const;
+    /// Why keys_for() is empty, for people.
+    [[nodiscard]] std::string why_unsigned(std::string_view author_domain, base::Time now) const;
+    /// Whether it signs now or not; null where there is none.
+    [[nodiscard]] const SigningKey* find_key(std::string_view domain, std::string_view selector) const;
     [[nodiscard]] std::optional<std::chrono::seconds> lifetime() const { return lifetime_; }
 
 private:
@@ -57,21 +63,22 @@ public:
     /// The DKIM-Signature fields, to stand above the header; empty without a key for this author.
     /// Errors   As DkimSigner::sign().
     [[nodiscard]] base::Result<std::string> finish();
+    /// With which keys, `d=example.com s=s1 a=rsa-sha256, …`; empty where there are none.
+    [[nodiscard]] const std::string& keys() const { return keys_; }
+    /// Why there are none, for people.
+    [[nodiscard]] const std::string& reason() const { return reason_; }
 
 private:
     std::shared_ptr<const Signatory> signatory_;
     MessageHeader header_;
     BodyHasher body_;
     std::vector<DkimSigner> signers_;
+    std::string keys_;
+    std::string reason_;
 };
 
 /// Likewise of a whole message, for those we write.
 [[nodiscard]] base::Result<std::string> sign_message(const std::shared_ptr<const Signatory>& signatory, std::string_view message,
                                                      base::Time now);
-
-/// A message of ours that was changed on its way: our signatures, which hold no more, make room for new ones. One without is left alone, and
-/// those of others stay, broken as they are.
-/// Errors   As sign_message().
-[[nodiscard]] base::Result<std::string> sign_anew(const std::shared_ptr<const Signatory>& signatory, std::string message, base::Time now);
 
 }  // namespace thurn::mailauth

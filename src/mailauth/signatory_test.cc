@@ -62,21 +62,23 @@ TEST(Signatory, GoesByTheTimesOfKeys) {
 constexpr std::string_view kMessage = "From: Anna <anna@a.example>\r\nTo: b@b.example\r\nSubject: x\r\n\r\nHello.\r\n";
 
 /// Verifies with the public keys of `keys`.
-std::vector<DkimVerdict> verify(const std::string& message, const std::vector<SigningKey>& keys) {
+SignatureFindings check(const std::string& message, const std::vector<SigningKey>& keys) {
     const auto body = message.find("\r\n\r\n") + 4;
-    SignatureCheck check(message.substr(0, body), {.now = std::chrono::seconds(1'700'000'001)});
-    check.feed(std::string_view(message).substr(body));
-    check.finish();
-    for (const auto& question : check.questions())
+    SignatureCheck checked(message.substr(0, body), {.now = std::chrono::seconds(1'700'000'001)});
+    checked.feed(std::string_view(message).substr(body));
+    checked.finish();
+    for (const auto& question : checked.questions())
         for (const auto& key : keys)
             if (question.name == key.selector + "._domainkey." + key.domain)
-                check.answer(question, {.status = dns::Status::ok,
-                                        .records = {dns::Text{render_dkim_key_record(*key.key)}},
-                                        .canonical_name = {},
-                                        .detail = {}});
-    EXPECT_TRUE(check.done());
-    return check.take().dkim;
+                checked.answer(question, {.status = dns::Status::ok,
+                                          .records = {dns::Text{render_dkim_key_record(*key.key)}},
+                                          .canonical_name = {},
+                                          .detail = {}});
+    EXPECT_TRUE(checked.done());
+    return checked.take();
 }
+
+std::vector<DkimVerdict> verify(const std::string& message, const std::vector<SigningKey>& keys) { return check(message, keys).dkim; }
 
 TEST(SignMessage, SignsWithEveryKeyAndVerifies) {
     const std::vector keys = {key_of("a.example", "e"), key_of("a.example", "r", KeyType::rsa)};
@@ -96,27 +98,23 @@ TEST(SignMessage, RefusesAHeaderThatIsNone) {
     EXPECT_FALSE(sign_message(signatory_of({key_of("a.example", "e")}), "From: a@a.example\r\nno field\r\n\r\nx\r\n", kNow));
 }
 
-TEST(SignAnew, ReplacesOurSignaturesAndKeepsThoseOfOthers) {
-    const std::vector ours = {key_of("a.example", "e")};
-    const std::vector theirs = {key_of("a.example", "theirs")};
-    const auto signatory = signatory_of(ours);
-    auto message = *sign_message(signatory_of(theirs), kMessage, kNow) + std::string(kMessage);
-    message = *sign_message(signatory, message, kNow) + message;
-    message.replace(message.find("Hello."), 6, "Hallo.");  // as a conversion would
-    const auto anew = sign_anew(signatory, message, kNow);
-    ASSERT_TRUE(anew);
-    auto both = ours;
-    both.push_back(theirs.front());
-    const auto verdicts = verify(*anew, both);
-    ASSERT_EQ(verdicts.size(), 2U);
-    EXPECT_EQ(verdicts[0].selector, "e");
-    EXPECT_EQ(verdicts[0].result, DkimResult::pass) << verdicts[0].reason;
-    EXPECT_EQ(verdicts[1].selector, "theirs");
-    EXPECT_EQ(verdicts[1].result, DkimResult::fail);
+TEST(Signatory, TellsWhyNothingIsSigned) {
+    auto later = key_of("a.example", "later");
+    later.from = kNow + std::chrono::hours(1);
+    auto over = key_of("b.example", "over");
+    over.until = kNow;
+    const auto signatory = signatory_of({later, over});
+    EXPECT_EQ(signatory->why_unsigned("a.example", kNow), "the key for a.example signs from 2023-11-14T23:13:20.000Z on");
+    EXPECT_EQ(signatory->why_unsigned("b.example", kNow), "all keys for b.example have ended");
+    EXPECT_EQ(signatory->why_unsigned("c.example", kNow), "there is no key for c.example");
+    EXPECT_EQ(signatory->why_unsigned("", kNow), "there is no author's domain in From");
 }
 
-TEST(SignAnew, LeavesAMessageWithoutOurSignatureAsItIs) {
-    EXPECT_EQ(sign_anew(signatory_of({key_of("a.example", "e")}), std::string(kMessage), kNow), kMessage);
+TEST(MessageSigning, TellsItsKeys) {
+    MessageSigning signing(signatory_of({key_of("a.example", "e"), key_of("a.example", "r", KeyType::rsa)}), std::string(kMessage), kNow);
+    EXPECT_EQ(signing.keys(), "d=a.example s=e a=ed25519-sha256, d=a.example s=r a=rsa-sha256");
+    EXPECT_EQ(signing.reason(), "");
+    EXPECT_EQ(MessageSigning(signatory_of({}), std::string(kMessage), kNow).reason(), "there is no key for a.example");
 }
 
 }  // namespace
