@@ -19,11 +19,15 @@ base::Result<std::string> read_file(const std::filesystem::path& file) {
 
 base::Result<mailauth::SigningKey> read_key(const std::string& domain, const config::DkimKeyConfig& configured) {
     auto text = read_file(configured.key);
-    if (!text) return base::pass_on(text);
+    if (!text)
+        return base::fail(base::ErrorKind::invalid,
+                          fmt::format("{}; it is the DKIM key {} of {}: let the server's user read it, or take it out of domain.dkim",
+                                      text.error().detail, configured.selector, domain));
     auto key = mailauth::PrivateKey::read(*text);
     if (!key)
         return base::fail(base::ErrorKind::invalid,
-                          fmt::format("the DKIM key of {} in {}: {}", domain, configured.key.string(), key.error().detail));
+                          fmt::format("{}: {}; it is the DKIM key {} of {}: mend it, or take it out of domain.dkim",
+                                      configured.key.string(), key.error().detail, configured.selector, domain));
     return mailauth::SigningKey{
         .domain = domain, .selector = configured.selector, .key = std::make_shared<const mailauth::PrivateKey>(*std::move(key))};
 }
@@ -52,7 +56,10 @@ base::Result<std::shared_ptr<const mailauth::Signatory>> load_signatory(const co
             options.keys.push_back(*std::move(key));
         }
     auto ring = keyring.load();
-    if (!ring) return base::pass_on(ring);
+    if (!ring)
+        return base::fail(ring.error().kind, ring.error().detail +
+                                                 "; it is the list of DKIM keys: let the server's user read it and its "
+                                                 "folder, or move it away and take the keys up by thurn dkim import");
     for (const auto& problem : ring->problems) log.error("dkim_key_unusable", {{"reason", problem.detail}});
     for (auto& key : ring->signing_keys()) options.keys.push_back(std::move(key));
     if (options.keys.empty()) return nullptr;  // then no message need be looked at
@@ -63,7 +70,11 @@ base::Result<std::shared_ptr<const mailauth::SenderRewriting>> load_rewriting(co
                                                                               base::Random& random, base::Time now) {
     if (!config.srs) return nullptr;
     auto secrets = keys.load_or_make(random, now, config.srs_lifetime);
-    if (!secrets) return base::pass_on(secrets);
+    if (!secrets)
+        return base::fail(secrets.error().kind,
+                          secrets.error().detail +
+                              "; senders of forwarded mail are rewritten with what is in it: mend it, or move it away (a "
+                              "new one is made, and bounces to older mail are lost), or set forwarding.srs = false");
     return std::make_shared<const mailauth::SenderRewriting>(*std::move(secrets), config.srs_lifetime);
 }
 

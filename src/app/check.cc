@@ -1,4 +1,5 @@
 #include "app/assembly.h"
+#include "app/check_signing.h"
 #include "app/command.h"
 #include "app/privileges.h"
 #include "app/server.h"
@@ -25,17 +26,9 @@ namespace json = boost::json;
 
 namespace {
 
-struct Remark {
-    enum class Weight { ok, warning, error } weight;
-    std::string about;
-    std::string text;
-};
-
 std::string_view weight_name(Remark::Weight weight) {
     return weight == Remark::Weight::ok ? "ok" : weight == Remark::Weight::warning ? "warning" : "error";
 }
-
-using Remarks = std::vector<Remark>;
 
 void check_dates(const net::CertificateFiles& pair, Remarks& remarks) {
     const auto facts = net::inspect_certificate(pair.certificate);
@@ -200,6 +193,7 @@ int check(const CommandContext& context) {
     check_data(loaded->config, remarks);
     check_directory(loaded->config, remarks);
     check_spool(loaded->config, remarks);
+    check_signing(loaded->config, remarks);
     return print_remarks(context, remarks);
 }
 

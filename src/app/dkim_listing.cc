@@ -28,9 +28,6 @@ json::value moment_or_null(std::optional<Time> time) {
     return time && *time != Time::min() && *time != Time::max() ? json::value(render_moment(*time)) : json::value(nullptr);
 }
 
-/// A key of the keyring, or one that the configuration names: it signs as long as it is named, and was not made at a time we know.
-bool is_configured(const ListedKey& key) { return key.made == Time::min(); }
-
 DkimKeyring::Entry read_configured(const std::string& domain, const config::DkimKeyConfig& configured) {
     DkimKeyring::Entry entry{
         .listed = {.domain = domain, .selector = configured.selector, .made = Time::min()}, .key = nullptr, .problem = {}};
@@ -42,20 +39,6 @@ DkimKeyring::Entry read_configured(const std::string& domain, const config::Dkim
     else
         entry.problem = key.error().detail;
     return entry;
-}
-
-/// All that mail is signed with: the keyring, and behind it what the configuration names.
-base::Result<DkimKeyring::Contents> load_all(const config::Config& config, DkimKeyring& keyring) {
-    auto contents = keyring.load();
-    if (!contents) return contents;
-    for (const auto& domain : config.domains)
-        for (const auto& configured : domain.dkim) {
-            contents->entries.push_back(read_configured(domain.name, configured));
-            const auto& problem = contents->entries.back().problem;
-            if (!problem.empty()) contents->problems.push_back({base::ErrorKind::corrupt, problem});
-            std::erase_if(contents->strays, [&](const std::string& name) { return keyring.folder() / name == configured.key; });
-        }
-    return contents;
 }
 
 /// Whether all is well with the list and with the keys that were asked for.
@@ -149,35 +132,7 @@ json::object describe_record(const DkimKeyring::Entry& entry, Time now) {
             {"state", mailauth::name_of(phase_at(entry.listed, now).state)}};
 }
 
-/// What DNS said of a key.
-struct Finding {
-    DkimKeyring::Entry entry;
-    KeyState state = KeyState::active;
-    mailauth::PublicationReport report{};
-    [[nodiscard]] const char* mark() const { return good() ? "ok" : report.what == Publication::unknown ? "?" : "WRONG"; }
-    [[nodiscard]] bool good() const { return entry.key && (report.what == Publication::published || state == KeyState::removable); }
-};
-
-base::Result<std::vector<Finding>> ask_for(const std::vector<DkimKeyring::Entry>& entries, const std::string& resolver, Time now) {
-    std::vector<dns::Question> questions;
-    for (const auto& entry : entries) questions.push_back({.name = record_name(entry.listed), .type = dns::Type::txt});
-    const auto answers = ToolResolver(resolver).ask(questions);
-    if (!answers) return std::unexpected(answers.error());
-    std::vector<Finding> findings;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-        Finding finding{.entry = entries[i], .state = phase_at(entries[i].listed, now).state};
-        if (finding.entry.key)
-            finding.report = compare_publication(*finding.entry.key, (*answers)[i]);
-        else
-            finding.report.detail = finding.entry.problem;
-        if (finding.state == KeyState::removable)
-            finding.report.detail = finding.report.what == Publication::missing ? "may be removed here too" : "may be taken out of DNS";
-        findings.push_back(std::move(finding));
-    }
-    return findings;
-}
-
-json::object describe(const Finding& finding) {
+json::object describe(const KeyFinding& finding) {
     return {{"domain", finding.entry.listed.domain},
             {"selector", finding.entry.listed.selector},
             {"name", record_name(finding.entry.listed)},
@@ -187,7 +142,7 @@ json::object describe(const Finding& finding) {
             {"good", finding.good()}};
 }
 
-void print_findings(const std::vector<Finding>& findings) {
+void print_findings(const std::vector<KeyFinding>& findings) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& finding : findings)
         rows.push_back({record_name(finding.entry.listed), std::string(name_of(finding.state)), finding.mark(),
@@ -196,7 +151,7 @@ void print_findings(const std::vector<Finding>& findings) {
 }
 
 /// Keeps when a record was first seen. It only informs, so trouble with it is told and no more.
-void remember(DkimKeyring& keyring, const std::vector<Finding>& findings, Time now) {
+void remember(DkimKeyring& keyring, const std::vector<KeyFinding>& findings, Time now) {
     DkimKeyring::Edit edit;
     for (const auto& finding : findings)
         if (finding.report.what == Publication::published && !finding.entry.listed.published && !is_configured(finding.entry.listed)) {
@@ -210,6 +165,41 @@ void remember(DkimKeyring& keyring, const std::vector<Finding>& findings, Time n
 }
 
 }  // namespace
+
+bool is_configured(const ListedKey& key) { return key.made == Time::min(); }
+
+base::Result<DkimKeyring::Contents> load_all_keys(const config::Config& config, DkimKeyring& keyring) {
+    auto contents = keyring.load();
+    if (!contents) return contents;
+    for (const auto& domain : config.domains)
+        for (const auto& configured : domain.dkim) {
+            contents->entries.push_back(read_configured(domain.name, configured));
+            const auto& problem = contents->entries.back().problem;
+            if (!problem.empty()) contents->problems.push_back({base::ErrorKind::corrupt, problem});
+            std::erase_if(contents->strays, [&](const std::string& name) { return keyring.folder() / name == configured.key; });
+        }
+    return contents;
+}
+
+base::Result<std::vector<KeyFinding>> find_published(const std::vector<DkimKeyring::Entry>& entries, const std::string& resolver,
+                                                     Time now) {
+    std::vector<dns::Question> questions;
+    for (const auto& entry : entries) questions.push_back({.name = record_name(entry.listed), .type = dns::Type::txt});
+    const auto answers = ToolResolver(resolver).ask(questions);
+    if (!answers) return std::unexpected(answers.error());
+    std::vector<KeyFinding> findings;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        KeyFinding finding{.entry = entries[i], .state = phase_at(entries[i].listed, now).state};
+        if (finding.entry.key)
+            finding.report = compare_publication(*finding.entry.key, (*answers)[i]);
+        else
+            finding.report.detail = finding.entry.problem;
+        if (finding.state == KeyState::removable)
+            finding.report.detail = finding.report.what == Publication::missing ? "may be removed here too" : "may be taken out of DNS";
+        findings.push_back(std::move(finding));
+    }
+    return findings;
+}
 
 std::string render_moment(Time time) {
     auto text = mail::render_timestamp(time);
@@ -232,7 +222,7 @@ void print_zone_line(const ListedKey& listed, const mailauth::PrivateKey& key, T
 }
 
 int list_keys(const CommandContext& context, const config::Config& config, DkimKeyring& keyring, const std::string& domain) {
-    const auto contents = load_all(config, keyring);
+    const auto contents = load_all_keys(config, keyring);
     if (!contents) return complain(contents.error());
     const auto now = SystemClock().now();
     const auto entries = entries_of(*contents, domain);
@@ -249,7 +239,7 @@ int list_keys(const CommandContext& context, const config::Config& config, DkimK
 }
 
 int print_records(const CommandContext& context, const config::Config& config, DkimKeyring& keyring, const std::string& domain) {
-    const auto contents = load_all(config, keyring);
+    const auto contents = load_all_keys(config, keyring);
     if (!contents) return complain(contents.error());
     const auto now = SystemClock().now();
     const auto entries = entries_of(*contents, domain);
@@ -268,12 +258,12 @@ int print_records(const CommandContext& context, const config::Config& config, D
 
 int check_keys(const CommandContext& context, const config::Config& config, DkimKeyring& keyring, const std::string& domain,
                const std::string& resolver) {
-    const auto contents = load_all(config, keyring);
+    const auto contents = load_all_keys(config, keyring);
     if (!contents) return complain(contents.error());
     const auto now = SystemClock().now();
     const auto entries = entries_of(*contents, domain);
     if (entries.empty()) return no_keys(keyring, domain);
-    const auto findings = ask_for(entries, resolver, now);
+    const auto findings = find_published(entries, resolver, now);
     if (!findings) return complain(findings.error());
     if (context.json) {
         json::array array;
@@ -283,7 +273,7 @@ int check_keys(const CommandContext& context, const config::Config& config, Dkim
         print_findings(*findings);
     }
     remember(keyring, *findings, now);
-    return std::ranges::all_of(*findings, &Finding::good) ? exit_ok : exit_no;
+    return std::ranges::all_of(*findings, &KeyFinding::good) ? exit_ok : exit_no;
 }
 
 }  // namespace thurn::app

@@ -2,10 +2,12 @@
 
 #include "app/command.h"
 #include "mailauth/dkim_key_list.h"
+#include "mailauth/dkim_publication.h"
 #include "storage/dkim_keyring.h"
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace thurn::app {
 
@@ -17,6 +19,26 @@ namespace thurn::app {
 [[nodiscard]] std::string render_moment(base::Time time);
 /// The record of a key as a line of a zone file, with its state as comment.
 void print_zone_line(const mailauth::ListedKey& listed, const mailauth::PrivateKey& key, base::Time now);
+
+/// A key of the keyring, or one that the configuration names: it signs as long as it is named, and was not made at a time we know.
+[[nodiscard]] bool is_configured(const mailauth::ListedKey& key);
+/// All that mail is signed with: the keyring, and behind it what the configuration names.
+[[nodiscard]] base::Result<storage::DkimKeyring::Contents> load_all_keys(const config::Config& config, storage::DkimKeyring& keyring);
+
+/// What DNS said of a key.
+struct KeyFinding {
+    storage::DkimKeyring::Entry entry;
+    mailauth::KeyState state = mailauth::KeyState::active;
+    mailauth::PublicationReport report{};
+    [[nodiscard]] bool good() const {
+        return entry.key && (report.what == mailauth::Publication::published || state == mailauth::KeyState::removable);
+    }
+    [[nodiscard]] const char* mark() const { return good() ? "ok" : report.what == mailauth::Publication::unknown ? "?" : "WRONG"; }
+};
+/// `resolver` as ToolResolver takes it.
+/// Errors   As ToolResolver.
+[[nodiscard]] base::Result<std::vector<KeyFinding>> find_published(const std::vector<storage::DkimKeyring::Entry>& entries,
+                                                                   const std::string& resolver, base::Time now);
 
 /// With the keys that the configuration names. `domain` empty: all.
 int list_keys(const CommandContext& context, const config::Config& config, storage::DkimKeyring& keyring, const std::string& domain);

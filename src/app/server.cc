@@ -119,6 +119,8 @@ private:
     base::Result<void> open_stores();
     base::Result<void> make_dispatcher();
     base::Result<delivery::Carriers> make_carriers(const config::Config& config);
+    base::Result<void> prepare_signing(const config::Config& config);
+    base::Result<void> prepare_rewriting(const config::Config& config);
     base::Result<void> prepare_keys(const config::Config& config);
     std::shared_ptr<const inbound::Options> service_options(const config::Config& config) const;
     void make_service();
@@ -463,16 +465,25 @@ std::shared_ptr<const inbound::Options> Server::service_options(const config::Co
     return inbound_options(config, authentication_, rewriting_);
 }
 
-base::Result<void> Server::prepare_keys(const config::Config& config) {
+base::Result<void> Server::prepare_signing(const config::Config& config) {
     auto signatory = load_signatory(config, keyring_, log_);
     if (!signatory) return base::pass_on(signatory);
     auto authentication = authentication_options(config, *std::move(signatory));
     if (!authentication) return base::pass_on(authentication);
+    authentication_ = *std::move(authentication);
+    return {};
+}
+
+base::Result<void> Server::prepare_rewriting(const config::Config& config) {
     auto rewriting = load_rewriting(config, srs_keys_, random_, clock_.now());
     if (!rewriting) return base::pass_on(rewriting);
-    authentication_ = *std::move(authentication);
     rewriting_ = *std::move(rewriting);
     return {};
+}
+
+base::Result<void> Server::prepare_keys(const config::Config& config) {
+    if (auto done = prepare_signing(config); !done) return done;
+    return prepare_rewriting(config);
 }
 
 /// Also what `thurn dkim` and `thurn srs` could not tell us of, and what was changed by hand.
@@ -496,18 +507,21 @@ asio::awaitable<void> Server::async_watch_lists() {
 
 void Server::test_lists() { asio::co_spawn(loops_.loop(0), async_test_lists(*resolver_, current_.rulebook, log_), asio::detached); }
 
-/// What cannot be read leaves all as it was.
+/// Keys to sign with and secrets to rewrite with, each for themselves: what cannot be read stays as it was, and keeps nothing else back.
 base::Result<void> Server::take_up_keys() {
-    if (auto read = prepare_keys(current_); !read) {
-        log_.error("keys_not_read", {{"reason", read.error().detail}});
-        return read;
+    base::Result<void> all;
+    for (const auto read : {&Server::prepare_signing, &Server::prepare_rewriting}) {
+        auto done = (this->*read)(current_);
+        if (done) continue;
+        log_.error("keys_not_read", {{"reason", done.error().detail}});
+        if (all) all = std::move(done);
     }
     auto carriers = make_carriers(current_);
     if (!carriers) return base::pass_on(carriers);
     dispatcher_->configure(*std::move(carriers));
     service_->configure(service_options(current_));
-    log_.info("keys_read");
-    return {};
+    if (all) log_.info("keys_read");
+    return all;
 }
 
 /// The command line changed them, and tells what came of it.

@@ -115,7 +115,7 @@ std::optional<Passage> conversion_for(BodyType body, const smtp::Extensions& off
 base::Result<std::shared_ptr<const spool::Content>> convert_content(const spool::Content& content, Passage passage) {
     if (content.size() > kMostConverted) return base::fail(base::ErrorKind::too_long, "it is too large to be converted");
     std::string from_disk;
-    const auto octets = whole(content, from_disk);
+    auto octets = whole(content, from_disk);
     if (!octets) return base::pass_on(octets);
     auto converted = mail::convert(*octets, passage);
     if (!converted) return base::pass_on(converted);

@@ -85,6 +85,7 @@ awaitable<std::string> Conversation::async_authenticate(Transaction& transaction
     transaction.decisions.push_back({"content", "", std::string(name_of(filing, decision.kind)), decision.rule, decision.reason});
     tally(transaction, findings);
     report_failure(transaction, findings);
+    if (decision.kind != policy::Decision::Kind::accept) co_return std::string();
     auto seal = transaction.checks->seal(findings);
     if (seal.told) transaction.findings.push_back(*std::move(seal.told));
     co_return seal.fields + results_field(mailauth::results_of(findings, options.authserv_id));

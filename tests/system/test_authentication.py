@@ -52,6 +52,7 @@ def records(lab, keys):
                   f'{domain}.example. IN TXT "v=spf1 mx -all"', f'mx.{domain}.example. IN TXT "v=spf1 a -all"',
                   f"{'.'.join(reversed(lab[host].ip.split('.')))}.in-addr.arpa. IN PTR mx.{domain}.example."]
     lines += ['_dmarc.a.example. IN TXT "v=DMARC1; p=reject; rua=mailto:reports@a.example"', '_dmarc.q.example. IN TXT "v=DMARC1; p=quarantine"',
+              "q.example. IN MX 10 mx.list.example.", "n.example. IN MX 10 mx.list.example.",
               'q.example. IN TXT "v=spf1 -all"', '_dmarc.n.example. IN TXT "v=DMARC1; p=none"', 'n.example. IN TXT "v=spf1 -all"',
               f"{'.'.join(reversed(lab['client'].ip.split('.')))}.in-addr.arpa. IN PTR client.lab.", f"client.lab. IN A {lab['client'].ip}"]
     return lines
@@ -85,6 +86,7 @@ def servers(net, keys):
             server.add_account(f"{user}@{domain}")
     made["f"].cli("alias", "add", "forward@f.example", "bob@b.example")
     made["f"].cli("alias", "add", "nowhere@f.example", "nobody@b.example")
+    made["f"].cli("alias", "add", "old@f.example", "x@list.example")
     yield made
     for server in made.values():
         if server.alive():
@@ -194,23 +196,80 @@ def test_quarantine_can_be_held_for_the_operator(net, servers):
         reconfigure(server, authentication={"quarantine": "junk"})
 
 
+EIGHT_BIT = ("From: alice@%b\r\nTo: x@list.example\r\nSubject: umlauts\r\nMIME-Version: 1.0\r\n"
+             "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u00fc\u00dfe\r\n").encode()
+
+
+def what_an_old_host_gets(net, send):
+    """What a host of list.example without 8BITMIME is sent when `send` was called."""
+    with ScriptedPeer(net["list"], 25, EHLO="250 mx.list.example") as peer:
+        send()
+        return wait_until(lambda: peer.messages and peer.messages[-1].content, 30, "the message was sent")
+
+
+def submit_eight_bit(net, servers, to):
+    with smtp(net["client"], servers["a"].host, 587, "starttls", "alice@a.example") as client:
+        client.ehlo_or_helo_if_needed()
+        assert client.mail("alice@a.example", ["BODY=8BITMIME"])[0] == 250
+        assert client.rcpt(to)[0] == 250
+        assert client.data(EIGHT_BIT % b"a.example")[0] == 250
+
+
+def tool(net, name, octets):
+    return subprocess.run(net["client"].command(BINARY, "tool", name, "--resolver", f"{net['dns'].ip}:53"), input=octets, stdout=subprocess.PIPE,
+                          check=True, timeout=30).stdout.decode().splitlines()
+
+
+def test_a_seal_outlives_a_conversion(net, servers):
+    sent = what_an_old_host_gets(net, lambda: submit_eight_bit(net, servers, "old@f.example"))
+    assert b"Gr=C3=BC=C3=9Fe" in sent and sent.count(b"ARC-Seal:") == 1
+    assert tool(net, "arc-verify", sent)[0] == "pass"
+    assert tool(net, "dkim-verify", sent)[0] == "fail"  # what a.example signed was of eight bits
+    assert b"dmarc=pass" in sent[sent.index(b"ARC-Authentication-Results:"):]
+
+
+def test_a_conversion_makes_no_signature_true_that_was_made_up(net, servers):
+    """A stranger names our domain and selector in a signature of his; after the conversion it must be as false as before."""
+    forged = (b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=f.example; s=r; h=from;\r\n bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n"
+              + EIGHT_BIT % b"f.example")
+    sent = what_an_old_host_gets(net, lambda: from_outside(net, servers["f"], forged, sender="x@n.example", to="old@f.example"))
+    assert b"Gr=C3=BC=C3=9Fe" in sent
+    assert tool(net, "dkim-verify", sent)[0] == "fail"
+    chain = tool(net, "arc-verify", sent)
+    assert chain[0] == "pass" and b"dkim=fail" in sent[sent.index(b"ARC-Authentication-Results:"):]
+
+
+def test_the_trace_tells_what_was_signed_sealed_and_rewritten(net, servers):
+    told = submit(net["client"], servers["a"].host, "traced", "forward@f.example")
+    servers["a"].wait_for_trace(message_id(told), "signed", "d=a.example s=r a=rsa-sha256", "d=a.example s=e a=ed25519-sha256")
+    message = servers["b"].wait_for_mail("bob@b.example", "traced")
+    passed_on, = re.findall(r"by mx\.f\.example\b.*? id (\w{13})", " ".join(str(message).split()))
+    story = servers["f"].wait_for_trace(passed_on, "sealed", "i=1 d=f.example s=r cv=none", "sender rewritten")
+    assert "@f.example for bob@b.example, as forward@f.example sends it on" in story
+
+
+def test_the_trace_tells_why_nothing_was_signed(net, servers):
+    with smtp(net["client"], servers["a"].host, 587, "starttls", "alice@a.example") as client:
+        strange = send_on(client, make_message("unsigned", sender="alice@other.example"), "alice@a.example", ["bob@a.example"])
+        nobody = send_on(client, b"Subject: nobody\r\n\r\nx\r\n", "alice@a.example", ["bob@a.example"])
+    servers["a"].wait_for_trace(message_id(strange), "not signed", "there is no key for other.example")
+    servers["a"].wait_for_trace(message_id(nobody), "not signed", "there is no author's domain in From")
+
+
+@pytest.mark.parametrize("start", [b"no field\r\n", b" folded\r\n", b"\r\n"])
+def test_a_message_that_does_not_begin_with_a_field_has_no_author_and_no_signature(net, servers, start):
+    signed_by_a(net, servers, f"to begin wrongly {start}")
+    octets = start + raw(servers["b"], "bob@b.example", f"to begin wrongly {start}")
+    assert tool(net, "dkim-verify", octets)[0] == "none" and tool(net, "arc-verify", octets)[0] == "none"
+    code, text = refused(net, servers["b"], octets, sender="x@n.example")
+    assert code == 550 and "there is no From" in text
+
+
 def test_what_a_conversion_breaks_is_signed_anew(net, servers, keys):
     """A host without 8BITMIME gets the message in quoted-printable, with a signature that holds."""
-    octets = ("From: alice@a.example\r\nTo: x@list.example\r\nSubject: umlauts\r\nMIME-Version: 1.0\r\n"
-              "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u00fc\u00dfe\r\n").encode()
-    peer = ScriptedPeer(net["list"], 25, EHLO="250 mx.list.example")
-    try:
-        with smtp(net["client"], servers["a"].host, 587, "starttls", "alice@a.example") as client:
-            client.ehlo_or_helo_if_needed()
-            assert client.mail("alice@a.example", ["BODY=8BITMIME"])[0] == 250
-            assert client.rcpt("x@list.example")[0] == 250
-            assert client.data(octets)[0] == 250
-        sent = wait_until(lambda: peer.messages and peer.messages[-1].content, 30, "the message was sent")
-    finally:
-        peer.close()
+    sent = what_an_old_host_gets(net, lambda: submit_eight_bit(net, servers, "x@list.example"))
     assert b"Gr=C3=BC=C3=9Fe" in sent and sent.count(b"DKIM-Signature:") == 2
-    told = subprocess.run(net["client"].command(BINARY, "tool", "dkim-verify", "--resolver", f"{net['dns'].ip}:53"), input=sent, stdout=subprocess.PIPE,
-                          check=True, timeout=30).stdout.decode().splitlines()
+    told = tool(net, "dkim-verify", sent)
     assert len(told) == 3 and all(line.startswith("pass") for line in told), told
 
 

@@ -39,7 +39,7 @@ class Keys:
         process = self.start(*words)
         out, errors = process.communicate(timeout=120)
         self.said += out + errors
-        assert process.returncode == code, (words, out, errors)
+        assert code in (None, process.returncode), (words, out, errors)
         self.errors = errors
         return out
 
@@ -417,3 +417,47 @@ def test_a_running_server_signs_with_the_keys_of_the_moment(lab, make_thurn):
     assert "The running server has taken it up." in server.cli("srs", "rotate").stderr
     (server.data / "keys" / "srs.keys").write_text("short\n")
     assert "goes on with what it had" in server.cli("dkim", "generate", "a.example", "--selector", "other").stderr
+    assert signers("the other keys are taken up all the same") == {"other", "other-ed25519"}
+
+
+def test_a_server_that_cannot_read_its_secrets_says_which_and_what_to_do(keys):
+    keys.keys.mkdir(parents=True)
+    (keys.keys / "srs.keys").write_text("short\n")
+    keys.run("serve", code=1)
+    assert "srs.keys, line 1" in keys.errors and "or set forwarding.srs = false" in keys.errors
+    (keys.keys / "srs.keys").unlink()
+    (keys.keys / "dkim.keys").mkdir()
+    keys.run("serve", code=1)
+    assert "dkim.keys" in keys.errors and "take the keys up by thurn dkim import" in keys.errors
+
+
+def test_check_looks_at_keys_and_their_records(keys):
+    keys.config.write_text(keys.config.read_text() + f"dns.servers = [{json.dumps(keys.dns.address)}]\ndns.dnssec = false\n[[domain]]\nname = \"{DOMAIN}\"\n")
+
+    def told(about):
+        return [(remark["weight"], remark["text"]) for remark in json.loads(keys.run("check", "--json", code=None)) if remark["about"] == about]
+
+    assert told("dkim") == [("warning", f"{DOMAIN}: its mail is not signed, as there is no key; make one with: thurn dkim generate {DOMAIN}")]
+    assert told("forwarding") == []
+    lines = keys.run("dkim", "generate", DOMAIN, "--algorithm", "ed25519")
+    name = f"s1._domainkey.{DOMAIN}"
+    (weight, text), = told("dkim")
+    assert weight == "warning" and text.startswith(f"{name}: the record in DNS is missing (no such name); what is signed with it does not verify")
+    keys.publish(lines)
+    assert told("dkim") == [("ok", f"{name}: published")]
+    keys.dns.zone = {name: [("TXT", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")]}
+    assert "the record in DNS is different" in told("dkim")[0][1]
+    keys.dns.zone = {name: ["SERVFAIL"]}
+    assert told("dkim") == [("warning", "whether 1 key records are published cannot be told: DNS does not answer")]
+    keys.publish(lines)
+
+    keys.file("s1").chmod(0o644)
+    (keys.keys / "stray.example.x.pem").write_text("?")
+    keys.run("srs", "rotate")
+    (keys.keys / "srs.keys").chmod(0o604)
+    assert [text.split(": ")[0].rsplit("/")[-1] for weight, text in told("dkim") if weight == "warning"] == ["stray.example.x.pem", f"{DOMAIN}.s1.pem"]
+    assert [weight for weight, _ in told("forwarding")] == ["warning", "ok"]
+    keys.file("s1").write_text("broken")
+    (keys.keys / "srs.keys").write_text("short\n")
+    assert [text for weight, text in told("dkim") if weight == "error"][0].startswith(str(keys.file("s1")))
+    assert told("forwarding")[-1][0] == "error" and "srs.keys, line 1" in told("forwarding")[-1][1]

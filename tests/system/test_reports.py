@@ -50,6 +50,7 @@ def servers(net):
     made["a"].add_account("reports@a.example")
     made["a"].add_account("failures@a.example")
     made["b"].add_account("bob@b.example")
+    made["b"].cli("dkim", "generate", "b.example", "--algorithm", "ed25519")
     yield made
     for server in made.values():
         if server.alive():
@@ -85,6 +86,7 @@ def test_a_report_goes_to_those_who_want_it_and_only_once(net, servers, tmp_path
     message = wait_until(lambda: next((mail for mail in a.mail("reports@a.example")), None), 20, "the report's mail")
     subject = " ".join(message["Subject"].split())
     assert subject.startswith("Report Domain: a.example Submitter: b.example Report-ID: <") and subject.endswith("@mx.b.example>")
+    assert "d=b.example; s=s1" in message["DKIM-Signature"]
     name, xml = report_in(message)
     assert name.startswith(f"b.example!a.example!{DAY * 86400}!{DAY * 86400 + 86399}!") and name.endswith(".xml.gz")
     (tmp_path / "report.xml").write_bytes(xml)
@@ -136,6 +138,7 @@ def test_a_failure_is_told_to_those_who_want_it_only_where_that_is_configured(ne
     message = a.wait_for_mail("failures@a.example")
     assert message.get_content_type() == "multipart/report" and message.get_param("report-type") == "feedback-report"
     assert message["From"] == "dmarc@b.example" and message["Return-Path"] == "<>"
+    assert "d=b.example; s=s1" in message["DKIM-Signature"]
     assert "Between you and me" not in message.as_string() and "Subject: told" in message.as_string()
     read = json.loads(a.run("tool", "report", input=message.as_string()).stdout)
     report = read["report"]

@@ -74,3 +74,10 @@ def test_dmarc_walks(line, serve):
     assert answer["status"]["result"] == "none"
     asked = {name for name, _ in server.asked if name.startswith("_dmarc.")}
     assert asked == set(names.split())
+
+
+def test_aggregate_report():
+    folder = VECTORS / "rfc9990-sample"
+    message = b"From: r@example-reporter.com\r\nMIME-Version: 1.0\r\nContent-Type: text/xml\r\n\r\n" + (folder / "report.xml").read_bytes().replace(b"\n", b"\r\n")
+    told = subprocess.run([BINARY, "tool", "report"], input=message, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    assert json.loads(told) == json.loads((folder / "expected").read_text())
