@@ -84,11 +84,11 @@ void Session::negotiate() {
 void Session::macros(Command command, std::optional<Stage> stage, const Macros& known) {
     std::vector<std::string_view> names;
     if (stage) {
-        const auto& asked = agreement_.macros.empty() ? std::nullopt : agreement_.macros[static_cast<std::size_t>(*stage)];
-        if (asked)
-            names.assign(asked->begin(), asked->end());
+        const auto index = static_cast<std::size_t>(*stage);
+        if (index < agreement_.macros.size() && agreement_.macros[index])
+            names.assign(agreement_.macros[index]->begin(), agreement_.macros[index]->end());
         else
-            names = usual_macros()[static_cast<std::size_t>(*stage)];
+            names = usual_macros()[index];
     }
     bool begun = false;
     for (const auto name : names) {
