@@ -11,6 +11,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 namespace thurn::inbound {
@@ -22,6 +24,9 @@ namespace {
 constexpr std::chrono::seconds kHandshakeTimeout{60};
 /// Octets of commands read at once. Their replies, up to 25 times as long, are held for a client that may never read them.
 constexpr std::size_t kCommands = 4096;
+/// The same outside a transaction, where commands bring no mail: who sends HELP without end gets small turns, and the mail of others is not
+/// held up by it (300 such clients made others wait for seconds).
+constexpr std::size_t kIdleCommands = 512;
 constexpr std::size_t kPace = 4096;  // octets of content for which a client has the time limit
 constexpr std::chrono::seconds kSendTimeout{300};
 constexpr std::chrono::seconds kLinger{2};         // for a client that is still sending when we hang up, so that it hears why
@@ -41,8 +46,12 @@ Conversation::Conversation(Service& service, net::Stream stream, const ListenerP
               .listener = profile.name,
               .address = client_address(stream_.peer()),
               .port = stream_.peer().port()},
+      in_relay_networks_(is_among(options_->relay_networks, client_.address)),
       speaker_(client_.address),
       session_(session_options()) {}
+
+/// The rights of an address are asked for with every message, and found out once.
+void Conversation::note_address() { in_relay_networks_ = is_among(options_->relay_networks, client_.address); }
 
 Conversation::~Conversation() { leave_limits(); }
 
@@ -178,7 +187,7 @@ void Conversation::look_up_name() {
 /// Who talks before the greeting is a program that sends without listening: no mail server does (RFC 5321 §4.3.1). False when it ends here.
 awaitable<bool> Conversation::async_hear_silence() {
     const auto delay = options_->greeting_delay;
-    if (profile_.role != policy::Role::mx || delay.count() == 0 || is_among(options_->relay_networks, client_.address)) co_return true;
+    if (profile_.role != policy::Role::mx || delay.count() == 0 || in_relay_networks_) co_return true;
     reading_ = true;
     const auto spoke = co_await stream_.async_read(read_buffer_, net::within(delay));
     reading_ = false;
@@ -203,7 +212,10 @@ awaitable<void> Conversation::async_converse() {
     while (!session_.closed()) {
         const bool in_content = session_.in_content();
         reading_ = true;
-        const auto room = read_buffer_.first(session_.in_content() ? read_buffer_.size() : std::min(kCommands, read_buffer_.size()));
+        const auto room = read_buffer_.first(std::min(session_.in_content()       ? read_buffer_.size()
+                                                      : session_.in_transaction() ? kCommands
+                                                                                  : kIdleCommands,
+                                                      read_buffer_.size()));
         const auto count = co_await stream_.async_read(room, deadline);
         reading_ = false;
         const auto heard = std::chrono::steady_clock::now();
@@ -216,12 +228,19 @@ awaitable<void> Conversation::async_converse() {
             co_return;
         if (!co_await async_handle_events()) co_return;
         if (!co_await async_flush()) co_return;
+        if (count && *count == room.size() && !session_.in_content()) co_await async_let_others();
         deadline += std::chrono::steady_clock::now() - heard;           // our own time is not the client's
         const bool chunk_begun = session_.in_content() && !in_content;  // by BDAT, which has no answer yet
         if (!std::exchange(answered_, false) && octets < kPace && !chunk_begun) continue;
         deadline = net::within(session_.time_limit());
         octets = 0;
     }
+}
+
+/// There is more from this client, and others of this loop have waited.
+awaitable<void> Conversation::async_let_others() {
+    auto executor = stream_.executor();
+    co_await net::asio::post(executor, net::asio::use_awaitable);
 }
 
 awaitable<bool> Conversation::async_handle_events() {

@@ -76,6 +76,8 @@ private:
     Awaitable<> async_turn_away(std::string_view rule, smtp::Reply reply);
     Awaitable<bool> async_hear_silence();
     Awaitable<> async_converse();
+    void note_address();
+    Awaitable<> async_let_others();
     Awaitable<bool> async_handle_events();
     Awaitable<bool> async_handle(smtp::ServerEvent event);
     Awaitable<bool> async_handle_rare(smtp::ServerEvent event);
@@ -202,8 +204,9 @@ private:
     std::span<char> read_buffer_;
     Client client_;
     SessionLog log_{with_.log, client_};
-    std::string speaker_;  // the client's address before XCLIENT said another one
-    std::string through_;  // who told of the client, and how; empty without PROXY and XCLIENT
+    bool in_relay_networks_ = false;  // the client's address, as it is now
+    std::string speaker_;             // the client's address before XCLIENT said another one
+    std::string through_;             // who told of the client, and how; empty without PROXY and XCLIENT
     smtp::ServerSession session_;
     Origin forwarded_;                  // by XFORWARD, until the next transaction ends
     std::optional<Proving> proving_;    // the SCRAM exchange under way

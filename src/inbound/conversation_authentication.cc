@@ -39,9 +39,7 @@ mailauth::DeliveryResult delivery_result(const policy::ContentDecision& verdict)
 }  // namespace
 
 /// Neither logged in nor of our networks: somebody who has to prove who they are.
-bool Conversation::is_stranger() const {
-    return profile_.role == policy::Role::mx && client_.login.empty() && !is_among(options_->relay_networks, client_.address);
-}
+bool Conversation::is_stranger() const { return profile_.role == policy::Role::mx && client_.login.empty() && !in_relay_networks_; }
 
 /// Our own machines may hand on what another of them has checked.
 bool Conversation::removes_results() const { return is_stranger() || !client_.login.empty(); }

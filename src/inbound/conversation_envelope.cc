@@ -83,10 +83,7 @@ bool Conversation::relayed(const mail::Domain& domain) const {
 }
 
 /// Strangers would all be urgent.
-bool Conversation::may_be_urgent() const {
-    return !client_.login.empty() ||
-           std::ranges::any_of(options_->relay_networks, [this](const auto& network) { return network.contains(client_.address); });
-}
+bool Conversation::may_be_urgent() const { return !client_.login.empty() || in_relay_networks_; }
 
 awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
     const auto& mailbox = given.mailbox;

@@ -36,6 +36,7 @@ awaitable<bool> Conversation::async_take_proxy_header() {
     if (!header->ends) co_return true;
     through_ = fmt::format("{} by PROXY", net::render_endpoint(stream_.peer()));
     client_.address = client_address(header->ends->source.address());
+    note_address();
     client_.port = header->ends->source.port();
     speaker_ = client_.address;
     session_ = smtp::ServerSession(session_options());
@@ -68,6 +69,7 @@ awaitable<base::Result<net::ProxyHeader>> Conversation::async_read_proxy_header(
 awaitable<void> Conversation::async_become(smtp::XclientGiven told) {
     const auto* address = smtp::find_attribute(told.attributes, Name::addr);
     if (address) client_.address = address->value.empty() ? "unknown" : address->value;
+    note_address();
     if (const auto port = given(told, Name::port); !port.empty()) client_.port = static_cast<std::uint16_t>(std::stoul(port));
     client_.name = given(told, Name::name);
     client_.helo = given(told, Name::helo);

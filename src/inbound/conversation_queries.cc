@@ -91,7 +91,7 @@ awaitable<void> Conversation::async_expand(smtp::ExpandWanted wanted) {
 
 bool Conversation::may_run_queue() const {
     if (!with_.run_queue || profile_.role != policy::Role::mx || options_->relay_domains.empty()) return false;
-    if (options_->etrn == QueueRunBy::relay_networks) return is_among(options_->relay_networks, client_.address);
+    if (options_->etrn == QueueRunBy::relay_networks) return in_relay_networks_;
     return options_->etrn == QueueRunBy::everyone;
 }
 

@@ -322,6 +322,7 @@ std::chrono::seconds ServerSession::time_limit() const {
     return in_content() ? state_->options.content_timeout : state_->options.command_timeout;
 }
 
+bool ServerSession::in_transaction() const { return state_->in_transaction(); }
 bool ServerSession::in_content() const { return state_->in_content(); }
 bool ServerSession::closed() const { return state_->mode == Mode::closed; }
 bool ServerSession::extended() const { return state_->extended; }

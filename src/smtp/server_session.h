@@ -181,6 +181,7 @@ public:
     [[nodiscard]] bool has_output() const;
     [[nodiscard]] std::string take_output();
     [[nodiscard]] std::chrono::seconds time_limit() const;  // for the next octet, RFC 5321 §4.5.3.2
+    [[nodiscard]] bool in_transaction() const;              // between MAIL and what ends it
     [[nodiscard]] bool in_content() const;                  // between 354 and the end, or the first BDAT and the last
     [[nodiscard]] bool closed() const;                      // send the output, then close
     [[nodiscard]] bool extended() const;                    // EHLO, not HELO
