@@ -42,7 +42,7 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
     options.expn = config.expn;
     options.etrn = config.etrn;
     options.milters = config.milters;
-    options.login_failures = {.most = config.limits.auth_failures, .window = config.limits.auth_window, .delay = config.limits.auth_delay};
+    options.logins = config.logins;
     return std::make_shared<const inbound::Options>(std::move(options));
 }
 

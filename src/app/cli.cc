@@ -52,6 +52,7 @@ public:
         add_server_commands();
         add_directory_commands();
         add_queue_commands();
+        add_bans_commands();
         add_trace_command();
         add_explain_command();
         add_reports_commands();
@@ -337,6 +338,29 @@ private:
         add_queue_verb(queue, "stats", "Count messages, and name the sites they are bound for");
     }
 
+    void add_bans_commands() {
+        auto& bans =
+            *app_.add_subcommand("bans", "Who is turned away: by hand, or for failed logins")->require_subcommand(1)->group(kMailGroup);
+        const auto add_verb = [&](const std::string& verb, const std::string& help) {
+            auto* command = add(bans, verb, help, [this, verb] {
+                bans_.verb = verb;
+                return bans_command(context_, bans_);
+            });
+            add_json(command);
+            return command;
+        };
+        add_verb("list", "List the bans there are, the latest first")
+            ->add_flag("--nft", bans_.nftables, "Print addresses as commands for `nft -f`, to turn them away before they reach the server");
+        auto* more = add_verb("add", "Turn away an address or network at connect, or a login at AUTH");
+        auto* less = add_verb("remove", "Lift a ban, and forget the failed logins that led to it");
+        for (auto* command : {more, less})
+            command->add_option("subject", bans_.subjects, "192.0.2.1, 192.0.2.0/24, 2001:db8::/64 or anna@example.com")
+                ->option_text(" ")
+                ->required();
+        more->add_option("--reason", bans_.reason, "Why, for whoever reads the list")->option_text("TEXT");
+        more->add_option("--for", bans_.length, "How long, such as 2h or 7d; without, until it is lifted")->option_text("DURATION");
+    }
+
     void add_trace_command() {
         auto* command = add(app_, "trace", "What happened to a message, step by step", [this] { return trace_command(context_, trace_); });
         command->group(kMailGroup);
@@ -541,6 +565,7 @@ private:
     DkimCommand dkim_;
     SrsCommand srs_;
     QueueCommand queue_;
+    BansCommand bans_;
     TraceCommand trace_;
     ExplainCommand explain_;
     ReportsCommand reports_;

@@ -108,6 +108,16 @@ struct QueueCommand {
 };
 int queue_command(const CommandContext& context, const QueueCommand& command);
 
+/// Who is turned away, by hand or for failed logins.
+struct BansCommand {
+    std::string verb;                   // list, add, remove
+    std::vector<std::string> subjects;  // addresses, networks, logins
+    std::string reason;
+    std::string length;  // a duration; empty: until it is lifted
+    bool nftables = false;
+};
+int bans_command(const CommandContext& context, const BansCommand& command);
+
 struct TraceCommand {
     std::string id;
     std::string from, to, since, until;

@@ -1,6 +1,7 @@
 // The wiring: who is made before whom, who runs on which thread, and in which order it all ends. Nothing here decides about mail.
 #include "app/server.h"
 
+#include "admin/ban_commands.h"
 #include "admin/control_server.h"
 #include "admin/queue_commands.h"
 #include "app/assembly.h"
@@ -19,6 +20,7 @@
 #include "net/listener.h"
 #include "net/local_listener.h"
 #include "storage/password.h"
+#include "storage/policy_state.h"
 
 #include <csignal>
 #include <future>
@@ -51,6 +53,7 @@ constexpr std::size_t kBlockingThreads = 16;
 constexpr std::chrono::seconds kStopGrace{5};  // for what is in transfer, in and out; what does not end by then is done again later
 constexpr std::chrono::seconds kKeysWatched{30};
 constexpr std::chrono::minutes kListsTested{30};
+constexpr std::chrono::seconds kStateSaved{60};  // a crash costs at most so much of what policy has learnt
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 LogFormat log_format(const config::Config& config) { return config.log_format == "json" ? LogFormat::json : LogFormat::logfmt; }
@@ -117,6 +120,7 @@ private:
     base::Result<void> bind_local(const config::ListenerConfig& config, const std::string& text);
     base::Result<void> drop_root(const std::optional<Identity>& identity);
     base::Result<void> open_stores();
+    base::Result<void> open_state();
     base::Result<void> make_dispatcher();
     base::Result<delivery::Carriers> make_carriers(const config::Config& config);
     base::Result<void> prepare_signing(const config::Config& config);
@@ -127,6 +131,9 @@ private:
     asio::awaitable<void> async_watch_keys();
     asio::awaitable<void> async_watch_lists();
     void test_lists();
+    asio::awaitable<void> async_keep_state();
+    asio::awaitable<base::Result<void>> async_save_state();
+    base::Result<void> save_state();
     base::Result<void> take_up_keys();
     asio::awaitable<admin::ControlResult> async_reload_keys();
     base::Result<void> open_control();
@@ -150,6 +157,8 @@ private:
     std::unique_ptr<net::ServerCertificates> certificates_;
     std::shared_ptr<const net::TlsContext> opportunistic_;  // shared with couriers
     std::shared_ptr<const net::TlsContext> verifying_;
+    policy::LoginGuard login_guard_{{.seed = random_.next()}};
+    std::unique_ptr<storage::PolicyState> state_;  // keeps what policy learns
     std::unique_ptr<storage::FileJournal> journal_;
     std::unique_ptr<SwitchableDirectory> directory_;
     std::unique_ptr<storage::DirectoryPasswordChecker> passwords_;
@@ -205,6 +214,7 @@ base::Result<void> Server::start() {
         [&] { return drop_root(*identity); },
         [&] { return open_stores(); },
         [&] { return prepare_keys(config_); },
+        [&] { return open_state(); },
         [&] { return make_dispatcher(); },
         [&] { return make_reporting(); },
         [&] { return open_control(); },
@@ -219,6 +229,7 @@ base::Result<void> Server::start() {
     asio::co_spawn(loops_.loop(0), async_watch_signals(), asio::detached);
     asio::co_spawn(loops_.loop(0), async_watch_keys(), asio::detached);
     asio::co_spawn(loops_.loop(0), async_watch_lists(), asio::detached);
+    asio::co_spawn(loops_.loop(0), async_keep_state(), asio::detached);
     loops_.start();
     log_.info("started", {{"hostname", config_.hostname}, {"loops", loops_.count()}, {"data_dir", config_.data_dir.string()}});
     return {};
@@ -235,7 +246,7 @@ void Server::leave_descriptors_for_files(std::size_t descriptors) {
 }
 
 base::Result<void> Server::prepare_data(const Identity* owner) {
-    for (const auto* name : {"", "spool", "trace", "mail", "tls", "keys"}) {
+    for (const auto* name : {"", "spool", "trace", "mail", "tls", "keys", "policy"}) {
         const auto folder = *name ? config_.data_dir / name : config_.data_dir;
         if (auto made = prepare_folder(folder, owner); !made) return made;
     }
@@ -335,6 +346,33 @@ base::Result<void> Server::open_stores() {
     spool_ = *std::move(spool);
     ids_.emplace(clock_, std::uint16_t{0}, spool_.spool->newest());
     return {};
+}
+
+base::Result<void> Server::open_state() {
+    auto files = storage::PosixFilesystem::open((config_.data_dir / "policy").string());
+    if (!files) return base::pass_on(files);
+    state_ = std::make_unique<storage::PolicyState>(*std::move(files), log_, clock_);
+    state_->add("logins", login_guard_);
+    return {};
+}
+
+base::Result<void> Server::save_state() {
+    auto saved = state_->save();
+    if (!saved) log_.error("policy_state_not_saved", {{"reason", saved.error().detail}});
+    return saved;
+}
+
+asio::awaitable<base::Result<void>> Server::async_save_state() {
+    co_return co_await pool_.async_run([this] { return save_state(); });
+}
+
+asio::awaitable<void> Server::async_keep_state() {
+    asio::steady_timer pause(loops_.loop(0));
+    while (stopping_ == Stopping::no) {
+        pause.expires_after(kStateSaved);
+        co_await pause.async_wait(as_result);
+        if (stopping_ == Stopping::no) (void)co_await async_save_state();
+    }
 }
 
 base::Result<delivery::Carriers> Server::make_carriers(const config::Config& config) {
@@ -439,6 +477,7 @@ void Server::make_service() {
             .directory = *directory_,
             .passwords = *passwords_,
             .tokens = tokens_.get(),
+            .login_guard = login_guard_,
             .journal = *journal_,
             .log = log_,
             .clock = clock_,
@@ -532,6 +571,7 @@ asio::awaitable<admin::ControlResult> Server::async_reload_keys() {
 
 base::Result<void> Server::open_control() {
     auto handlers = admin::queue_handlers(*spool_.spool, *dispatcher_, pool_);
+    handlers.merge(admin::ban_handlers(login_guard_, clock_, log_, [this] { return async_save_state(); }));
     handlers["trace.flush"] = [this](json::object) -> asio::awaitable<admin::ControlResult> {
         return pool_.async_run([this]() -> admin::ControlResult {
             journal_->flush();
@@ -598,6 +638,7 @@ void Server::tear_down() {
     loops_.halt();
     pool_.stop();
     resolver_->stop();
+    (void)save_state();
     if (tallies_)
         if (auto flushed = tallies_->flush(); !flushed) log_.error("dmarc_tallies_not_written", {{"reason", flushed.error().detail}});
     spool_.spool.reset();

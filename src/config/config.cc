@@ -51,6 +51,7 @@ void read_all(Section root, Config& config, const Surroundings& surroundings) {
     read_identity(root, config, surroundings);
     read_inbound(root, config);
     read_filters(root, config);
+    read_protection(root, config);
     read_domains(root, config);
     read_outbound(root, config);
     read_policy(root, config);

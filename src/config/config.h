@@ -7,6 +7,7 @@
 #include "mail/mailbox.h"
 #include "net/tls.h"
 #include "policy/authentication_rule.h"
+#include "policy/login_guard.h"
 #include "policy/recipient_rule.h"
 #include "policy/rulebook.h"
 #include "queue/retry.h"
@@ -52,9 +53,6 @@ struct LimitsConfig {
     std::size_t connections_per_ip = 50;
     std::size_t received_fields = 50;
     base::Octets header_size = base::kibibytes(256);
-    std::size_t auth_failures = 30;
-    std::chrono::seconds auth_window{600};
-    std::chrono::seconds auth_delay{1};
     std::chrono::seconds greeting_delay{0};
     std::chrono::seconds command_timeout{300};
     std::chrono::seconds content_timeout{180};
@@ -127,6 +125,7 @@ struct Config {
     std::vector<net::CertificateFiles> certificates;  // the main pair first; none: a self-signed pair in data_dir/tls
     net::ServerTlsOptions tls;                        // of the listeners
     LimitsConfig limits;
+    policy::LoginRules logins;  // login_protection
     std::vector<std::string> dns_servers;
     bool dnssec = true;
     std::vector<policy::Network> relay_networks;

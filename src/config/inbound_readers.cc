@@ -115,9 +115,8 @@ void read_limits(Section section, LimitsConfig& limits) {
     if (limits.header_size.count < 4096 || limits.header_size > base::mebibytes(16))
         section.complain("header_size", "must be within 4KiB and 16MiB");
     section.duration("greeting_delay", limits.greeting_delay);
-    section.count("auth_failures", limits.auth_failures, 1, kMany);
-    section.time_span("auth_window", limits.auth_window);
-    section.duration("auth_delay", limits.auth_delay);
+    for (const auto& [old, now] : {std::pair{"auth_failures", "failures"}, {"auth_window", "window"}, {"auth_delay", "delay"}})
+        section.moved(old, fmt::format("login_protection.{}", now));
     section.time_span("command_timeout", limits.command_timeout);
     section.time_span("content_timeout", limits.content_timeout);
     section.size("disk_reserve", limits.disk_reserve);

@@ -18,6 +18,8 @@ void read_outbound(Section& root, Config& config);
 
 /// [policy] [[dnsbl]] [[rule]]
 void read_policy(Section& root, Config& config);
+/// [login_protection]
+void read_protection(Section& root, Config& config);
 
 /// Keys with a `prefix`, since [outbound] has others beside them.
 void read_tls_rules(Section& section, std::string_view prefix, net::TlsRules& rules);

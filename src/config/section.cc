@@ -167,6 +167,12 @@ void Section::finish() {
     }
 }
 
+void Section::moved(std::string_view key, const std::string& now) {
+    if (!has(key)) return;
+    find(key);
+    complain(key, fmt::format("is called {} now", now));
+}
+
 void Section::complain(std::string_view key, const std::string& what) {
     const auto* node = table_ ? table_->get(key) : nullptr;
     if (node || table_)

@@ -93,6 +93,8 @@ public:
     /// Every key must have been asked for by now.
     void finish();
 
+    /// A key that is called otherwise now.
+    void moved(std::string_view key, const std::string& now);
     void complain(std::string_view key, const std::string& what);
     /// `FILE:LINE` of the table, or `default`.
     [[nodiscard]] std::string origin() const;

@@ -1,5 +1,4 @@
 // Who may do what beside sending mail, and for whom a connection is.
-#include "base/base64.h"
 #include "support/conversation_fixture.h"
 
 namespace thurn::inbound {
@@ -32,11 +31,6 @@ protected:
         EXPECT_THAT(client.ask("RCPT TO:<" + to + ">"), StartsWith("250 "));
         EXPECT_THAT(client.ask("DATA"), StartsWith("354 "));
         return client.ask("Subject: x\r\n\r\nHello.\r\n.");
-    }
-    std::string fail_to_log_in(const std::string& login, const std::string& password = "wrong") {
-        auto client = submitting();
-        using namespace std::string_literals;
-        return client->ask("AUTH PLAIN " + base::encode_base64("\0"s + login + "\0"s + password));
     }
 };
 
@@ -319,47 +313,6 @@ TEST_F(AccessTest, CutsOffAListedAddressWithoutAHeaderAndAnUnlistedOneWithIt) {
     with->hear();
     EXPECT_THAT(with->ask("PROXY TCP4 203.0.113.1 192.0.2.25 4711 25"), StartsWith("421 4.7.0"));
     EXPECT_EQ(with->hear(), "");
-}
-
-// ---- Guessing passwords
-
-TEST_F(AccessTest, LocksOutAClientThatGuesses) {
-    options_.login_failures.most = 4;
-    start();
-    for (int attempt = 0; attempt < 4; ++attempt)
-        EXPECT_THAT(fail_to_log_in(attempt % 2 == 0 ? "anna@here.example" : "nobody@here.example"), StartsWith("535 5.7.8"));
-    EXPECT_THAT(fail_to_log_in("bob@here.example", "other"), StartsWith("421 4.7.0")) << "though it is right";
-    auto scram = submitting();
-    EXPECT_THAT(scram->ask("AUTH SCRAM-SHA-256 " + base::encode_base64("n,,n=anna@here.example,r=abcdefghijklmnop")),
-                StartsWith("421 4.7.0"));
-    EXPECT_EQ(scram->hear(), "");
-}
-
-TEST_F(AccessTest, AWrongProofCountsAsAWrongPassword) {
-    options_.login_failures.most = 1;
-    start();
-    auto client = submitting();
-    const auto challenge = client->ask("AUTH SCRAM-SHA-256 " + base::encode_base64("n,,n=anna@here.example,r=abcdefghijklmnop"));
-    ASSERT_THAT(challenge, StartsWith("334 "));
-    const auto nonce = base::decode_base64(challenge.substr(4)).value();
-    EXPECT_THAT(
-        client->ask(base::encode_base64("c=biws," + nonce.substr(0, nonce.find(',')) + ",p=" + base::encode_base64(std::string(32, 'x')))),
-        StartsWith("535 5.7.8"));
-    EXPECT_THAT(client->ask("AUTH PLAIN AGFubmFAaGVyZS5leGFtcGxlAHNlY3JldA=="), StartsWith("421 4.7.0"));
-}
-
-TEST_F(AccessTest, LetsAnAttemptAfterAFailureWaitButOthersNot) {
-    options_.login_failures.delay = std::chrono::milliseconds(400);
-    start();
-    fail_to_log_in("anna@here.example");
-    const auto begun = std::chrono::steady_clock::now();
-    auto slowed = submitting();
-    slowed->say("AUTH PLAIN AGFubmFAaGVyZS5leGFtcGxlAHNlY3JldA==\r\n");
-    auto other = greeted();
-    EXPECT_THAT(send(*other), StartsWith("250 "));
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(400)) << "the loop goes on";
-    EXPECT_THAT(slowed->hear(), StartsWith("235 "));
-    EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(400));
 }
 
 }  // namespace

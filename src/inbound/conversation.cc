@@ -142,10 +142,14 @@ awaitable<bool> Conversation::async_begin() {
     co_return co_await async_flush();
 }
 
-/// The listener's networks and the limits. False when it was turned away.
+/// The listener's networks, bans and the limits. False when it was turned away.
 awaitable<bool> Conversation::async_let_in() {
     if (!profile_.networks.empty() && !is_among(profile_.networks, client_.address)) {
         co_await async_turn_away("listener.networks", smtp::make_reply(554, {5, 7, 1}, "your address may not connect here"));
+        co_return false;
+    }
+    if (auto ban = find_ban()) {
+        co_await async_turn_away(ban->rule, std::move(ban->reply));
         co_return false;
     }
     switch (enter_limits()) {

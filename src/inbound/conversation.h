@@ -102,12 +102,21 @@ private:
         std::chrono::steady_clock::time_point begun;
         sasl::Secret secret{};
     };
+    struct Refusal {
+        std::string_view rule;
+        smtp::Reply reply;
+    };
+    [[nodiscard]] std::optional<Refusal> find_ban() const;
+    [[nodiscard]] policy::LoginGuard::Verdict judge_login(std::string_view login) const;
     Awaitable<bool> async_hold_back(std::string_view mechanism, std::string_view login);
+    void refuse_login(std::string_view mechanism, std::string_view login, const policy::LoginGuard::Verdict& verdict);
     void count_failed_login(std::string_view login);
+    void count_right_login(std::string_view login);
+    enum class Belief { right, wrong, locked };  // locked: since others failed while it waited for its turn
     Awaitable<> async_find_secret(smtp::SecretWanted wanted);
     Awaitable<base::Result<sasl::Secret>> async_stored_secret();
     Awaitable<base::Result<bool>> async_still_good();
-    Awaitable<base::Result<bool>> async_believe(smtp::CredentialsGiven& given);
+    Awaitable<base::Result<Belief>> async_believe(smtp::CredentialsGiven& given);
     Awaitable<> async_check_credentials(smtp::CredentialsGiven given);
     void log_failed_proof(const smtp::Reply& reply);
 

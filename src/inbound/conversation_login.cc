@@ -3,6 +3,7 @@
 #include "base/ascii.h"
 #include "inbound/client_network.h"
 #include "inbound/conversation.h"
+#include "mail/date.h"
 
 #include <cstring>
 #include <utility>
@@ -13,8 +14,11 @@
 namespace thurn::inbound {
 
 using net::asio::awaitable;
+using Answer = policy::LoginGuard::Verdict::Answer;
 
 namespace {
+
+constexpr const char* kClientLocked = "too many failed logins from your address, try again later";
 
 void wipe(std::string& secret) {
     explicit_bzero(secret.data(), secret.size());
@@ -49,29 +53,77 @@ base::Result<sasl::Secret> find_secret(directory::Directory& directory, const sm
 
 }  // namespace
 
-/// Those who have failed before wait for their answer, be it right or wrong; the loop does not. False when it was 421 at once.
-awaitable<bool> Conversation::async_hold_back(std::string_view mechanism, std::string_view login) {
-    const auto verdict =
-        service_.login_failures_.judge(client_network(client_.address), login, options_->login_failures, std::chrono::steady_clock::now());
-    if (verdict.locked_out) {
-        const auto reply = smtp::make_reply(421, {4, 7, 0}, "too many failed logins from your address, try again later");
-        log_.warning("auth",
-                     {.mechanism = mechanism, .login = login, .rule = "limits.auth_failures", .result = "locked_out", .reply = &reply});
-        session_.answer(reply);
-        co_return false;
-    }
-    if (verdict.delay.count() == 0) co_return true;
-    const auto begun = std::chrono::steady_clock::now();
-    net::asio::steady_timer pause(stream_.executor(), verdict.delay);
-    held_back_ = &pause;
-    co_await pause.async_wait(net::asio::as_tuple(net::asio::use_awaitable));
-    held_back_ = nullptr;
-    log_.info("auth_delayed", {.mechanism = mechanism, .login = login, .rule = "limits.auth_delay", .begun = begun});
-    co_return true;
+/// Who is banned by hand gets no further. Who is locked out for failed logins gets no further where one logs in: mail from there to us is
+/// another matter.
+std::optional<Conversation::Refusal> Conversation::find_ban() const {
+    using Admission = policy::LoginGuard::Admission;
+    const auto admission = with_.login_guard.admit(client_.address, client_network(client_.address), options_->logins, with_.clock.now());
+    if (admission == Admission::banned)
+        return Refusal{"bans", smtp::make_reply(554, {5, 7, 1}, "your address is banned from this server; its administrator can tell why")};
+    if (admission == Admission::locked_out && profile_.role == policy::Role::submission)
+        return Refusal{"login_protection", smtp::make_reply(421, {4, 7, 0}, kClientLocked)};
+    return std::nullopt;
 }
 
+policy::LoginGuard::Verdict Conversation::judge_login(std::string_view login) const {
+    const auto network = client_network(client_.address);
+    return with_.login_guard.judge({.address = client_.address, .network = network, .login = login}, options_->logins, with_.clock.now());
+}
+
+/// Those who have failed before wait for their answer, be it right or wrong; the loop does not. False when they were refused at once.
+awaitable<bool> Conversation::async_hold_back(std::string_view mechanism, std::string_view login) {
+    auto verdict = judge_login(login);
+    if (verdict.answer == Answer::check && verdict.delay.count() > 0) {
+        const auto begun = std::chrono::steady_clock::now();
+        net::asio::steady_timer pause(stream_.executor(), verdict.delay);
+        held_back_ = &pause;
+        co_await pause.async_wait(net::asio::as_tuple(net::asio::use_awaitable));
+        held_back_ = nullptr;
+        log_.info("auth_delayed", {.mechanism = mechanism, .login = login, .rule = "login_protection.delay", .begun = begun});
+        verdict = judge_login(login);  // others went on
+    }
+    if (verdict.answer == Answer::check) co_return true;
+    refuse_login(mechanism, login, verdict);
+    co_return false;
+}
+
+/// In the same words whether there is such a login or not. A lock passes, so the client may keep the password it has (RFC 4954 §6: 454).
+void Conversation::refuse_login(std::string_view mechanism, std::string_view login, const policy::LoginGuard::Verdict& verdict) {
+    const auto reply =
+        verdict.answer == Answer::client_locked ? smtp::make_reply(421, {4, 7, 0}, kClientLocked)
+        : verdict.answer == Answer::account_locked
+            ? smtp::make_reply(454, {4, 7, 0}, "too many failed logins with this name, try again later")
+            : smtp::make_reply(525, {5, 7, 13}, "you are banned from logging in here; the server's administrator can tell why");
+    log_.warning("auth", {.mechanism = mechanism,
+                          .login = login,
+                          .rule = verdict.answer == Answer::banned ? "bans" : "login_protection",
+                          .result = verdict.answer == Answer::banned ? "banned" : "locked_out",
+                          .reply = &reply});
+    session_.answer(reply);
+}
+
+/// Lines for programs that watch for attacks: who, against whom, how often, and until when it is answered.
 void Conversation::count_failed_login(std::string_view login) {
-    service_.login_failures_.add(client_network(client_.address), login, options_->login_failures, std::chrono::steady_clock::now());
+    const auto network = client_network(client_.address);
+    const auto lockouts = with_.login_guard.add_failure({.address = client_.address, .network = network, .login = login}, options_->logins,
+                                                        with_.clock.now());
+    const auto tell = [&](std::string_view event, const policy::Ban& ban) {
+        with_.log.warning(event, {{"session", client_.session},
+                                  {"client", client_.address},
+                                  {"listener", client_.listener},
+                                  {"login", login},
+                                  {"subject", ban.subject.text},
+                                  {"reason", ban.reason},
+                                  {"count", ban.failures},
+                                  {"until", ban.until ? mail::render_timestamp(*ban.until) : std::string()}});
+    };
+    if (lockouts.client) tell("banned", *lockouts.client);
+    if (lockouts.account) tell("login_attack", *lockouts.account);
+}
+
+void Conversation::count_right_login(std::string_view login) {
+    const auto network = client_network(client_.address);
+    with_.login_guard.add_success({.address = client_.address, .network = network, .login = login}, options_->logins, with_.clock.now());
 }
 
 /// The session refused an exchange; which login it was about is known once its first message was read.
@@ -123,22 +175,33 @@ awaitable<base::Result<bool>> Conversation::async_still_good() {
     co_return *now == proving_->secret;
 }
 
-/// Whether the client is who it says it is; of a token, also who that is.
-awaitable<base::Result<bool>> Conversation::async_believe(smtp::CredentialsGiven& given) {
+/// Whether the client is who it says it is; of a token, also who that is. A password is looked at only if the login is not locked when its
+/// turn comes: of a thousand that guess at once, most come too late.
+awaitable<base::Result<Conversation::Belief>> Conversation::async_believe(smtp::CredentialsGiven& given) {
     using Proof = smtp::CredentialsGiven::Proof;
+    base::Result<bool> right = false;
     switch (given.proof) {
-        case Proof::claimed:
-            co_return co_await with_.pool.async_run(
-                [&passwords = with_.passwords, &given] { return passwords.check(given.login, given.password); });
+        case Proof::claimed: {
+            bool locked = false;
+            right = co_await with_.pool.async_run([&]() -> base::Result<bool> {
+                locked = judge_login(given.login).answer != Answer::check;
+                return locked ? false : with_.passwords.check(given.login, given.password);
+            });
+            if (locked) co_return Belief::locked;
+            break;
+        }
         case Proof::proven:
-            if (!proving_) co_return false;
-            co_return co_await async_still_good();
+            if (proving_) right = co_await async_still_good();
+            break;
         case Proof::certificate:
-            co_return co_await with_.pool.async_run([this, &given] { return is_enabled(with_.directory, given.login); });
+            right = co_await with_.pool.async_run([this, &given] { return is_enabled(with_.directory, given.login); });
+            break;
         case Proof::token:
-            co_return co_await with_.pool.async_run([this, &given] { return is_enabled_by_token(*with_.tokens, with_.directory, given); });
+            right = co_await with_.pool.async_run([this, &given] { return is_enabled_by_token(*with_.tokens, with_.directory, given); });
+            break;
     }
-    co_return false;
+    if (!right) co_return base::pass_on(right);
+    co_return *right ? Belief::right : Belief::wrong;
 }
 
 awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven given) {
@@ -152,8 +215,12 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
     const auto checked = co_await async_believe(given);
     proving_.reset();
     wipe(given.password);
+    if (checked == Belief::locked) {
+        refuse_login(given.mechanism, given.login, judge_login(given.login));
+        co_return;
+    }
     const bool impersonation = !given.authorization.empty() && !base::equal_ignoring_case(given.authorization, given.login);
-    const bool right = checked && *checked && !impersonation;
+    const bool right = checked == Belief::right && !impersonation;
     if (checked && !right) count_failed_login(given.login);
     const auto reply = right      ? smtp::make_reply(235, {2, 7, 0}, "logged in")
                        : !checked ? smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later")
@@ -167,6 +234,7 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
                        .reply = &reply,
                        .begun = begun});
     if (right) {
+        count_right_login(given.login);
         client_.login = given.login;
         client_.mechanism = given.mechanism;
         session_.accept();

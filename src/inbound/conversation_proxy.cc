@@ -88,6 +88,11 @@ awaitable<void> Conversation::async_become(smtp::XclientGiven told) {
                                {"name", client_.name},
                                {"helo", client_.helo},
                                {"login", client_.login}});
+    if (const auto ban = find_ban()) {
+        log_.warning("connection_refused", {.reason = ban->rule, .reply = &ban->reply});
+        session_.answer(smtp::make_reply(421, {4, 7, 0}, "this client is turned away for now"));
+        co_return;
+    }
     leave_limits();
     if (enter_limits() != ConnectionLimits::Verdict::welcome) {
         const auto reply = smtp::make_reply(421, {4, 7, 0}, "too many connections from this address, try again later");

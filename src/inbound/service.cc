@@ -23,7 +23,6 @@ net::asio::awaitable<void> run(std::shared_ptr<Conversation> conversation) { co_
 Service::Service(Dependencies dependencies, std::size_t loops, std::size_t connections, std::size_t connections_per_address)
     : with_(std::move(dependencies)),
       limits_(connections, connections_per_address),
-      login_failures_(with_.random.next()),
       read_buffers_(loops, std::vector<char>(kReadBuffer)) {}
 
 Service::~Service() = default;

@@ -7,7 +7,6 @@
 #include "directory/directory.h"
 #include "inbound/authentication.h"
 #include "inbound/connection_limits.h"
-#include "inbound/login_failures.h"
 #include "inbound/milter_options.h"
 #include "inbound/permissions.h"
 #include "mailauth/dmarc_failure.h"
@@ -15,6 +14,7 @@
 #include "net/loops.h"
 #include "net/resolver.h"
 #include "net/tls.h"
+#include "policy/login_guard.h"
 #include "policy/recipient_rule.h"
 #include "policy/rulebook.h"
 #include "smtp/server_session.h"
@@ -56,8 +56,8 @@ struct Options {
     Disclosure vrfy = Disclosure::off;
     Disclosure expn = Disclosure::off;
     QueueRunBy etrn = QueueRunBy::relay_networks;
-    LoginFailures::Rules login_failures;
     std::shared_ptr<const policy::Rulebook> rulebook = std::make_shared<policy::Rulebook>();
+    policy::LoginRules logins;
     std::shared_ptr<const AuthenticationOptions> authentication = std::make_shared<AuthenticationOptions>();
     std::vector<MilterOptions> milters{};                          // in the order in which they see a message
     std::shared_ptr<const mailauth::SenderRewriting> rewriting{};  // knows the way back of bounces to what we forwarded
@@ -71,6 +71,7 @@ struct Dependencies {
     directory::Directory& directory;
     directory::PasswordChecker& passwords;
     directory::TokenChecker* tokens;  // without one, OAUTHBEARER and XOAUTH2 are not offered
+    policy::LoginGuard& login_guard;
     trace::Journal& journal;
     base::Log& log;
     const base::Clock& clock;
@@ -113,7 +114,6 @@ private:
 
     Dependencies with_;
     ConnectionLimits limits_;
-    LoginFailures login_failures_;
     base::Guarded<std::map<std::string, std::chrono::steady_clock::time_point>> queue_runs_;  // the last one of each relayed domain
     base::Guarded<std::shared_ptr<const Options>> options_;
     base::Guarded<std::vector<std::weak_ptr<Conversation>>> conversations_;

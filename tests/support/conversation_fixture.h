@@ -113,7 +113,7 @@ protected:
         directory_.add_account("bob@here.example", "other");
         options_.session.hostname = "mx.here.example";
         options_.authentication = std::make_shared<AuthenticationOptions>(AuthenticationOptions{.authserv_id = "mx.here.example"});
-        options_.login_failures.delay = std::chrono::milliseconds(0);
+        options_.logins.delay = std::chrono::milliseconds(0);
     }
     ~ConversationTest() override {
         loops_.halt();
@@ -129,6 +129,7 @@ protected:
                 .directory = directory_,
                 .passwords = directory_,
                 .tokens = nullptr,
+                .login_guard = login_guard_,
                 .journal = journal_,
                 .log = log_,
                 .clock = clock_,
@@ -202,6 +203,7 @@ protected:
     support::FakeClock clock_;
     support::MemoryDirectory directory_{"mx.here.example"};
     spool::MemorySpool spool_;
+    policy::LoginGuard login_guard_{{.capacity = 1000, .seed = 1}};
     support::MemoryJournal journal_;
     base::NullLog log_;
     base::MessageIdSource ids_{clock_, 0, {}};

@@ -35,7 +35,7 @@ def server(lab, make_thurn):
                   {"bind": ["0.0.0.0:4465"], "role": "submission", "tls": "implicit", "proxy_protocol_from": [balancer]}],
         relay={"networks": [balancer, client], "domains": ["down.example"]},
         smtp={"vrfy": "on", "expn": "authenticated"},
-        limits={"auth_failures": 5, "auth_window": "1h", "auth_delay": "1s"},
+        login_protection={"failures": 5, "window": "1h", "delay": "1s"},
         queue={"retry": ["1h"]})
 
 
@@ -224,12 +224,14 @@ def test_etrn_sends_what_waits_for_a_relayed_domain(lab, client, server):
 
 def test_guessing_is_slowed_down_and_cut(lab, client, server):
     guesser, guesses = lab["exim"], []
-    for _ in range(7):
+    for _ in range(5):
         with smtp(guesser, server.host, 465, "implicit") as session:
             code, _ = session.docmd("AUTH", "PLAIN AG5vYm9keUBhLmV4YW1wbGUAd3Jvbmc=")
             guesses.append(code)
-    assert guesses == [535] * 5 + [421] * 2
+    assert guesses == [535] * 5
+    with converse(guesser, server.host, 587, greeted=False) as talk:
+        assert talk.reply().startswith("421 4.7.0 too many failed logins from your address")
     assert "ms=" in server.wait_for_log("event=auth_delayed.*login=nobody@a.example.*").group()
-    server.wait_for_log(f"event=auth .*client={guesser.ip}.*result=locked_out")
+    server.wait_for_log(f"event=banned .*client={guesser.ip} .*subject={guesser.ip} .*count=5 until=")
     with smtp(client, server.host, 465, "implicit", "alice@a.example", PASSWORD) as session:
         assert session.noop()[0] == 250, "others log in as ever"

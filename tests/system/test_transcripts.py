@@ -110,7 +110,7 @@ def start(lab, limits):
     listeners = [{"bind": ["0.0.0.0:25"], "role": "mx"}, {"bind": ["0.0.0.0:2500"], "role": "mx", "tls": "off"}, {"bind": ["0.0.0.0:2465"], "role": "mx", "tls": "implicit"},
                  {"bind": ["0.0.0.0:587"], "role": "submission"}, {"bind": ["0.0.0.0:465"], "role": "submission", "tls": "implicit"}]
     server = Thurn(lab["a"], "foo.example", lab["dns"], hostname="mx.example.com", listener=listeners, relay={"networks": [f"{lab['client'].ip}/32"]},
-                   route=[{"recipient_domain": "*", "next_hop": "discard:"}], limits={"connections_per_ip": 1000, "auth_delay": "0s", "auth_failures": 100000, **limits}).start()
+                   route=[{"recipient_domain": "*", "next_hop": "discard:"}], limits={"connections_per_ip": 1000, **limits}, login_protection={"delay": "0s", "failures": 100000, "account_failures": 100000}).start()
     for local in ("b", "c", "jones", "brown", "jörg", "jörg2"):
         server.add_account(f"{local}@foo.example")
     return server
