@@ -158,7 +158,8 @@ private:
     std::shared_ptr<const net::TlsContext> opportunistic_;  // shared with couriers
     std::shared_ptr<const net::TlsContext> verifying_;
     policy::LoginGuard login_guard_{{.seed = random_.next()}};
-    std::unique_ptr<storage::PolicyState> state_;  // keeps what policy learns
+    policy::TokenBuckets buckets_{{.seed = random_.next()}};  // of the rates
+    std::unique_ptr<storage::PolicyState> state_;             // keeps what policy learns
     std::unique_ptr<storage::FileJournal> journal_;
     std::unique_ptr<SwitchableDirectory> directory_;
     std::unique_ptr<storage::DirectoryPasswordChecker> passwords_;
@@ -353,6 +354,7 @@ base::Result<void> Server::open_state() {
     if (!files) return base::pass_on(files);
     state_ = std::make_unique<storage::PolicyState>(*std::move(files), log_, clock_);
     state_->add("logins", login_guard_);
+    state_->add("rates", buckets_);
     return {};
 }
 
@@ -493,6 +495,7 @@ void Server::make_service() {
                 },
             .run_queue =
                 [this](std::string domain) { return admin::async_retry_domain(*spool_.spool, *dispatcher_, pool_, std::move(domain)); },
+            .buckets = &buckets_,
             .tallies = tallies_.get(),
             .failures = failure_reporter_.get()},
         loops_.count(), connections_, config_.limits.connections_per_ip);

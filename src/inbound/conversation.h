@@ -147,6 +147,7 @@ private:
     Awaitable<std::optional<policy::Decision>> async_rule_connection();
     Awaitable<bool> async_pass_connection();
     Awaitable<> async_take_hello(std::string name);
+    Awaitable<> async_take_login();
     Awaitable<bool> async_pass_message(policy::Stage stage);
     Awaitable<bool> async_pass_recipient(const mail::Mailbox& mailbox, const directory::Resolution& resolution,
                                          std::optional<mail::Mailbox>& redirected);

@@ -237,7 +237,7 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
         count_right_login(given.login);
         client_.login = given.login;
         client_.mechanism = given.mechanism;
-        session_.accept();
+        co_await async_take_login();
     } else {
         token_refused_ = checked && given.proof == smtp::CredentialsGiven::Proof::token;  // the session has 535 to say still
         session_.answer(reply);

@@ -102,7 +102,7 @@ awaitable<void> Conversation::async_become(smtp::XclientGiven told) {
     }
     session_.offer(extensions());
     if (const auto refusal = co_await async_rule_connection())
-        session_.answer(smtp::make_reply(refusal->code, refusal->status, refusal->text));
+        session_.answer(smtp::make_reply(421, {4, 7, 1}, refusal->text));  // which closes: nobody goes on as a client that was refused
     else
         session_.accept();
     if (!smtp::find_attribute(told.attributes, Name::name)) look_up_name();

@@ -202,6 +202,19 @@ awaitable<void> Conversation::async_take_hello(std::string name) {
         session_.accept();
 }
 
+/// The password was right; whether that is enough, the rules say.
+awaitable<void> Conversation::async_take_login() {
+    const auto ruling = co_await async_rule(Stage::auth, transaction_, situation(transaction_));
+    const auto refusal = refusal_of(ruling, Stage::auth);
+    if (!refusal) {
+        session_.accept();
+        co_return;
+    }
+    const auto login = std::exchange(client_.login, {});
+    client_.mechanism.clear();
+    refuse("auth", login, *refusal);
+}
+
 /// MAIL, and when all recipients are known. False: refused, and answered.
 awaitable<bool> Conversation::async_pass_message(Stage stage) {
     const auto ruling = co_await async_rule(stage, transaction_, situation(transaction_));

@@ -224,7 +224,7 @@ def test_xclient_is_a_new_connection_to_the_rules(net, server, under):
         server.configure(listener=[{**listeners[0], "xclient_from": [net["client"].ip]}, *listeners[1:]],
                          rule=[{"name": "far", "stage": "connect", "when": 'client.address = "192.0.2.9"', "action": "reject"}])
         server.start()
-        assert dialogue(net, server, "EHLO client.lab", "XCLIENT ADDR=192.0.2.9")[0] == "554 5.7.1 refused by a rule of this server (far)"
+        assert dialogue(net, server, "EHLO client.lab", "XCLIENT ADDR=192.0.2.9")[0] == "421 4.7.1 refused by a rule of this server (far)"
         assert dialogue(net, server, "EHLO client.lab", "XCLIENT ADDR=192.0.2.8")[0].startswith("220 ")
     finally:
         if server.alive():
@@ -246,3 +246,79 @@ def test_a_wrong_rule_is_told_with_its_place(tmp_path, rule, error):
     file.write_text(render_toml({"hostname": "mx.a.example", "data_dir": str(tmp_path / "data"), "rule": [rule]}))
     told = subprocess.run([BINARY, "check", "--config", file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
     assert told.returncode == 2 and error in told.stdout.decode(), told.stdout.decode()
+
+
+def test_a_login_can_be_refused_though_its_password_is_right(net, under):
+    server = under({"name": "not-here", "stage": "auth", "when": 'login = "alice@a.example" and client.address in ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]',
+                    "action": "reject", "text": "{login} logs in from elsewhere"})
+    with smtp(net["client"], server.host, 587, "starttls") as client:
+        with pytest.raises(smtplib.SMTPAuthenticationError) as caught:
+            client.login("alice@a.example", "correct horse battery")
+        assert caught.value.smtp_code == 535 and b"logs in from elsewhere" in caught.value.smtp_error
+        assert client.mail("alice@a.example")[0] == 530
+        client.login("bob@a.example", "correct horse battery")
+
+
+def rated(server, **rate):
+    heard = len(server.log_text())
+    server.settings.pop("rule", None)
+    server.configure(rate=[rate])
+    server.reload()
+    server.wait_for_log("event=reloaded", after=heard)
+
+
+@pytest.fixture
+def without_rates(server):
+    yield
+    server.settings.pop("rate", None)
+
+
+def test_a_rate_puts_off_what_is_too_much_and_survives_a_restart(net, server, without_rates):
+    rated(server, name="few", of="recipients", per=["login"], limit="3/1h", when="authenticated", alarm=True)
+    with smtp(net["client"], server.host, 587, "starttls", "alice@a.example") as client:
+        client.mail("alice@a.example")
+        assert [client.rcpt("bob@a.example")[0] for _ in range(3)] == [250, 250, 250]
+        code, text = client.rcpt("bob@a.example")
+        assert (code, text) == (450, b"4.7.1 too much for now, try again later (few)")
+    server.wait_for_log(r"event=rate_exceeded.*rule=few.*more than 3 recipients in 3600s for login = ")
+    server.wait_for_log(r"event=alarm.*rule=few")
+    submit(net["client"], server.host, "others may", "alice@a.example", sender="bob@a.example")
+    server.stop()
+    server.start()
+    with smtp(net["client"], server.host, 587, "starttls", "alice@a.example") as client:
+        client.mail("alice@a.example")
+        assert client.rcpt("bob@a.example")[0] == 450
+
+
+def test_guessing_recipients_ends_in_421(net, server, without_rates):
+    rated(server, name="guessing", of="unknown_recipients", per=["client.network"], limit="5/1h", action="disconnect")
+    guesses = [f"RCPT TO:<nobody{i}@a.example>" for i in range(6)]
+    reply, rest = dialogue(net, server, "EHLO client.lab", "MAIL FROM:<>", *guesses)
+    assert reply == "421 4.7.0 too much for now, try again later (guessing)" and rest == b""
+    assert send(net, server, "real ones may"), "who is somebody is not counted"
+
+
+def test_connections_are_counted_before_the_greeting(net, server, without_rates):
+    rated(server, name="hasty", of="connections", per=["client.network"], limit="2/1h", when="client.stranger")
+    dialogue(net, server, "QUIT")
+    dialogue(net, server, "QUIT")
+    assert dialogue(net, server, greeting="421")[0] == "421 4.7.0 too much for now, try again later (hasty)"
+
+
+def test_what_is_too_much_can_be_held(net, server, without_rates):
+    rated(server, name="flood", of="messages", per=["sender"], limit="1/1h", action="hold")
+    send(net, server, "the first")
+    identifier = message_id(send(net, server, "the second"))
+    assert "flood: more than 1 messages" in str([message for message in server.queued() if message["id"] == identifier])
+    server.cli("queue", "delete", identifier)
+
+
+def test_explain_tells_every_rule_that_was_reached(net, under, tmp_path):
+    server = under({"name": "first", "stage": "helo", "when": 'helo = "nobody.lab"', "action": "reject"}, {"name": "mark", "stage": "mail", "when": "client.stranger", "score": 1},
+                   {"name": "last", "stage": "content", "when": 'score >= 1 and header.Subject like "*win*"', "action": "reject", "text": "no prizes for {recipients}"})
+    file = tmp_path / "message"
+    file.write_text("From: x@b.example\nTo: bob@a.example\nSubject: you win\n\nHello\n")
+    text = server.cli("explain", "--ip", net["client"].ip, "--helo", "client.lab", "--from", "x@b.example", "--to", "bob@a.example", file, check=False).stdout
+    assert re.search(r'helo +rule first \(\S+thurn\.toml:\d+\) does not apply; helo = "client.lab"', text), text
+    assert re.search(r"mail +rule mark \(\S+\) applies: none; client.stranger = true", text), text
+    assert 'content   rule last' in text and "550 5.7.1 no prizes for" in text, text
