@@ -481,7 +481,7 @@ TEST(ConfigurationManual, HasEveryKeyWithItsDefault) {
                                 "[[listener]]\nbind = [\"[::]:25\"]\n[[domain]]\nname = \"a.example\"\ndkim = [{ selector = \"s1\", key = "
                                 "\"k\" }]\n[[route]]\nnext_hop = \"discard:\"\n"
                                 "[[rule]]\nname = \"r\"\nstage = \"content\"\nscore = 1\n[[dnsbl]]\nname = \"l\"\nzone = \"l.example\"\n"
-"[[rate]]\nname = \"r\"\nlimit = \"5/1h\"\n"
+                                "[[rate]]\nname = \"r\"\nlimit = \"5/1h\"\n"
                                 "[[milter]]\nname = \"f\"\nsocket = \"unix:/f\"")
                                 .value();
     for (const auto& setting : with_lists.settings) {

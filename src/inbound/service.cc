@@ -21,9 +21,7 @@ net::asio::awaitable<void> run(std::shared_ptr<Conversation> conversation) { co_
 }  // namespace
 
 Service::Service(Dependencies dependencies, std::size_t loops, std::size_t connections, std::size_t connections_per_address)
-    : with_(std::move(dependencies)),
-      limits_(connections, connections_per_address),
-      read_buffers_(loops, std::vector<char>(kReadBuffer)) {}
+    : with_(std::move(dependencies)), limits_(connections, connections_per_address), read_buffers_(loops, std::vector<char>(kReadBuffer)) {}
 
 Service::~Service() = default;
 

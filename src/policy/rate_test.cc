@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr base::Time kStart{base::Duration(1'800'000'000'000'000)};
+constexpr base::Time kStart{std::chrono::seconds(1'800'000'000)};
 
 RateSet rates_of(const std::vector<RateText>& texts) {
     RateSet rates;
