@@ -114,7 +114,7 @@ const std::vector<RuleText>& default_rules() {
          .stage = Stage::mail,
          .when = "client.stranger and sender != \"\" and not sender.exists",
          .action = Action::reject,
-         .text = "{sender.domain} takes no mail, so a reply or a bounce to the sender could not be delivered"},
+         .text = "{sender.domain} does not exist or takes no mail, so nothing could be sent back to you"},
     };
     return rules;
 }

@@ -39,6 +39,7 @@ def records(lab):
               "mx.dualstack.example. IN AAAA fd00:77::dead",  # nobody's
               "nullmx.example. IN MX 0 .", f"nullmx.example. IN A {lab['faulty'].ip}",
               "loop.example. IN MX 10 mx.a.example.", "alsoours.example. IN MX 10 mx.a.example."]
+    lines += [f"{name}.example. IN A {lab['client'].ip}" for name in ("elsewhere", "w")]  # where strangers write from
     for host in lab.hosts.values():
         lines += [f"{host.name}.lab. IN A {host.ip}", f"{'.'.join(reversed(host.ip.split('.')))}.in-addr.arpa. IN PTR {host.name}.lab."]
     return lines

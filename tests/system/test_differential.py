@@ -243,7 +243,7 @@ def steps_of(example):
 
 @pytest.fixture(scope="module")
 def servers(lab, make_thurn):
-    thurn = make_thurn("a", authentication={"no_author": "mark"}, limits={"message_size": f"{LIMIT}", "line_length": LINE, "errors": 1000, "recipients": 100, "connections_per_ip": 1000},
+    thurn = make_thurn("a", rule=[], rate=[], authentication={"no_author": "mark"}, limits={"message_size": f"{LIMIT}", "line_length": LINE, "errors": 1000, "recipients": 100, "connections_per_ip": 1000},
                        listener=[{"bind": ["0.0.0.0:25"], "role": "mx", "tls": "off"}])
     postfix = Postfix(lab["b"], "a.example", {
         "virtual_mailbox_maps": "inline:{" + ", ".join(f"{user}@a.example=box/" for user in USERS) + "}", "mynetworks": "127.0.0.0/8", "recipient_delimiter": "+",
