@@ -51,6 +51,12 @@ struct Transaction {
     std::optional<base::Error> storage_error;     // the first one; the rest of the content is thrown away then
 };
 
+/// What rules said before there was a message; each message of the connection begins with it.
+struct RuledSoFar {
+    policy::Marks marks;
+    std::vector<trace::Decided> decisions;
+};
+
 /// Drives one ServerSession over one connection: answers its events with what directory, policy and spool say.
 ///
 /// Threads  The connection's loop; stop() and abort() are posted there by the service.
@@ -223,10 +229,10 @@ private:
     bool token_refused_ = false;        // and logged
     std::unique_ptr<Milters> milters_;  // once there is a sender, where there are any for this listener
     Transaction transaction_;
-    std::string helo_;                       // as the client said it last, accepted or not
-    policy::FactSheet facts_;                // that rules asked for
-    policy::Marks marks_;                    // of the connection, before MAIL
-    std::vector<trace::Decided> decisions_;  // likewise
+    std::string helo_;         // as the client said it last, accepted or not
+    policy::FactSheet facts_;  // that rules asked for
+    RuledSoFar at_connect_;
+    RuledSoFar so_far_;  // before MAIL
     std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     std::uint64_t messages_ = 0;                    // accepted
     std::string counted_as_;                        // in the limits; empty: it is not

@@ -63,8 +63,8 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
     transaction_.sender = std::move(given.path);
     transaction_.declared_size = given.parameters.size.value_or(base::Octets{}).count;
     transaction_.begun = std::chrono::steady_clock::now();
-    transaction_.marks = marks_;
-    transaction_.decisions = decisions_;
+    transaction_.marks = so_far_.marks;
+    transaction_.decisions = so_far_.decisions;
     if (!co_await async_pass_message(policy::Stage::mail)) {
         transaction_ = {};
         co_return;

@@ -77,8 +77,7 @@ awaitable<void> Conversation::async_become(smtp::XclientGiven told) {
     through_ = fmt::format("{} by XCLIENT", net::render_endpoint(stream_.peer()));
     end_transaction();
     facts_ = policy::FactSheet();
-    marks_ = {};
-    decisions_.clear();
+    so_far_ = {};
     helo_.clear();
     milters_.reset();  // they were told of another client
     with_.log.info("xclient", {{"session", client_.session},

@@ -88,7 +88,7 @@ awaitable<policy::Ruling> Conversation::async_rule(Stage stage, Transaction& tra
     if (rules.at(stage).empty()) co_return policy::Ruling{};
     forget_facts(stage);
     const bool of_message = stage >= Stage::mail;
-    policy::Walk walk(rules, stage, facts_, of_message ? transaction.marks : marks_);
+    policy::Walk walk(rules, stage, facts_, of_message ? transaction.marks : so_far_.marks);
     while (!walk.done()) co_await async_gather({walk.wanted().begin(), walk.wanted().end()}, now);
     auto ruling = walk.take();
     const auto subject = stage == Stage::rcpt ? mail::render_mailbox(*now.recipient) : std::string();
@@ -103,7 +103,7 @@ awaitable<policy::Ruling> Conversation::async_rule(Stage stage, Transaction& tra
                            .reason = reason});
         if (said.alarm)
             log_.warning("alarm", {.id = transaction.id, .stage = name_of(stage), .subject = subject, .rule = said.name, .reason = reason});
-        auto& decisions = of_message ? transaction.decisions : decisions_;
+        auto& decisions = of_message ? transaction.decisions : so_far_.decisions;
         decisions.push_back({std::string(name_of(stage)), subject, std::string(name_of(said.action)), said.name, reason});
         if (said.delay.count() > 0) co_await async_pause(said.delay);
     }
@@ -179,6 +179,7 @@ awaitable<std::optional<policy::Decision>> Conversation::async_rule_connection()
     if (options_->rulebook->rates.counts(policy::Counted::connections))
         if (auto excess = count(policy::Counted::connections, 1, none, situation(none))) co_return excess;
     const auto ruling = co_await async_rule(Stage::connect, none, situation(none));
+    at_connect_ = so_far_;
     auto refusal = refusal_of(ruling, Stage::connect);
     if (refusal) log_.info("refused", {.stage = "connect", .rule = refusal->rule, .reason = refusal->text});
     co_return refusal;
@@ -195,6 +196,7 @@ awaitable<bool> Conversation::async_pass_connection() {
 awaitable<void> Conversation::async_take_hello(std::string name) {
     transaction_ = {};
     helo_ = std::move(name);
+    so_far_ = at_connect_;  // a client may say hello again, and does after STARTTLS
     const auto ruling = co_await async_rule(Stage::helo, transaction_, situation(transaction_));
     if (const auto refusal = refusal_of(ruling, Stage::helo))
         refuse("helo", helo_, *refusal);

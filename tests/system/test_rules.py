@@ -170,6 +170,13 @@ def test_marks_add_up_and_content_goes_to_junk(net, under):
     assert server.wait_for_mail("bob@a.example", "you win too")
 
 
+def test_who_says_hello_twice_is_not_judged_twice(net, under):
+    server = under({"name": "met", "stage": "connect", "score": 1}, {"name": "odd", "stage": "helo", "when": 'helo = "odd.lab"', "score": 2},
+                   {"name": "exact", "stage": "mail", "when": "score != 3", "action": "reject"})
+    assert dialogue(net, server, "EHLO odd.lab", "EHLO odd.lab", "HELO odd.lab", "MAIL FROM:<>")[0].startswith("250 ")
+    assert dialogue(net, server, "EHLO odd.lab", "EHLO client.lab", "MAIL FROM:<>")[0].startswith("550 "), "what another name left is gone"
+
+
 def test_what_the_checks_found_are_facts(net, under):
     server = under({"name": "unproven", "stage": "content", "when": 'dmarc = "none" and spf != "pass" and author.domain = "b.example" and not author.ours',
                     "action": "reject", "text": "prove that you are {author}"})
