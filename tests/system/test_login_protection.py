@@ -165,8 +165,7 @@ def test_bans_without_a_server(client, server):
 
 
 def test_nftables_takes_the_list(attacker, server):
-    if not shutil.which("nft"):
-        pytest.skip("nft is not installed")
+    assert shutil.which("nft"), "install-peers brings it"
     commands = server.cli("bans", "list", "--nft").stdout
     for _ in range(2):  # as a timer says it, again and again
         done = subprocess.run(["ip", "netns", "exec", attacker.namespace, "nft", "-f", "-"], input=commands, text=True, capture_output=True)
@@ -178,8 +177,7 @@ def test_nftables_takes_the_list(attacker, server):
 
 
 def test_the_fail2ban_example_finds_them(attacker, server):
-    if not shutil.which("fail2ban-regex"):
-        pytest.skip("fail2ban is not installed")
+    assert shutil.which("fail2ban-regex"), "install-peers brings it"
     log = server.folder / "for-fail2ban"
     log.write_text(server.log_text())
     done = subprocess.run(["fail2ban-regex", "--print-all-matched", log, ROOT / "examples" / "fail2ban" / "filter.d" / "thurn.conf"], capture_output=True, text=True, timeout=120)
