@@ -91,9 +91,9 @@ awaitable<bool> Conversation::async_hold_back(std::string_view mechanism, std::s
 void Conversation::refuse_login(std::string_view mechanism, std::string_view login, const policy::LoginGuard::Verdict& verdict) {
     const auto reply =
         verdict.answer == Answer::client_locked ? smtp::make_reply(421, {4, 7, 0}, kClientLocked)
-        : verdict.answer == Answer::account_locked
-            ? smtp::make_reply(454, {4, 7, 0}, "too many failed logins with this name, try again later")
-            : smtp::make_reply(525, {5, 7, 13}, "you are banned from logging in here; the server's administrator can tell why");
+        : verdict.answer == Answer::banned
+            ? smtp::make_reply(525, {5, 7, 13}, "you are banned from logging in here; the server's administrator can tell why")
+            : smtp::make_reply(454, {4, 7, 0}, "too many failed logins with this name, try again later");
     log_.warning("auth", {.mechanism = mechanism,
                           .login = login,
                           .rule = verdict.answer == Answer::banned ? "bans" : "login_protection",
@@ -215,8 +215,9 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
     const auto checked = co_await async_believe(given);
     proving_.reset();
     wipe(given.password);
-    if (checked == Belief::locked) {
-        refuse_login(given.mechanism, given.login, judge_login(given.login));
+    // Others went on while this one was checked: what comes out after the lock has closed is told to nobody, be it right or wrong.
+    if (const auto verdict = judge_login(given.login); checked == Belief::locked || verdict.answer != Answer::check) {
+        refuse_login(given.mechanism, given.login, verdict);
         co_return;
     }
     const bool impersonation = !given.authorization.empty() && !base::equal_ignoring_case(given.authorization, given.login);

@@ -86,8 +86,8 @@ def test_people_log_in_while_a_thousand_addresses_guess(client, attacker, server
         replies = [one.result() for one in attack]
     codes = {code: sum(reply.startswith(code) for reply in replies) for code in ("535", "454")}
     assert codes["535"] + codes["454"] == ADDRESSES, set(replies)
-    # Two logins with 40 guesses each; a few more are on their way when the lock closes, as many as threads hash passwords.
-    assert 80 <= codes["535"] <= 120, codes
+    # Two logins with 40 guesses each. One is forgotten in 90 s, and each loop may be at one when the lock closes.
+    assert 80 <= codes["535"] <= 90, codes
     assert len(times) >= 5 and max(times) < 8, f"nobody is slowed down or locked out: {max(times):.1f} s"
     for user in USERS[:2]:
         server.wait_for_log(rf"event=login_attack .*client=10\.66\.\S+ .*login={user} .*count=40 until=\S+")
@@ -166,6 +166,7 @@ def test_bans_without_a_server(client, server):
 
 def test_nftables_takes_the_list(attacker, server):
     assert shutil.which("nft"), "install-peers brings it"
+    server.cli("bans", "add", "192.0.2.1", "198.51.100.0/24", "2001:db8::/64", "someone@a.example")
     commands = server.cli("bans", "list", "--nft").stdout
     for _ in range(2):  # as a timer says it, again and again
         done = subprocess.run(["ip", "netns", "exec", attacker.namespace, "nft", "-f", "-"], input=commands, text=True, capture_output=True)
@@ -178,12 +179,15 @@ def test_nftables_takes_the_list(attacker, server):
 
 def test_the_fail2ban_example_finds_them(attacker, server):
     assert shutil.which("fail2ban-regex"), "install-peers brings it"
+    source = "10.66.2.77"
+    for _ in range(3):
+        assert guess(attacker, server, source, "nobody@a.example").startswith("535")
     log = server.folder / "for-fail2ban"
     log.write_text(server.log_text())
     done = subprocess.run(["fail2ban-regex", "--print-all-matched", log, ROOT / "examples" / "fail2ban" / "filter.d" / "thurn.conf"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     refused = len(re.findall(r"event=auth session=\S+ client=\S+ .*result=(?:refused|locked_out|banned)", server.log_text()))
     matched = int(re.search(r"Lines: .*, (\d+) matched", done.stdout).group(1))
-    assert matched >= refused > 80, done.stdout[-2000:]
+    assert matched >= refused >= 3, done.stdout[-2000:]
     lines = done.stdout.split("Matched line(s)")[1].split("Missed line(s)")[0]
-    assert "10.66.0.7" in lines and "result=ok" not in lines
+    assert source in lines and "result=ok" not in lines
