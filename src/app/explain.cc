@@ -112,20 +112,31 @@ base::Result<RecipientTold> decide_recipient(const ExplainCommand& command, cons
     return RecipientTold{*std::move(mailbox), policy::recipient_kind(*resolution, relayed), std::move(decision)};
 }
 
+/// What a Situation needs and the command line does not have as it is.
+struct Parties {
+    std::string network;
+    std::optional<mail::Mailbox> sender;
+};
+
+Parties parties_of(const ExplainCommand& command, const mailauth::MessageOrigin& asked) {
+    Parties parties{.network = inbound::client_network(command.ip), .sender = std::nullopt};
+    if (!asked.reverse_path.empty()) parties.sender = *mail::parse_mailbox(asked.reverse_path, mail::Charset::utf8);
+    return parties;
+}
+
 policy::Situation situation_of(const ExplainCommand& command, const config::Config& config, const mailauth::MessageOrigin& asked,
-                               const ToolMessage& message) {
+                               const ToolMessage& message, const Parties& parties) {
     const bool ours = std::ranges::any_of(config.relay_networks, [&](const auto& network) { return network.contains(command.ip); });
-    policy::Situation now{.listener = command.login.empty() ? "mx" : "submission",
-                          .hostname = config.hostname,
-                          .client_address = command.ip,
-                          .client_network = inbound::client_network(command.ip),
-                          .login = command.login,
-                          .stranger = command.login.empty() && !ours,
-                          .helo = asked.helo,
-                          .size = message.octets.size(),
-                          .header = std::string(message.header())};
-    if (!asked.reverse_path.empty()) now.sender = {*mail::parse_mailbox(asked.reverse_path, mail::Charset::utf8)};
-    return now;
+    return {.listener = command.login.empty() ? "mx" : "submission",
+            .hostname = config.hostname,
+            .client_address = command.ip,
+            .client_network = parties.network,
+            .login = command.login,
+            .stranger = command.login.empty() && !ours,
+            .helo = asked.helo,
+            .sender = parties.sender ? &*parties.sender : nullptr,
+            .size = message.octets.size(),
+            .header = message.header()};
 }
 
 std::string_view told(policy::Truth truth) {
@@ -195,7 +206,8 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     ToolResolver resolver(!command.resolver.empty() ? command.resolver : config.dns_servers.empty() ? "" : config.dns_servers.front());
     const auto findings = find_out(*asked, *message, **options, resolver);
     if (!findings) return complain(findings.error());
-    auto now = situation_of(command, config, *asked, *message);
+    const auto parties = parties_of(command, *asked);
+    auto now = situation_of(command, config, *asked, *message, parties);
     const bool checked = now.stranger && config.authentication.check;
     if (checked) now.findings = &*findings;
     RuleExplanation rules(*config.rulebook, resolver, [&] { return directory.open(); });

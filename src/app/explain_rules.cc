@@ -66,16 +66,19 @@ base::Result<bool> RuleExplanation::ask(Stage stage, const policy::Situation& no
 base::Result<void> explain_all(RuleExplanation& rules, policy::Situation now, const std::optional<mail::Mailbox>& recipient,
                                std::string_view recipient_kind) {
     if (auto tested = rules.test_lists(); !tested) return tested;
-    const auto header = std::exchange(now.header, {});
+    const auto header = std::exchange(now.header, std::string_view());
     const auto* findings = std::exchange(now.findings, nullptr);
     for (const auto stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail, Stage::rcpt, Stage::data, Stage::content}) {
         if (stage == Stage::auth && now.login.empty()) continue;
         if (stage == Stage::rcpt && !recipient) continue;
         if (stage == Stage::rcpt) {
-            now.recipient = recipient;
+            now.recipient = &*recipient;
             now.recipient_kind = recipient_kind;
         }
-        if (stage == Stage::data && recipient) now.recipients.push_back(mail::render_mailbox(*recipient));
+        if (stage == Stage::data && recipient) {
+            now.recipient_count = 1;
+            now.recipients = [&] { return policy::Texts{mail::render_mailbox(*recipient)}; };
+        }
         if (stage == Stage::content) {
             now.header = header;
             now.findings = findings;

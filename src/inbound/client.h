@@ -10,6 +10,7 @@ struct Client {
     std::string session{};   // `s42`
     std::string listener{};  // mx, submission, …
     std::string address{};   // an IPv4-mapped one as IPv4
+    std::string network{};   // whom it stands for, see client_network()
     std::uint16_t port = 0;
     std::string helo{};       // told by XCLIENT, in place of what the session heard
     std::string name{};       // verified reverse name, once known

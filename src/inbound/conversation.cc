@@ -45,13 +45,17 @@ Conversation::Conversation(Service& service, net::Stream stream, const ListenerP
       client_{.session = fmt::format("s{}", number),
               .listener = profile.name,
               .address = client_address(stream_.peer()),
+              .network = client_network(client_address(stream_.peer())),
               .port = stream_.peer().port()},
       in_relay_networks_(is_among(options_->relay_networks, client_.address)),
       speaker_(client_.address),
       session_(session_options()) {}
 
-/// The rights of an address are asked for with every message, and found out once.
-void Conversation::note_address() { in_relay_networks_ = is_among(options_->relay_networks, client_.address); }
+/// What follows from an address is asked for with every message, and found out once.
+void Conversation::note_address() {
+    client_.network = client_network(client_.address);
+    in_relay_networks_ = is_among(options_->relay_networks, client_.address);
+}
 
 Conversation::~Conversation() { leave_limits(); }
 

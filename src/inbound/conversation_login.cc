@@ -1,7 +1,6 @@
 // Who says who they are: passwords and tokens are checked on the pool's threads, SCRAM by the session, which asks for what is stored, and
 // certificates by TLS.
 #include "base/ascii.h"
-#include "inbound/client_network.h"
 #include "inbound/conversation.h"
 #include "mail/date.h"
 
@@ -57,7 +56,7 @@ base::Result<sasl::Secret> find_secret(directory::Directory& directory, const sm
 /// another matter.
 std::optional<Conversation::Refusal> Conversation::find_ban() const {
     using Admission = policy::LoginGuard::Admission;
-    const auto admission = with_.login_guard.admit(client_.address, client_network(client_.address), options_->logins, with_.clock.now());
+    const auto admission = with_.login_guard.admit(client_.address, client_.network, options_->logins, with_.clock.now());
     if (admission == Admission::banned)
         return Refusal{"bans", smtp::make_reply(554, {5, 7, 1}, "your address is banned from this server; its administrator can tell why")};
     if (admission == Admission::locked_out && profile_.role == policy::Role::submission)
@@ -66,8 +65,8 @@ std::optional<Conversation::Refusal> Conversation::find_ban() const {
 }
 
 policy::LoginGuard::Verdict Conversation::judge_login(std::string_view login) const {
-    const auto network = client_network(client_.address);
-    return with_.login_guard.judge({.address = client_.address, .network = network, .login = login}, options_->logins, with_.clock.now());
+    return with_.login_guard.judge({.address = client_.address, .network = client_.network, .login = login}, options_->logins,
+                                   with_.clock.now());
 }
 
 /// Those who have failed before wait for their answer, be it right or wrong; the loop does not. False when they were refused at once.
@@ -104,9 +103,8 @@ void Conversation::refuse_login(std::string_view mechanism, std::string_view log
 
 /// Lines for programs that watch for attacks: who, against whom, how often, and until when it is answered.
 void Conversation::count_failed_login(std::string_view login) {
-    const auto network = client_network(client_.address);
-    const auto lockouts = with_.login_guard.add_failure({.address = client_.address, .network = network, .login = login}, options_->logins,
-                                                        with_.clock.now());
+    const auto lockouts = with_.login_guard.add_failure({.address = client_.address, .network = client_.network, .login = login},
+                                                        options_->logins, with_.clock.now());
     const auto tell = [&](std::string_view event, const policy::Ban& ban) {
         with_.log.warning(event, {{"session", client_.session},
                                   {"client", client_.address},
@@ -122,8 +120,8 @@ void Conversation::count_failed_login(std::string_view login) {
 }
 
 void Conversation::count_right_login(std::string_view login) {
-    const auto network = client_network(client_.address);
-    with_.login_guard.add_success({.address = client_.address, .network = network, .login = login}, options_->logins, with_.clock.now());
+    with_.login_guard.add_success({.address = client_.address, .network = client_.network, .login = login}, options_->logins,
+                                  with_.clock.now());
 }
 
 /// The session refused an exchange; which login it was about is known once its first message was read.

@@ -1,5 +1,4 @@
 // The configuration's rules: at each stage the facts that they ask for are found out, and what they decide is done.
-#include "inbound/client_network.h"
 #include "inbound/conversation.h"
 #include "inbound/fact_search.h"
 
@@ -22,23 +21,29 @@ policy::Filing filing_of(Action action) {
     return action == Action::junk ? policy::Filing::junk : policy::Filing::inbox;
 }
 
+policy::Texts recipients_of(const Transaction& transaction) {
+    policy::Texts all;
+    for (const auto& recipient : transaction.recipients) all.push_back(mail::render_mailbox(recipient.mailbox));
+    return all;
+}
+
 }  // namespace
 
 policy::Situation Conversation::situation(const Transaction& transaction) const {
-    policy::Situation now{.listener = client_.listener,
-                          .hostname = options_->session.hostname,
-                          .client_address = client_.address,
-                          .client_network = client_network(client_.address),
-                          .client_tls = client_.tls,
-                          .login = client_.login,
-                          .stranger = is_stranger(),
-                          .helo = client_.helo.empty() ? helo_ : client_.helo,
-                          .sender = transaction.sender,
-                          .size = transaction.draft ? transaction.draft->size().count : transaction.declared_size,
-                          .header = transaction.header,
-                          .findings = transaction.checked ? &*transaction.checked : nullptr};
-    for (const auto& recipient : transaction.recipients) now.recipients.push_back(mail::render_mailbox(recipient.mailbox));
-    return now;
+    return {.listener = client_.listener,
+            .hostname = options_->session.hostname,
+            .client_address = client_.address,
+            .client_network = client_.network,
+            .client_tls = client_.tls,
+            .login = client_.login,
+            .stranger = is_stranger(),
+            .helo = client_.helo.empty() ? std::string_view(helo_) : client_.helo,
+            .sender = transaction.sender.is_null() ? nullptr : &*transaction.sender.mailbox,
+            .recipient_count = transaction.recipients.size(),
+            .recipients = [&transaction] { return recipients_of(transaction); },
+            .size = transaction.draft ? transaction.draft->size().count : transaction.declared_size,
+            .header = transaction.header,
+            .findings = transaction.checked ? &*transaction.checked : nullptr};
 }
 
 /// What was known of another command is not known of this one; what was looked up about the client itself stays.
@@ -169,7 +174,7 @@ std::optional<policy::Decision> Conversation::count_unknown(const mail::Mailbox&
     const auto& rates = options_->rulebook->rates;
     if (!with_.buckets || !rates.counts(unknown_recipients)) return std::nullopt;
     auto now = situation(transaction_);
-    now.recipient = mailbox;
+    now.recipient = &mailbox;
     now.recipient_kind = "unknown";
     return count(unknown_recipients, 1, transaction_, now);
 }
@@ -232,7 +237,7 @@ awaitable<bool> Conversation::async_pass_message(Stage stage) {
 awaitable<bool> Conversation::async_pass_recipient(const mail::Mailbox& mailbox, const directory::Resolution& resolution,
                                                    std::optional<mail::Mailbox>& redirected) {
     auto now = situation(transaction_);
-    now.recipient = mailbox;
+    now.recipient = &mailbox;
     now.recipient_kind = policy::recipient_kind(resolution, relayed(mailbox.domain));
     const auto ruling = co_await async_rule(Stage::rcpt, transaction_, now);
     file(transaction_, ruling);

@@ -109,10 +109,16 @@ std::optional<Excess> RateSet::take(Counted what, double amount, const Situation
     const auto& all = rates_[static_cast<std::size_t>(what)];
     if (all.empty()) return first;
     FactSheet facts(facts_.all().size());
-    for (std::size_t fact = 0; fact < facts.size(); ++fact) facts.set(fact, fact_of(facts_.all()[fact], now));
+    const auto know = [&](std::size_t fact) {
+        if (!facts.knows(fact)) facts.set(fact, fact_of(facts_.all()[fact], now));
+    };
     Reading ignored;
     for (const auto& rate : all) {
-        if (rate.when && rate.when->evaluate(facts, ignored) != Truth::yes) continue;
+        if (rate.when) {
+            std::ranges::for_each(rate.when->facts(), know);
+            if (rate.when->evaluate(facts, ignored) != Truth::yes) continue;
+        }
+        std::ranges::for_each(rate.per, know);
         std::vector<std::string> values;
         for (const auto fact : rate.per) values.push_back(render_fact(facts[fact]));
         const auto taken = buckets.take(rate.said.name, values, amount, rate.said.limit, at);

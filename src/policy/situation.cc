@@ -9,8 +9,8 @@ namespace thurn::policy {
 
 namespace {
 
-std::string text_of(const mail::ReversePath& path) { return path.is_null() ? std::string() : mail::render_mailbox(*path.mailbox); }
-std::string domain_of(const mail::ReversePath& path) { return path.is_null() ? std::string() : path.mailbox->domain.text(); }
+std::string text_of(const mail::Mailbox* mailbox) { return mailbox ? mail::render_mailbox(*mailbox) : std::string(); }
+std::string domain_of(const mail::Mailbox* mailbox) { return mailbox ? mailbox->domain.text() : std::string(); }
 
 /// The one author; empty where there is none or more than one, or the field is there twice.
 std::string author_of(const mail::Header& header) {
@@ -32,12 +32,12 @@ Texts header_fields(const Situation& now, std::string_view name) {
     return values;
 }
 
-bool is_host_name(const std::string& helo) {
+bool is_host_name(std::string_view helo) {
     const auto domain = mail::parse_domain(helo, mail::Charset::utf8);
     return domain && !domain->is_literal() && domain->text().find('.') != std::string::npos;
 }
 
-bool is_literal(const std::string& helo) {
+bool is_literal(std::string_view helo) {
     const auto domain = mail::parse_domain(helo);
     return domain && domain->is_literal();
 }
@@ -56,57 +56,63 @@ FactValue finding(const Fact& fact, const Situation& now) {
     return signers;
 }
 
+using Get = FactValue (*)(const Fact&, const Situation&);
+
 struct Getter {
     std::string_view name;
-    FactValue (*get)(const Fact&, const Situation&);
+    Get get;
 };
 
-// In the order of the names; fact_of() says so at once when one is missing.
 constexpr Getter kGetters[] = {
     {"authenticated", [](const Fact&, const Situation& now) -> FactValue { return !now.login.empty(); }},
     {"author", [](const Fact&, const Situation& now) -> FactValue { return author_of(mail::parse_header(now.header)); }},
     {"author.domain", [](const Fact&, const Situation& now) -> FactValue { return author_domain_of(now); }},
     {"arc", finding},
-    {"client.address", [](const Fact&, const Situation& now) -> FactValue { return now.client_address; }},
-    {"client.network", [](const Fact&, const Situation& now) -> FactValue { return now.client_network; }},
+    {"client.address", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_address); }},
+    {"client.network", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_network); }},
     {"client.stranger", [](const Fact&, const Situation& now) -> FactValue { return now.stranger; }},
-    {"client.tls", [](const Fact&, const Situation& now) -> FactValue { return now.client_tls; }},
+    {"client.tls", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_tls); }},
     {"dkim", finding},
     {"dmarc", finding},
     {"dmarc.policy", finding},
     {"header.*", [](const Fact& fact, const Situation& now) -> FactValue { return header_fields(now, fact.argument()); }},
-    {"helo", [](const Fact&, const Situation& now) -> FactValue { return now.helo; }},
+    {"helo", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.helo); }},
     {"helo.is_literal", [](const Fact&, const Situation& now) -> FactValue { return is_literal(now.helo); }},
     {"helo.is_name", [](const Fact&, const Situation& now) -> FactValue { return is_host_name(now.helo); }},
     {"helo.ours", [](const Fact&, const Situation& now) -> FactValue { return base::equal_ignoring_case(now.helo, now.hostname); }},
-    {"listener", [](const Fact&, const Situation& now) -> FactValue { return now.listener; }},
-    {"login", [](const Fact&, const Situation& now) -> FactValue { return now.login; }},
-    {"recipient",
-     [](const Fact&, const Situation& now) -> FactValue { return now.recipient ? mail::render_mailbox(*now.recipient) : std::string(); }},
-    {"recipient.domain",
-     [](const Fact&, const Situation& now) -> FactValue { return now.recipient ? now.recipient->domain.text() : std::string(); }},
-    {"recipient.kind", [](const Fact&, const Situation& now) -> FactValue { return now.recipient_kind; }},
-    {"recipient_count", [](const Fact&, const Situation& now) -> FactValue { return static_cast<double>(now.recipients.size()); }},
-    {"recipients", [](const Fact&, const Situation& now) -> FactValue { return now.recipients; }},
+    {"listener", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.listener); }},
+    {"login", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.login); }},
+    {"recipient", [](const Fact&, const Situation& now) -> FactValue { return text_of(now.recipient); }},
+    {"recipient.domain", [](const Fact&, const Situation& now) -> FactValue { return domain_of(now.recipient); }},
+    {"recipient.kind", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.recipient_kind); }},
+    {"recipient_count", [](const Fact&, const Situation& now) -> FactValue { return static_cast<double>(now.recipient_count); }},
+    {"recipients", [](const Fact&, const Situation& now) -> FactValue { return now.recipients ? now.recipients() : Texts(); }},
     {"sender", [](const Fact&, const Situation& now) -> FactValue { return text_of(now.sender); }},
     {"sender.domain", [](const Fact&, const Situation& now) -> FactValue { return domain_of(now.sender); }},
     {"size", [](const Fact&, const Situation& now) -> FactValue { return static_cast<double>(now.size); }},
     {"spf", finding},
 };
 
+/// In the order of the kinds; null where a kind is looked up.
+std::vector<Get> getters_by_kind() {
+    std::vector<Get> all(fact_kinds().size());
+    for (const auto& getter : kGetters) all[static_cast<std::size_t>(find_fact_kind(getter.name) - fact_kinds().data())] = getter.get;
+    return all;
+}
+
 }  // namespace
 
 Subject Situation::subject() const {
-    return {.client_address = client_address,
+    return {.client_address = std::string(client_address),
             .client_name = {},
-            .helo = helo,
+            .helo = std::string(helo),
             .sender_domain = domain_of(sender),
             .author_domain = header.empty() ? std::string() : author_domain_of(*this)};
 }
 
 FactValue fact_of(const Fact& fact, const Situation& situation) {
-    for (const auto& getter : kGetters)
-        if (getter.name == fact.kind->name) return getter.get(fact, situation);
+    static const auto getters = getters_by_kind();
+    if (const auto get = getters[static_cast<std::size_t>(fact.kind - fact_kinds().data())]) return get(fact, situation);
     return Unavailable{"nobody knows how to find it out"};
 }
 

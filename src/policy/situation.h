@@ -5,28 +5,30 @@
 #include "policy/fact.h"
 #include "policy/lookup.h"
 
-#include <optional>
+#include <functional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace thurn::policy {
 
-/// All of a conversation that rules may ask for without asking anybody else.
+/// All of a conversation that rules may ask for without asking anybody else: a view of it, good while the conversation stands still. It is
+/// made at every stage and copies nothing, since most rules ask for little.
 struct Situation {
-    std::string listener{};
-    std::string hostname{};  // ours
-    std::string client_address{};
-    std::string client_network{};
-    std::string client_tls{};
-    std::string login{};
+    std::string_view listener{};
+    std::string_view hostname{};  // ours
+    std::string_view client_address{};
+    std::string_view client_network{};
+    std::string_view client_tls{};
+    std::string_view login{};
     bool stranger = true;
-    std::string helo{};
-    mail::ReversePath sender{};
-    std::optional<mail::Mailbox> recipient{};  // that RCPT is about
-    std::string recipient_kind{};
-    std::vector<std::string> recipients{};  // accepted so far
+    std::string_view helo{};
+    const mail::Mailbox* sender = nullptr;     // null: the null reverse path, or none yet
+    const mail::Mailbox* recipient = nullptr;  // that RCPT is about
+    std::string_view recipient_kind{};
+    std::size_t recipient_count = 0;      // accepted so far
+    std::function<Texts()> recipients{};  // who they are
     std::uint64_t size = 0;
-    std::string header{};                          // of the message
+    std::string_view header{};                     // of the message
     const mailauth::Findings* findings = nullptr;  // null: it was not checked
 
     [[nodiscard]] Subject subject() const;

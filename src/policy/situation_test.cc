@@ -16,14 +16,17 @@ TEST(Situation, KnowsEveryFactThatNeedsNobodyElse) {
 }
 
 TEST(Situation, TellsOfTheEnvelope) {
+    const auto anna = *mail::parse_mailbox("anna@Example.com");
+    const auto ben = *mail::parse_mailbox("ben@b.example");
     const Situation now{.listener = "mx",
                         .hostname = "mx.example.com",
                         .client_address = "192.0.2.1",
                         .login = "anna@example.com",
                         .helo = "MX.example.com",
-                        .sender = {*mail::parse_mailbox("anna@Example.com")},
-                        .recipient = *mail::parse_mailbox("ben@b.example"),
-                        .recipients = {"a@b.example"},
+                        .sender = &anna,
+                        .recipient = &ben,
+                        .recipient_count = 1,
+                        .recipients = [] { return Texts{"a@b.example"}; },
                         .size = 77};
     EXPECT_EQ(get("authenticated", now), FactValue(true));
     EXPECT_EQ(get("helo.ours", now), FactValue(true));
@@ -32,6 +35,7 @@ TEST(Situation, TellsOfTheEnvelope) {
     EXPECT_EQ(get("sender.domain", now), FactValue(std::string("example.com")));
     EXPECT_EQ(get("recipient", now), FactValue(std::string("ben@b.example")));
     EXPECT_EQ(get("recipient_count", now), FactValue(1.0));
+    EXPECT_EQ(get("recipients", now), FactValue(Texts{"a@b.example"}));
     EXPECT_EQ(get("size", now), FactValue(77.0));
     EXPECT_EQ(now.subject().sender_domain, "example.com");
     EXPECT_EQ(get("helo.is_literal", {.helo = "[IPv6:2001:db8::1]"}), FactValue(true));
