@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <ranges>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,18 @@ CLI::Validator count() {
         },
         "");
     return validator;
+}
+
+/// One of some words, each for a value; what CLI11 itself would say shows the values too.
+template <class Value>
+CLI::Validator one_of(std::map<std::string, Value> words) {
+    return {[words = std::move(words)](std::string& text) {
+                const auto found = words.find(text);
+                if (found == words.end()) return fmt::format("\"{}\" is none of {}", text, fmt::join(std::views::keys(words), ", "));
+                text = std::to_string(static_cast<int>(found->second));
+                return std::string();
+            },
+            ""};
 }
 
 constexpr const char* kFooter = R"(A server from nothing:
@@ -238,8 +251,8 @@ private:
         command->add_option("--selector", dkim_.selector, "What the records are named after, below _domainkey")
             ->option_text(fmt::format("NAME={}", default_selector));
         command->add_option("--algorithm", dkim_.algorithm, "rsa, ed25519 or both")
-            ->transform(CLI::CheckedTransformer(std::map<std::string, DkimAlgorithm>{
-                {"rsa", DkimAlgorithm::rsa}, {"ed25519", DkimAlgorithm::ed25519}, {"both", DkimAlgorithm::both}}))
+            ->transform(
+                one_of<DkimAlgorithm>({{"rsa", DkimAlgorithm::rsa}, {"ed25519", DkimAlgorithm::ed25519}, {"both", DkimAlgorithm::both}}))
             ->option_text(fmt::format("KIND={}", default_algorithm));
     }
     void add_active_in(CLI::App* command) {
@@ -516,12 +529,15 @@ private:
         command.add_option("--per-connection", source_.per_connection, "Messages before connecting anew; 0: keep the connection");
         command.add_option("--recipients", source_.recipients, "Recipients per message");
         command.add_option("--size", source_.size, "Octets of content");
+        command.add_option_function<std::string>(
+            "--field", [this](const std::string& field) { source_.fields += field + "\r\n"; },
+            "Header field to put on top, such as a signature");
         command.add_option("--from", source_.sender, "Sender");
         command.add_option("--to", source_.recipient, "Recipient; % becomes a number up to --spread");
         command.add_option("--spread", source_.spread, "How many recipients % stands for");
         command.add_option("--tls", source_.tls, "none, starttls or implicit")
-            ->transform(CLI::CheckedTransformer(std::map<std::string, bench::SourceTls>{
-                {"none", bench::SourceTls::none}, {"starttls", bench::SourceTls::starttls}, {"implicit", bench::SourceTls::implicit}}))
+            ->transform(one_of<bench::SourceTls>(
+                {{"none", bench::SourceTls::none}, {"starttls", bench::SourceTls::starttls}, {"implicit", bench::SourceTls::implicit}}))
             ->option_text("HOW=none");
         command.add_option("--login", source_.login, "Log in with AUTH PLAIN; the password is read from standard input");
         command.add_option("--rate", source_.rate, "Messages per second in all; 0: no limit");

@@ -31,6 +31,7 @@ Rendered render_content(const SourceOptions& options) {
         if (line >= 2) body += std::string(line - 2, 'x') + "\r\n";
         left -= line;
     }
+    rendered.head.insert(0, options.fields);
     rendered.rest = body + ".\r\n";
     return rendered;
 }

@@ -22,6 +22,7 @@ struct SourceOptions {
     std::size_t per_connection = 0;  // messages before a session connects anew; 0: it keeps its connection
     std::size_t recipients = 1;      // per message
     std::size_t size = 10240;        // octets of content, header included
+    std::string fields{};            // whole header fields with CRLF, on top of that content
     std::string sender = "source@bench.example";
     std::string recipient = "sink@bench.example";  // the first `%` becomes a number from 1 to `spread`
     std::size_t spread = 1;

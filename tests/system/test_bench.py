@@ -15,7 +15,7 @@ def test_source_and_sink_agree_with_the_server_between_them(lab, make_thurn):
     try:
         lab["faulty"].wait_for_port(25, process=sink)
         source = lab["client"].run(BINARY, "bench", "source", "--server", server.host.ip, "--sessions", 10, "--messages", MESSAGES, "--size", 3000,
-                                   "--to", "someone%@up.example", "--spread", 7, "--json")
+                                   "--field", "X-Load: " + 600 * "x", "--to", "someone%@up.example", "--spread", 7, "--json")
         sent = json.loads(source.stdout)
         server.wait_for_empty_queue()
         sink.send_signal(signal.SIGTERM)
@@ -25,7 +25,7 @@ def test_source_and_sink_agree_with_the_server_between_them(lab, make_thurn):
         sink.wait()
     assert (sent["accepted"], sent["refused"], sent["lost"], sent["connections"]) == (MESSAGES, 0, 0, 10)
     assert (taken["taken"], taken["deferred"], taken["rejected"], taken["latency"]["count"]) == (MESSAGES, 0, 0, MESSAGES)
-    assert taken["octets"] > MESSAGES * 3000, "content and the Received line"
+    assert taken["octets"] > MESSAGES * 3600, "content, the field on top and the Received line"
     assert server.log_text().count("event=accepted ") == server.log_text().count("event=delivered ") == MESSAGES
     assert sent["rate"] > 0 and 0 < sent["latency"]["median_ms"] <= sent["latency"]["max_ms"]
 
