@@ -4,6 +4,7 @@ a.example signs and wants all else refused; f.example forwards; b.example receiv
 """
 
 import base64
+import contextlib
 import importlib
 import pathlib
 import re
@@ -11,11 +12,13 @@ import smtplib
 import subprocess
 
 import pytest
+from authentication_oracles import Rspamd
 from clients import make_message, send_on, smtp, submit
 from lab import Lab, wait_until
 from peers import Postfix
 from scripted import ScriptedPeer
 from thurn import BINARY, Thurn, message_id
+from zone_dns import ZoneDns
 
 HERE = pathlib.Path(__file__).resolve().parent
 HOSTS = ["dns", "client", "a", "b", "f", "list"]
@@ -388,8 +391,16 @@ def test_a_trusted_list_may_change_a_message(net, servers, keys, saw, accepted):
     servers["b"].wait_for_trace(identifier, "authentication.trusted_sealers", "list.example saw it pass, says its ARC seal")
 
 
-def test_signatures_survive_postfix(net, servers, keys):
-    """Postfix forwards as it always did, with the sender as it was: SPF fails at the next host, and DKIM carries DMARC. dkimpy agrees."""
+def rspamd_says(folder, net, texts, message):
+    """What rspamd finds in a message that came from a's server, asking for a's records."""
+    zone = {name.rstrip("."): [("TXT", text)] for name, text in texts.items()} | {"a.example": [("MX", (10, "mx.a.example")), ("TXT", "v=spf1 mx -all")],
+            "mx.a.example": [("A", net["a"].ip)], "_dmarc.a.example": [("TXT", "v=DMARC1; p=reject")]}
+    with contextlib.closing(ZoneDns(zone)) as dns, contextlib.closing(Rspamd(folder, dns)) as rspamd:
+        return rspamd.check(message, ip=net["a"].ip, helo="mx.a.example", sender="alice@a.example")
+
+
+def test_signatures_survive_postfix(net, servers, keys, tmp_path):
+    """Behind Postfix, rspamd and dkimpy pass everything. Postfix forwards as it always did, with the sender as it was: SPF fails at the next host, and DKIM carries DMARC."""
     dkim = importlib.import_module("dkim")  # install-peers brings it
     texts = {line.split(" ", 1)[0]: "".join(re.findall(r'"([^"]*)"', line)).encode() for line in keys.records}
     peer = Postfix(net["list"], "list.example", {"virtual_alias_maps": "inline:{ { both@list.example = box@list.example, bob@b.example } }", "inet_protocols": "ipv4"}).start()
@@ -402,6 +413,9 @@ def test_signatures_survive_postfix(net, servers, keys):
         peer.stop()
     verifier = dkim.DKIM(stored)
     assert all(verifier.verify(index, dnsfunc=lambda name, timeout=5: texts[name.decode() if isinstance(name, bytes) else name]) for index in range(2))
+    assert {"R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"} <= rspamd_says(tmp_path / "rspamd", net, texts, stored).keys()
+    broken = rspamd_says(tmp_path / "again", net, texts, stored.replace(b"Gr", b"gr"))
+    assert "R_DKIM_ALLOW" not in broken and "R_SPF_ALLOW" in broken
     assert [text for text in found["spf"] if "smtp.mailfrom=alice@a.example" in text][0].startswith("spf=fail")
     assert len(found["dkim"]) == 2 and all(text.startswith("dkim=pass") for text in found["dkim"])
     assert found["dmarc"] == ["dmarc=pass (p=reject) header.from=a.example"]

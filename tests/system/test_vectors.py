@@ -1,5 +1,6 @@
 """The examples of the RFCs, in tests/vectors, against the tools."""
 
+import base64
 import json
 import pathlib
 import subprocess
@@ -37,6 +38,28 @@ def test_signed_messages(name, serve):
     assert verify(message) == (folder / "expected").read_text()
     assert verify(message.replace(b"hungry", b"thirsty")).startswith("fail\n")
     assert verify(message.replace(b"Subject: Is", b"Subject: Was")).startswith("fail\n")
+
+
+def test_chain_of_512_bit_keys(serve):
+    """Its keys are not published: a key of ours shows that it is the signature that fails, and not the hash of the body."""
+    folder = VECTORS / "rfc8617-appendix-b"
+    message = (folder / "message").read_bytes()
+
+    def tool(name, zone, content=message):
+        command = [BINARY, "tool", name, "--resolver", serve(zone).address]
+        return subprocess.run(command, input=content, stdout=subprocess.PIPE, check=True, timeout=60).stdout.decode()
+    zone = {"clochette._domainkey.clochette.example.org": [("TXT", f"v=DKIM1; k=rsa; p={rsa_public_key(1024)}")]}
+    short = {"clochette._domainkey.clochette.example.org": [("TXT", f"v=DKIM1; k=rsa; p={rsa_public_key(512)}")]}
+    assert tool("arc-verify", {}) == (folder / "expected").read_text()
+    assert tool("arc-verify", zone).startswith("fail\nmessage signature 3: signature did not verify\n")
+    assert tool("arc-verify", zone, message.replace(b"gang", b"all")).startswith("fail\nmessage signature 3: body hash did not verify\n")
+    assert tool("arc-verify", short).splitlines()[1] == "message signature 3: an RSA key of 512 bits"
+    assert "rsa-sha1" in tool("dkim-verify", {}).splitlines()[1]
+
+
+def rsa_public_key(bits):
+    key = subprocess.run(["openssl", "genrsa", str(bits)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+    return base64.b64encode(subprocess.run(["openssl", "rsa", "-pubout", "-outform", "DER"], input=key, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout).decode()
 
 
 def test_spf_examples(serve):
