@@ -47,7 +47,8 @@ base::Result<std::shared_ptr<const mailauth::PublicSuffixList>> read_suffixes(co
 
 base::Result<std::shared_ptr<const mailauth::Signatory>> load_signatory(const config::Config& config, storage::DkimKeyring& keyring,
                                                                         base::Log& log) {
-    mailauth::Signatory::Options options{.keys = {}, .fallback_domain = config.signing.fallback_domain};
+    mailauth::Signatory::Options options{
+        .keys = {}, .fallback_domain = config.signing.fallback_domain, .third_party_domain = config.signing.third_party_domain};
     if (config.signing.lifetime.count() > 0) options.lifetime = config.signing.lifetime;
     for (const auto& domain : config.domains)
         for (const auto& configured : domain.dkim) {

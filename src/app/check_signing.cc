@@ -19,23 +19,13 @@ using mailauth::Publication;
 using storage::DkimKeyring;
 using Weight = Remark::Weight;
 
+constexpr std::size_t kGoodRsaBits = 2048;  // what signers should have (RFC 8301 §3.2)
+
 void check_permissions(const std::filesystem::path& file, std::string_view about, Remarks& remarks) {
     struct stat facts{};
     if (::stat(file.c_str(), &facts) != 0 || (facts.st_mode & 0007) == 0) return;
     remarks.push_back({Weight::warning, std::string(about),
                        fmt::format("{}: everybody on this machine can read or write it; chmod 0600 it", file.string())});
-}
-
-std::set<std::string> our_domains(const config::Config& config) {
-    std::set<std::string> names;
-    for (const auto& domain : config.domains) names.insert(domain.name);
-    std::error_code ignored;
-    if (!std::filesystem::exists(config.directory_path, ignored)) return names;
-    const auto directory = open_directory(config);
-    const auto domains = directory ? (*directory)->domains() : std::unexpected(directory.error());
-    if (domains)
-        for (const auto& domain : *domains) names.insert(domain.first);
-    return names;
 }
 
 /// Of the domain, of one above it, or the fallback's, as Signatory has it.
@@ -57,6 +47,24 @@ void check_domains(const config::Config& config, const DkimKeyring::Contents& co
             remarks.push_back(
                 {Weight::warning, "dkim",
                  fmt::format("{0}: its mail is not signed, as there is no key; make one with: thurn dkim generate {0}", domain)});
+}
+
+void check_strength(const DkimKeyring::Entry& entry, Remarks& remarks) {
+    const auto weakness = entry.key ? weakness_of(*entry.key) : std::string();
+    if (!weakness.empty()) remarks.push_back({Weight::warning, "dkim", fmt::format("{}: {}", record_name(entry.listed), weakness)});
+}
+
+/// Of domains that [signing] names and that need not be ours.
+void check_signers(const config::Config& config, const DkimKeyring::Contents& contents, Remarks& remarks) {
+    for (const auto& [key, domain] : {std::pair{"fallback_domain", config.signing.fallback_domain},
+                                      std::pair{"third_party_domain", config.signing.third_party_domain}}) {
+        const bool signs =
+            std::ranges::any_of(contents.entries, [&](const auto& entry) { return entry.key && entry.listed.domain == domain; });
+        if (!domain.empty() && !signs)
+            remarks.push_back(
+                {Weight::warning, "dkim",
+                 fmt::format("signing.{} signs nothing, as there is no key; make one with: thurn dkim generate {}", key, domain)});
+    }
 }
 
 std::string advice(const KeyFinding& finding) {
@@ -110,7 +118,9 @@ void check_keys(const config::Config& config, Remarks& remarks) {
         if (!is_configured(entry.listed)) check_permissions(keyring.file_of(entry.listed), "dkim", remarks);
     for (const auto& domain : config.domains)
         for (const auto& configured : domain.dkim) check_permissions(configured.key, "dkim", remarks);
+    for (const auto& entry : contents->entries) check_strength(entry, remarks);
     check_domains(config, *contents, remarks);
+    check_signers(config, *contents, remarks);
     check_records(config, *contents, remarks);
 }
 
@@ -127,6 +137,23 @@ void check_secrets(const config::Config& config, Remarks& remarks) {
 }
 
 }  // namespace
+
+std::set<std::string> our_domains(const config::Config& config) {
+    std::set<std::string> names;
+    for (const auto& domain : config.domains) names.insert(domain.name);
+    std::error_code ignored;
+    if (!std::filesystem::exists(config.directory_path, ignored)) return names;
+    const auto directory = open_directory(config);
+    const auto domains = directory ? (*directory)->domains() : std::unexpected(directory.error());
+    if (domains)
+        for (const auto& domain : *domains) names.insert(domain.first);
+    return names;
+}
+
+std::string weakness_of(const mailauth::PrivateKey& key) {
+    if (key.type() != mailauth::KeyType::rsa || key.bits() >= kGoodRsaBits) return {};
+    return fmt::format("an RSA key of {} bits, which some receivers do not trust any more; 2048 are right", key.bits());
+}
 
 void check_signing(const config::Config& config, Remarks& remarks) {
     check_keys(config, remarks);

@@ -1,6 +1,7 @@
 // `thurn dkim`: makes keys, lets new ones take over from old ones, and deletes those nobody needs. What it changes is decided and done while it
 // holds the keyring, so that two commands at a time cannot both take over.
 #include "admin/control_server.h"
+#include "app/check_signing.h"
 #include "app/command.h"
 #include "app/dkim_listing.h"
 #include "app/privileges.h"
@@ -91,6 +92,25 @@ void tell_when(const Work& work, std::chrono::seconds start) {
                    render_moment(work.now + start), work.domain);
 }
 
+/// Keys of a domain sign for those below it too, as Signatory has it.
+bool is_of_use(const config::Config& config, const std::string& domain) {
+    return domain == config.signing.fallback_domain || domain == config.signing.third_party_domain ||
+           std::ranges::any_of(our_domains(config),
+                               [&](const std::string& ours) { return ours == domain || ours.ends_with("." + domain); });
+}
+
+/// What is lawful, but seldom meant.
+void tell_doubts(const Work& work, const DkimKeyring::Edit& edit) {
+    for (const auto& [listed, key] : edit.added)
+        if (const auto weakness = weakness_of(*key); !weakness.empty())
+            fmt::print(stderr, "Mind: {} is {}.\n", record_name(listed), weakness);
+    if (!is_of_use(work.config, work.domain))
+        fmt::print(
+            stderr,
+            "Mind: {} is not a domain of this server (thurn domain list); its keys sign only what users and relay.networks send as it.\n",
+            work.domain);
+}
+
 int finish_adding(Work& work, const DkimKeyring::Edit& edit) {
     if (auto done = work.keyring.apply(edit); !done) return complain(done.error());
     for (const auto& [listed, key] : edit.added) {
@@ -98,6 +118,7 @@ int finish_adding(Work& work, const DkimKeyring::Edit& edit) {
         print_zone_line(listed, *key, work.now);
     }
     std::fflush(stdout);  // what is said to standard error comes behind
+    tell_doubts(work, edit);
     return exit_ok;
 }
 

@@ -107,6 +107,7 @@ struct AuthenticationConfig {
 /// What is signed beside mail of domains that have keys, and how long it is good.
 struct SigningConfig {
     std::string fallback_domain;
+    std::string third_party_domain;
     std::chrono::seconds lifetime{0};  // 0: for ever
     bool seal = true;                  // ARC, where mail is passed on
 };

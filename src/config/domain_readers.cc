@@ -60,6 +60,7 @@ void read_authentication(Section section, Config& config) {
 
 void read_signing(Section section, SigningConfig& signing) {
     section.domain("fallback_domain", signing.fallback_domain);
+    section.domain("third_party_domain", signing.third_party_domain);
     section.duration("lifetime", signing.lifetime);
     section.flag("seal", signing.seal);
     section.finish();

@@ -5,6 +5,7 @@
 #include "mailauth/dmarc_author.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -28,7 +29,10 @@ std::string describe(const SigningKey& key) {
 
 }  // namespace
 
-Signatory::Signatory(Options options) : fallback_domain_(std::move(options.fallback_domain)), lifetime_(options.lifetime) {
+Signatory::Signatory(Options options)
+    : fallback_domain_(std::move(options.fallback_domain)),
+      third_party_domain_(std::move(options.third_party_domain)),
+      lifetime_(options.lifetime) {
     for (auto& key : options.keys) by_domain_[key.domain].push_back(std::move(key));
 }
 
@@ -41,7 +45,7 @@ std::vector<const SigningKey*> Signatory::keys_of(std::string_view domain, base:
     return signing;
 }
 
-std::vector<const SigningKey*> Signatory::keys_for(std::string_view author_domain, base::Time now) const {
+std::vector<const SigningKey*> Signatory::keys_of_author(std::string_view author_domain, base::Time now) const {
     for (auto domain = author_domain; !domain.empty();) {
         if (auto found = keys_of(domain, now); !found.empty()) return found;
         const auto dot = domain.find('.');
@@ -50,8 +54,15 @@ std::vector<const SigningKey*> Signatory::keys_for(std::string_view author_domai
     return keys_of(fallback_domain_, now);
 }
 
+std::vector<const SigningKey*> Signatory::keys_for(std::string_view author_domain, base::Time now) const {
+    auto keys = keys_of_author(author_domain, now);
+    const bool signs_already = !keys.empty() && keys.front()->domain == third_party_domain_;
+    if (!signs_already) std::ranges::copy(keys_of(third_party_domain_, now), std::back_inserter(keys));
+    return keys;
+}
+
 const SigningKey* Signatory::sealing_key(std::string_view domain, base::Time now) const {
-    const auto keys = keys_for(domain, now);
+    const auto keys = keys_of_author(domain, now);
     if (keys.empty()) return nullptr;
     const auto rsa = std::ranges::find_if(keys, [](const auto* key) { return key->key->type() == KeyType::rsa; });
     return rsa == keys.end() ? keys.front() : *rsa;

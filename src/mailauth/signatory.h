@@ -19,7 +19,8 @@ namespace thurn::mailauth {
 /// The keys we sign with, and for whom.
 ///
 /// Choice   The keys of the author's own domain; else of the nearest domain above it that has some, which relaxed alignment takes as well;
-///          else of the fallback domain, which signs for strangers to DMARC. Of several keys each signs.
+///          else of the fallback domain, which signs for strangers to DMARC. Of several keys each signs. Those of the third party sign
+///          besides, whoever the author is (RFC 6376 §1.1: the signer need not be the author).
 /// Threads  Immutable; shared by all.
 class Signatory {
 public:
@@ -27,6 +28,7 @@ public:
         std::vector<SigningKey> keys;
         std::string fallback_domain;                     // signs what no other key is for; empty: nobody does
         std::optional<std::chrono::seconds> lifetime{};  // of signatures
+        std::string third_party_domain{};                // signs everything besides; empty: nobody does
     };
     explicit Signatory(Options options);
 
@@ -43,8 +45,10 @@ public:
 
 private:
     [[nodiscard]] std::vector<const SigningKey*> keys_of(std::string_view domain, base::Time now) const;
+    [[nodiscard]] std::vector<const SigningKey*> keys_of_author(std::string_view domain, base::Time now) const;
     std::map<std::string, std::vector<SigningKey>, std::less<>> by_domain_;
     std::string fallback_domain_;
+    std::string third_party_domain_;
     std::optional<std::chrono::seconds> lifetime_;
 };
 

@@ -41,6 +41,17 @@ TEST(Signatory, TakesTheKeysOfTheNearestDomain) {
     EXPECT_THAT(selectors(signatory->keys_for("", kNow)), ElementsAre("a.example one", "a.example two"));
 }
 
+TEST(Signatory, LetsTheThirdPartySignBesidesAndSealNothing) {
+    const Signatory signatory({.keys = {key_of("a.example", "one"), key_of("p.example", "two", KeyType::rsa)},
+                               .fallback_domain = {},
+                               .third_party_domain = "p.example"});
+    EXPECT_THAT(selectors(signatory.keys_for("a.example", kNow)), ElementsAre("a.example one", "p.example two"));
+    EXPECT_THAT(selectors(signatory.keys_for("b.example", kNow)), ElementsAre("p.example two"));
+    EXPECT_THAT(selectors(signatory.keys_for("p.example", kNow)), ElementsAre("p.example two")) << "once";
+    EXPECT_EQ(signatory.sealing_key("a.example", kNow)->selector, "one");
+    EXPECT_EQ(signatory.sealing_key("b.example", kNow), nullptr);
+}
+
 TEST(Signatory, SignsForNobodyElseWithoutAFallback) {
     const auto signatory = signatory_of({key_of("a.example", "one")});
     EXPECT_THAT(signatory->keys_for("b.example", kNow), IsEmpty());

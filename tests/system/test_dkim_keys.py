@@ -461,3 +461,17 @@ def test_check_looks_at_keys_and_their_records(keys):
     (keys.keys / "srs.keys").write_text("short\n")
     assert [text for weight, text in told("dkim") if weight == "error"][0].startswith(str(keys.file("s1")))
     assert told("forwarding")[-1][0] == "error" and "srs.keys, line 1" in told("forwarding")[-1][1]
+
+
+def test_what_is_seldom_meant_is_told(keys):
+    keys.run("dkim", "generate", DOMAIN, "--algorithm", "ed25519")
+    assert f"{DOMAIN} is not a domain of this server" in keys.errors
+    keys.config.write_text(keys.config.read_text() + f"dns.servers = [{json.dumps(keys.dns.address)}]\ndns.dnssec = false\n[[domain]]\nname = \"news.{DOMAIN}\"\n")
+    subprocess.run(["openssl", "genrsa", "-out", keys.folder / "short.pem", "1024"], check=True, stderr=subprocess.DEVNULL)
+    keys.run("dkim", "import", DOMAIN, "short", str(keys.folder / "short.pem"))
+    assert "is not a domain" not in keys.errors, "keys of a domain sign for those below it"
+    assert f"short._domainkey.{DOMAIN} is an RSA key of 1024 bits" in keys.errors
+    remarks = [remark["text"] for remark in json.loads(keys.run("check", "--json", code=None)) if remark["about"] == "dkim"]
+    assert [text for text in remarks if "1024 bits" in text][0].startswith(f"short._domainkey.{DOMAIN}: an RSA key of 1024 bits")
+    keys.run("dkim", "generate", DOMAIN, "--algorithm", "dsa", code=2)
+    assert '"dsa" is none of both, ed25519, rsa' in keys.errors
