@@ -253,14 +253,14 @@ awaitable<void> Conversation::async_let_others() {
 
 awaitable<bool> Conversation::async_handle_events() {
     while (auto event = session_.next_event()) {
-        const bool alive = co_await async_handle(*std::move(event));
+        const bool alive = co_await async_handle(*event);
         if (!alive) co_return false;
     }
     co_return true;
 }
 
 /// What most of mail is made of comes first. False when the connection is lost.
-awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
+awaitable<bool> Conversation::async_handle(smtp::ServerEvent& event) {
     if (auto* chunk = std::get_if<smtp::ContentChunk>(&event)) {
         co_await async_take_chunk(chunk->octets);
     } else if (auto* recipient = std::get_if<smtp::RecipientGiven>(&event)) {
@@ -271,15 +271,16 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent event) {
         co_await async_begin_content();
     } else if (std::holds_alternative<smtp::ContentEnded>(event)) {
         co_await async_finish_message();
+        transaction_ = {};
     } else if (auto* hello = std::get_if<smtp::HelloGiven>(&event)) {
         co_await async_take_hello(std::move(hello->name));
     } else {
-        co_return co_await async_handle_rare(std::move(event));
+        co_return co_await async_handle_rare(event);
     }
     co_return true;
 }
 
-awaitable<bool> Conversation::async_handle_rare(smtp::ServerEvent event) {
+awaitable<bool> Conversation::async_handle_rare(smtp::ServerEvent& event) {
     if (auto* wanted = std::get_if<smtp::SecretWanted>(&event)) {
         co_await async_find_secret(std::move(*wanted));
     } else if (auto* credentials = std::get_if<smtp::CredentialsGiven>(&event)) {

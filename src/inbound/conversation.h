@@ -85,8 +85,8 @@ private:
     void note_address();
     Awaitable<> async_let_others();
     Awaitable<bool> async_handle_events();
-    Awaitable<bool> async_handle(smtp::ServerEvent event);
-    Awaitable<bool> async_handle_rare(smtp::ServerEvent event);
+    Awaitable<bool> async_handle(smtp::ServerEvent& event);
+    Awaitable<bool> async_handle_rare(smtp::ServerEvent& event);
     void note(const smtp::ServerEvent& event);
     Awaitable<bool> async_flush();
     Awaitable<bool> async_start_tls();
@@ -127,8 +127,8 @@ private:
     void log_failed_proof(const smtp::Reply& reply);
 
     // conversation_envelope.cc: MAIL and RCPT
-    Awaitable<> async_take_sender(smtp::SenderGiven given);
-    Awaitable<> async_take_recipient(smtp::RecipientGiven given);
+    Awaitable<> async_take_sender(smtp::SenderGiven&& given);
+    Awaitable<> async_take_recipient(smtp::RecipientGiven&& given);
     void take_way_back(smtp::RecipientGiven given);
     [[nodiscard]] bool relayed(const mail::Domain& domain) const;
     [[nodiscard]] policy::Facts facts() const;
@@ -137,6 +137,7 @@ private:
     void put_off(std::string_view what, const std::string& subject, const base::Error& error);
 
     // conversation_rules.cc: what the configuration's rules say
+    [[nodiscard]] bool is_ruled(policy::Stage stage) const;
     [[nodiscard]] policy::Situation situation(const Transaction& transaction) const;
     void forget_facts(policy::Stage stage);
     Awaitable<> async_gather(std::vector<std::size_t> wanted, const policy::Situation& now);
@@ -157,7 +158,7 @@ private:
     Awaitable<bool> async_pass_message(policy::Stage stage);
     Awaitable<bool> async_pass_recipient(const mail::Mailbox& mailbox, const directory::Resolution& resolution,
                                          std::optional<mail::Mailbox>& redirected);
-    Awaitable<std::optional<policy::Decision>> async_rule_content(Transaction& transaction);
+    Awaitable<bool> async_pass_content(Transaction& transaction);
 
     // conversation_queries.cc: VRFY, EXPN and ETRN
     Awaitable<> async_verify(smtp::VerifyWanted wanted);
@@ -180,7 +181,7 @@ private:
     void tally(const Transaction& transaction, const mailauth::Findings& findings);
     void report_failure(const Transaction& transaction, const mailauth::Findings& findings);
 
-    // conversation_filters.cc: content filters. False: the client has its answer
+    // conversation_filters.cc: content filters, if there are any. False: the client has its answer
     void meet_filters();
     [[nodiscard]] MilterClient filtered_client() const;
     [[nodiscard]] milter::Macros message_macros() const;
@@ -195,11 +196,12 @@ private:
     // conversation_content.cc: the content and the commit
     Awaitable<> async_begin_content();
     void end_transaction();
+    bool store_at_once(std::string_view octets);
     Awaitable<> async_store(std::string_view octets);
+    void note_stored(const base::Result<void>& appended);
     Awaitable<> async_take_chunk(std::string_view octets);
     Awaitable<> async_take(ContentGate::Passed passed, bool opened_before);
-    Awaitable<base::Result<void>> async_put_on_top(spool::Draft& draft, std::string head);
-    Awaitable<> async_accept(Transaction transaction);
+    Awaitable<> async_accept(Transaction& transaction);
     [[nodiscard]] std::optional<smtp::Reply> refusal(const Transaction& transaction) const;
     [[nodiscard]] std::string complete_header() const;
     Awaitable<> async_finish_message();

@@ -43,11 +43,11 @@ void Conversation::end_transaction() {
 }
 
 awaitable<void> Conversation::async_begin_content() {
-    if (!co_await async_pass_message(policy::Stage::data)) {
+    if (is_ruled(policy::Stage::data) && !co_await async_pass_message(policy::Stage::data)) {
         end_transaction();
         co_return;
     }
-    if (!co_await async_filter_data()) co_return;
+    if (milters_ && !co_await async_filter_data()) co_return;
     transaction_.draft = with_.spool.draft(transaction_.id);
     transaction_.gate =
         ContentGate({.max_header = options_->header_size, .own_id = removes_results() ? options_->authentication->authserv_id : ""});
@@ -94,29 +94,34 @@ std::string Conversation::complete_header() const {
 
 awaitable<void> Conversation::async_take_chunk(std::string_view octets) {
     const bool opened_before = transaction_.gate.opened();
-    co_await async_take(transaction_.gate.feed(octets), opened_before);
+    return async_take(transaction_.gate.feed(octets), opened_before);
 }
 
 awaitable<void> Conversation::async_take(ContentGate::Passed passed, bool opened_before) {
     if (!transaction_.gate.opened()) co_return;
     if (!opened_before) {
         take_header(passed);
-        co_await async_store(passed.header);
+        if (!store_at_once(passed.header)) co_await async_store(passed.header);
     }
     if (transaction_.checks) transaction_.checks->feed(passed.body);
     if (transaction_.signing) transaction_.signing->feed(passed.body);
-    co_await async_store(passed.body);
+    if (!store_at_once(passed.body)) co_await async_store(passed.body);
+}
+
+/// False: it takes the disk.
+bool Conversation::store_at_once(std::string_view octets) {
+    if (!transaction_.draft || octets.empty()) return true;
+    if (transaction_.draft->needs_disk(octets.size())) return false;
+    note_stored(transaction_.draft->append(octets));
+    return true;
 }
 
 awaitable<void> Conversation::async_store(std::string_view octets) {
-    if (!transaction_.draft || octets.empty()) co_return;
-    auto& draft = *transaction_.draft;
-    base::Result<void> appended;
-    if (draft.needs_disk(octets.size()))
-        appended = co_await with_.pool.async_run([&draft, octets] { return draft.append(octets); });
-    else
-        appended = draft.append(octets);
-    if (appended) co_return;
+    note_stored(co_await with_.pool.async_run([&draft = *transaction_.draft, octets] { return draft.append(octets); }));
+}
+
+void Conversation::note_stored(const base::Result<void>& appended) {
+    if (appended) return;
     log_spool_failure(transaction_.id, appended.error());
     transaction_.storage_error = appended.error();
     transaction_.draft.reset();
@@ -140,43 +145,38 @@ std::optional<smtp::Reply> Conversation::refusal(const Transaction& transaction)
 awaitable<void> Conversation::async_finish_message() {
     const bool opened_before = transaction_.gate.opened();
     co_await async_take(transaction_.gate.finish(), opened_before);
-    auto transaction = std::exchange(transaction_, {});
+    auto& transaction = transaction_;
     transaction.forwarded = std::exchange(forwarded_, {});
     if (const auto reply = refusal(transaction)) {
         if (!transaction.storage_error) log_.info("message_refused", {.id = transaction.id, .subject = "content", .reply = &*reply});
         session_.answer(*reply);
         co_return;
     }
-    if (!co_await async_filter_message(transaction)) co_return;
+    if (milters_ && !co_await async_filter_message(transaction)) co_return;
     auto head = co_await async_authenticate(transaction);
     if (transaction.verdict && transaction.verdict->decision.kind != policy::Decision::Kind::accept) {
         refuse_content(transaction, transaction.verdict->decision);
         co_return;
     }
-    if (const auto refusal = co_await async_rule_content(transaction)) {
-        refuse_content(transaction, *refusal);
-        co_return;
-    }
+    if (is_ruled(policy::Stage::content) && !co_await async_pass_content(transaction)) co_return;
     if (!transaction.discarded_by.empty()) {
         discard(transaction);
         co_return;
     }
     for (const auto& field : transaction.marks.headers) head += field + "\r\n";
-    const auto on_top = co_await async_put_on_top(*transaction.draft, head + trace_header(transaction) + transaction.completion);
+    head += trace_header(transaction) + transaction.completion;
+    auto& draft = *transaction.draft;
+    const auto on_top =
+        draft.needs_disk(head.size()) ? co_await with_.pool.async_run([&] { return draft.put_on_top(head); }) : draft.put_on_top(head);
     if (!on_top) {
         log_spool_failure(transaction.id, on_top.error());
         session_.answer(try_again(on_top.error()));
         co_return;
     }
-    co_await async_accept(std::move(transaction));
+    co_await async_accept(transaction);
 }
 
-awaitable<base::Result<void>> Conversation::async_put_on_top(spool::Draft& draft, std::string head) {
-    if (!draft.needs_disk(head.size())) co_return draft.put_on_top(head);
-    co_return co_await with_.pool.async_run([&draft, &head] { return draft.put_on_top(head); });
-}
-
-awaitable<void> Conversation::async_accept(Transaction transaction) {
+awaitable<void> Conversation::async_accept(Transaction& transaction) {
     const auto now = with_.clock.now();
     const auto size = transaction.draft->size();
     const auto count = transaction.recipients.size();

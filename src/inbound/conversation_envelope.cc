@@ -37,7 +37,7 @@ spool::Recipient recipient_of(smtp::RecipientGiven given) {
 
 policy::Facts Conversation::facts() const { return {.role = profile_.role, .client_address = client_.address, .login = client_.login}; }
 
-awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
+awaitable<void> Conversation::async_take_sender(smtp::SenderGiven&& given) {
     transaction_ = {};
     if (!with_.spool.has_room()) {
         put_off("mail", mail::render_path(given.path), {base::ErrorKind::full, "the spool has no room for new mail"});
@@ -65,11 +65,12 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven given) {
     transaction_.begun = std::chrono::steady_clock::now();
     transaction_.marks = so_far_.marks;
     transaction_.decisions = so_far_.decisions;
-    if (!co_await async_pass_message(policy::Stage::mail)) {
+    if (is_ruled(policy::Stage::mail) && !co_await async_pass_message(policy::Stage::mail)) {
         transaction_ = {};
         co_return;
     }
-    if (!co_await async_filter_sender(given.parameters)) co_return;
+    meet_filters();
+    if (milters_ && !co_await async_filter_sender(given.parameters)) co_return;
     if (transaction_.wishes.priority.value_or(0) > 0 && !may_be_urgent()) {
         transaction_.wishes.priority = 0;
         session_.answer(smtp::make_reply(250, {2, 3, 6}, "sender accepted, with priority 0"));  // RFC 6710 §4.1
@@ -85,7 +86,7 @@ bool Conversation::relayed(const mail::Domain& domain) const {
 /// Strangers would all be urgent.
 bool Conversation::may_be_urgent() const { return !client_.login.empty() || in_relay_networks_; }
 
-awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
+awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven&& given) {
     const auto& mailbox = given.mailbox;
     auto resolution = with_.directory.peek(mailbox);
     if (!resolution) resolution = co_await with_.pool.async_run([this, &mailbox] { return with_.directory.resolve(mailbox); });
@@ -105,8 +106,8 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven given) {
         co_return;
     }
     std::optional<mail::Mailbox> redirected;
-    if (!co_await async_pass_recipient(mailbox, **resolution, redirected)) co_return;
-    if (!co_await async_filter_recipient(given)) co_return;
+    if (is_ruled(policy::Stage::rcpt) && !co_await async_pass_recipient(mailbox, **resolution, redirected)) co_return;
+    if (milters_ && !co_await async_filter_recipient(given)) co_return;
     if (redirected) given.mailbox = *std::move(redirected);
     const auto known = std::ranges::find(transaction_.recipients, mailbox, &spool::Recipient::mailbox);
     if (known != transaction_.recipients.end()) {

@@ -95,8 +95,6 @@ milter::Macros Conversation::message_macros() const {
 }
 
 awaitable<bool> Conversation::async_filter_sender(const smtp::MailParameters& parameters) {
-    meet_filters();
-    if (!milters_) co_return true;
     auto macros = message_macros();
     add_address(macros, "mail", transaction_.sender.mailbox);
     const auto decision = co_await milters_->async_mail(transaction_.id, filtered_client(), mail_arguments(transaction_.sender, parameters),
@@ -108,7 +106,6 @@ awaitable<bool> Conversation::async_filter_sender(const smtp::MailParameters& pa
 }
 
 awaitable<bool> Conversation::async_filter_recipient(const smtp::RecipientGiven& given) {
-    if (!milters_) co_return true;
     auto macros = message_macros();
     add_address(macros, "rcpt", given.mailbox);
     const auto address = mail::render_mailbox(given.mailbox);
@@ -119,7 +116,6 @@ awaitable<bool> Conversation::async_filter_recipient(const smtp::RecipientGiven&
 }
 
 awaitable<bool> Conversation::async_filter_data() {
-    if (!milters_) co_return true;
     const auto decision = co_await milters_->async_data(message_macros());
     if (decision.kind == policy::Decision::Kind::accept) co_return true;
     refuse("data", "", decision);
@@ -128,11 +124,8 @@ awaitable<bool> Conversation::async_filter_data() {
 }
 
 awaitable<bool> Conversation::async_filter_message(Transaction& transaction) {
-    if (!milters_) co_return true;
-    auto macros = message_macros();
-    macros.push_back({"i", transaction.id.text()});
     auto outcome = co_await milters_->async_message(
-        {.draft = *transaction.draft, .header = transaction.header, .on_top = transaction.completion, .macros = std::move(macros)});
+        {.draft = *transaction.draft, .header = transaction.header, .on_top = transaction.completion, .macros = message_macros()});
     if (!outcome) {
         log_spool_failure(transaction.id, outcome.error());
         session_.answer(try_again(outcome.error()));

@@ -3,6 +3,7 @@
 #include "inbound/fact_search.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -44,6 +45,15 @@ policy::Situation Conversation::situation(const Transaction& transaction) const 
             .size = transaction.draft ? transaction.draft->size().count : transaction.declared_size,
             .header = transaction.header,
             .findings = transaction.checked ? &*transaction.checked : nullptr};
+}
+
+/// Whether a rule or a rate has a say at the stage.
+bool Conversation::is_ruled(Stage stage) const {
+    if (!options_->rulebook->rules.at(stage).empty()) return true;
+    using enum policy::Counted;
+    const auto& rates = options_->rulebook->rates;
+    return std::ranges::any_of(std::array{connections, messages, recipients, octets},
+                               [&](auto what) { return policy::stage_of(what) == stage && rates.counts(what); });
 }
 
 /// What was known of another command is not known of this one; what was looked up about the client itself stays.
@@ -239,7 +249,8 @@ awaitable<bool> Conversation::async_pass_recipient(const mail::Mailbox& mailbox,
     auto now = situation(transaction_);
     now.recipient = &mailbox;
     now.recipient_kind = policy::recipient_kind(resolution, relayed(mailbox.domain));
-    const auto ruling = co_await async_rule(Stage::rcpt, transaction_, now);
+    const auto& rules = options_->rulebook->rules;
+    const auto ruling = rules.at(Stage::rcpt).empty() ? policy::Ruling() : co_await async_rule(Stage::rcpt, transaction_, now);
     file(transaction_, ruling);
     auto refusal = refusal_of(ruling, Stage::rcpt);
     if (!refusal) refusal = count(policy::Counted::recipients, 1, transaction_, now);
@@ -252,8 +263,8 @@ awaitable<bool> Conversation::async_pass_recipient(const mail::Mailbox& mailbox,
     co_return true;
 }
 
-/// When the content is there and was checked. What is refused is answered by the caller.
-awaitable<std::optional<policy::Decision>> Conversation::async_rule_content(Transaction& transaction) {
+/// When the content is there and was checked. False: refused, and answered.
+awaitable<bool> Conversation::async_pass_content(Transaction& transaction) {
     const auto ruling = co_await async_rule(Stage::content, transaction, situation(transaction));
     file(transaction, ruling);
     auto refusal = refusal_of(ruling, Stage::content);
@@ -261,7 +272,8 @@ awaitable<std::optional<policy::Decision>> Conversation::async_rule_content(Tran
         const auto now = situation(transaction);
         refusal = count(policy::Counted::octets, static_cast<double>(now.size), transaction, now);
     }
-    co_return refusal;
+    if (refusal) refuse_content(transaction, *refusal);
+    co_return !refusal;
 }
 
 }  // namespace thurn::inbound
