@@ -42,6 +42,7 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
     options.expn = config.expn;
     options.etrn = config.etrn;
     options.milters = config.milters;
+    options.scanners = config.scanners;
     options.logins = config.logins;
     return std::make_shared<const inbound::Options>(std::move(options));
 }

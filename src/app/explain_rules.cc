@@ -1,5 +1,7 @@
 #include "app/explain_rules.h"
 
+#include "policy/content.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -28,6 +30,7 @@ base::Result<policy::FactValue> RuleExplanation::find_out(const policy::Fact& fa
         if (!ours) return base::pass_on(ours);
         return *ours;
     }
+    if (policy::content_source(fact) != policy::ContentSource::none) return policy::Unavailable{"only the server asks scanners"};
     const auto lookup = policy::begin_lookup(fact, now.subject(), book_.lists);
     if (auto answered = resolver_.answer_all(*lookup); !answered) return base::pass_on(answered);
     return lookup->take();

@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "inbound/milter_options.h"
 #include "inbound/permissions.h"
+#include "inbound/scanner_options.h"
 #include "mail/mailbox.h"
 #include "net/tls.h"
 #include "policy/authentication_rule.h"
@@ -148,6 +149,7 @@ struct Config {
     bool cram_md5 = false;                                       // submission.cram_md5
     OauthConfig oauth;
     std::vector<inbound::MilterOptions> milters;
+    std::vector<inbound::ScannerOptions> scanners;
     std::string tag_separator = "+";
     std::filesystem::path directory_path;
     std::string maildir_path;                // with {domain}, {local}, {address}

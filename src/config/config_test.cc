@@ -482,7 +482,8 @@ TEST(ConfigurationManual, HasEveryKeyWithItsDefault) {
                                 "\"k\" }]\n[[route]]\nnext_hop = \"discard:\"\n"
                                 "[[rule]]\nname = \"r\"\nstage = \"content\"\nscore = 1\n[[dnsbl]]\nname = \"l\"\nzone = \"l.example\"\n"
                                 "[[rate]]\nname = \"r\"\nlimit = \"5/1h\"\n"
-                                "[[milter]]\nname = \"f\"\nsocket = \"unix:/f\"")
+                                "[[milter]]\nname = \"f\"\nsocket = \"unix:/f\"\n"
+                                "[[scanner]]\nname = \"c\"\nkind = \"clamd\"\nsocket = \"unix:/c\"")
                                 .value();
     for (const auto& setting : with_lists.settings) {
         const auto line = lines.find(documented_name(setting.key));
@@ -494,6 +495,30 @@ TEST(ConfigurationManual, HasEveryKeyWithItsDefault) {
     for (const auto& setting : with_lists.settings) ++known[documented_name(setting.key)];
     for (const auto& [key, line] : lines)
         EXPECT_TRUE(known.contains(key)) << key << " is in docs/configuration.md, but thurn does not read it";
+}
+
+TEST(Scanners, VirusesAreJudgedBeforeAllOtherRulesAndSpamBehindThem) {
+    const auto config = parse(
+        "[[scanner]]\nname = \"s\"\nkind = \"spamd\"\nsocket = \"unix:/s\"\n"
+        "[[scanner]]\nname = \"c\"\nkind = \"clamd\"\nsocket = \"inet:[::1]:3310\"\ndefault_action = \"accept\"\n"
+        "[[rule]]\nname = \"mine\"\nstage = \"content\"\naction = \"accept\"\n");
+    ASSERT_TRUE(config) << config.error().detail;
+    std::vector<std::string> names;
+    for (const auto& rule : config->rulebook->rules.at(policy::Stage::content)) names.push_back(rule.said.name);
+    EXPECT_EQ(names, (std::vector<std::string>{"scanner.c", "mine", "scanner.s", "scanner.s.down"}));
+    EXPECT_EQ(config->scanners[0].action, policy::Action::junk);
+    EXPECT_EQ(config->scanners[1].action, policy::Action::reject);
+}
+
+TEST(Scanners, OfAKindAreAloneOnAListener) {
+    const std::string one = "[[scanner]]\nname = \"a\"\nkind = \"clamd\"\nsocket = \"unix:/a\"\n";
+    EXPECT_TRUE(parse(one + "[[scanner]]\nname = \"b\"\nkind = \"clamd\"\nsocket = \"unix:/b\"\non = [\"submission\"]\n"));
+    for (const auto* wrong : {"[[scanner]]\nname = \"b\"\nkind = \"clamd\"\nsocket = \"unix:/b\"\n",
+                              "[[scanner]]\nname = \"a\"\nkind = \"spamd\"\nsocket = \"unix:/b\"\n",
+                              "[[scanner]]\nname = \"b\"\nsocket = \"unix:/b\"\non = [\"lmtp\"]\n",
+                              "[[scanner]]\nname = \"b\"\nkind = \"spamd\"\nsocket = \"/b\"\n",
+                              "[[scanner]]\nname = \"b\"\nkind = \"spamd\"\nsocket = \"unix:/b\"\naction = \"redirect\"\n"})
+        EXPECT_FALSE(parse(one + wrong)) << wrong;
 }
 
 }  // namespace

@@ -105,18 +105,29 @@ void read_rule(Section section, policy::Rulebook& book) {
     section.finish();
 }
 
+/// Their names, places and words are ours, so there is nothing to complain of but a scanner without a name.
+void add_rules_of(const std::vector<inbound::ScannerOptions>& scanners, inbound::ScannerOptions::Kind kind, policy::Rulebook& book) {
+    for (const auto& scanner : scanners) {
+        if (scanner.kind != kind) continue;
+        for (auto& rule : inbound::rules_of(scanner)) std::ignore = book.rules.add(std::move(rule));
+    }
+}
+
 }  // namespace
 
+/// What holds a virus is nobody's to let in by a rule about something else; what looks like spam is.
 void read_policy(Section& root, Config& config) {
     auto book = std::make_shared<policy::Rulebook>();
     auto section = root.table("policy");
     section.time_span("time_limit", book->time_limit);
     section.finish();
     for (auto& list : root.tables("dnsbl")) read_dnsbl(list, book->lists);
+    add_rules_of(config.scanners, inbound::ScannerOptions::Kind::clamd, *book);
     for (auto& rule : root.tables("rule")) read_rule(rule, *book);
     for (auto& rate : root.tables("rate")) read_rate(rate, *book);
     if (!root.has("rule"))
         for (const auto& rule : policy::default_rules()) std::ignore = book->rules.add(rule);
+    add_rules_of(config.scanners, inbound::ScannerOptions::Kind::spamd, *book);
     if (!root.has("rate"))
         for (const auto& rate : policy::default_rates()) std::ignore = book->rates.add(rate);
     config.rulebook = std::move(book);

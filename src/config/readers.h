@@ -9,7 +9,7 @@ namespace thurn::config {
 
 /// [[listener]] [tls] [limits] [smtp] [submission] [oauth]
 void read_inbound(Section& root, Config& config);
-/// [[milter]]
+/// [[milter]] [[scanner]]
 void read_filters(Section& root, Config& config);
 /// [[domain]] [directory] [delivery] [authentication] [signing] [forwarding] [reports]
 void read_domains(Section& root, Config& config);

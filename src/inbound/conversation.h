@@ -9,6 +9,7 @@
 #include "inbound/session_log.h"
 #include "net/proxy_header.h"
 #include "net/stream.h"
+#include "policy/content.h"
 #include "policy/situation.h"
 #include "policy/walk.h"
 
@@ -41,6 +42,7 @@ struct Transaction {
     std::optional<policy::ContentDecision> verdict;     // when it was checked
     std::optional<mailauth::Findings> checked;          // what by
     std::vector<mailauth::FindingLine> findings;        // for the trace
+    policy::ContentFindings content;                    // what scanners said, as far as rules asked
     std::string header;                                 // as it came, where rules or content filters ask for it
     std::uint64_t declared_size = 0;                    // SIZE=; 0: not given
     policy::Marks marks;                                // that rules left
@@ -140,7 +142,7 @@ private:
     [[nodiscard]] bool is_ruled(policy::Stage stage) const;
     [[nodiscard]] policy::Situation situation(const Transaction& transaction) const;
     void forget_facts(policy::Stage stage);
-    Awaitable<> async_gather(std::vector<std::size_t> wanted, const policy::Situation& now);
+    Awaitable<> async_gather(std::vector<std::size_t> wanted, Transaction& transaction, const policy::Situation& now);
     Awaitable<policy::FactValue> async_ask_directory(std::string domain);
     Awaitable<policy::Ruling> async_rule(policy::Stage stage, Transaction& transaction, const policy::Situation& now);
     Awaitable<> async_pause(std::chrono::milliseconds delay);
@@ -159,6 +161,14 @@ private:
     Awaitable<bool> async_pass_recipient(const mail::Mailbox& mailbox, const directory::Resolution& resolution,
                                          std::optional<mail::Mailbox>& redirected);
     Awaitable<bool> async_pass_content(Transaction& transaction);
+
+    // conversation_scanning.cc: what rules ask about the content
+    Awaitable<policy::FactValue> async_look_inside(const policy::Fact& fact, Transaction& transaction);
+    Awaitable<> async_ask_scanner(policy::ContentSource source, Transaction& transaction);
+    [[nodiscard]] const ScannerOptions* find_scanner(ScannerOptions::Kind kind) const;
+    template <class Verdict>
+    [[nodiscard]] base::Result<Verdict> tell_scanned(Transaction& transaction, const ScannerOptions& scanner, base::Result<Verdict> verdict,
+                                                     std::chrono::steady_clock::time_point begun);
 
     // conversation_queries.cc: VRFY, EXPN and ETRN
     Awaitable<> async_verify(smtp::VerifyWanted wanted);

@@ -66,7 +66,7 @@ void Conversation::forget_facts(Stage stage) {
 
 /// Of what is wanted, what is known at once; only when there is nothing of that kind, others are asked. So nobody is asked about a client
 /// that the rule's other conditions let pass.
-awaitable<void> Conversation::async_gather(std::vector<std::size_t> wanted, const policy::Situation& now) {
+awaitable<void> Conversation::async_gather(std::vector<std::size_t> wanted, Transaction& transaction, const policy::Situation& now) {
     const auto& all = options_->rulebook->rules.facts();
     const auto known_at_once = [&](std::size_t fact) { return !all[fact].kind->looked_up; };
     if (std::ranges::any_of(wanted, known_at_once)) {
@@ -79,6 +79,8 @@ awaitable<void> Conversation::async_gather(std::vector<std::size_t> wanted, cons
     for (const auto fact : wanted) {
         if (policy::asks_directory(all[fact])) {
             facts_.set(fact, co_await async_ask_directory(policy::domain_asked(all[fact], now)));
+        } else if (policy::content_source(all[fact]) != policy::ContentSource::none) {
+            facts_.set(fact, co_await async_look_inside(all[fact], transaction));
         } else {
             lookups.push_back(policy::begin_lookup(all[fact], now.subject(), options_->rulebook->lists));
             looked_up.push_back(fact);
@@ -104,7 +106,7 @@ awaitable<policy::Ruling> Conversation::async_rule(Stage stage, Transaction& tra
     forget_facts(stage);
     const bool of_message = stage >= Stage::mail;
     policy::Walk walk(rules, stage, facts_, of_message ? transaction.marks : so_far_.marks);
-    while (!walk.done()) co_await async_gather({walk.wanted().begin(), walk.wanted().end()}, now);
+    while (!walk.done()) co_await async_gather({walk.wanted().begin(), walk.wanted().end()}, transaction, now);
     auto ruling = walk.take();
     const auto subject = stage == Stage::rcpt ? mail::render_mailbox(*now.recipient) : std::string();
     for (const auto& applied : ruling.applied) {

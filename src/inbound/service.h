@@ -9,6 +9,7 @@
 #include "inbound/connection_limits.h"
 #include "inbound/milter_options.h"
 #include "inbound/permissions.h"
+#include "inbound/scanner_options.h"
 #include "mailauth/dmarc_failure.h"
 #include "mailauth/sender_rewriting.h"
 #include "net/loops.h"
@@ -60,6 +61,7 @@ struct Options {
     policy::LoginRules logins;
     std::shared_ptr<const AuthenticationOptions> authentication = std::make_shared<AuthenticationOptions>();
     std::vector<MilterOptions> milters{};                          // in the order in which they see a message
+    std::vector<ScannerOptions> scanners{};                        // at most one of a kind for each role
     std::shared_ptr<const mailauth::SenderRewriting> rewriting{};  // knows the way back of bounces to what we forwarded
     std::size_t header_size = std::size_t{256} << 10;
     std::size_t received_fields = 50;  // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)

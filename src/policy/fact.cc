@@ -48,8 +48,12 @@ constexpr FactKind kKinds[] = {
     {"sender.exists", FactType::flag, Stage::mail, kLast, true, "mail to its domain could be delivered: MX or address, and no null MX"},
     {"sender.ours", FactType::flag, Stage::mail, kLast, true, "its domain is one of ours"},
     {"size", FactType::number, Stage::mail, kLast, false, "octets: before the content, what SIZE said (0: nothing)"},
+    {"spam", FactType::flag, Stage::content, kLast, true, "the spam scanner's score reaches its threshold"},
+    {"spam_rules", FactType::texts, Stage::content, kLast, true, "names of the spam scanner's rules that applied"},
+    {"spam_score", FactType::number, Stage::content, kLast, true, "the spam scanner's score"},
     {"spf", FactType::text, Stage::content, kLast, false, "the result of RFC 7208 for the reverse path"},
     {"tags", FactType::texts, Stage::connect, kLast, false, "what the rules have tagged by now"},
+    {"virus", FactType::text, Stage::content, kLast, true, "the virus scanner's name of what it found; empty: nothing"},
 };
 
 constexpr std::size_t kLongest = 200;
