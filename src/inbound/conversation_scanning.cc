@@ -3,6 +3,8 @@
 #include "inbound/scanning.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,11 +17,32 @@ using policy::ContentSource;
 
 namespace {
 
+constexpr std::size_t kPiece = std::size_t{256} << 10;  // read at once
+
 std::string describe(const scan::VirusVerdict& verdict) { return verdict.name.empty() ? "nothing found" : verdict.name + " found"; }
 
 std::string describe(const scan::SpamVerdict& verdict) {
     return fmt::format("{:g} of {:g}{}{}", verdict.score, verdict.threshold, verdict.rules.empty() ? "" : ": ",
                        fmt::join(verdict.rules, ", "));
+}
+
+scan::TestPattern find_test_pattern(std::string_view octets) {
+    scan::TestPatternSearch search;
+    search.feed(octets);
+    return search.found();
+}
+
+base::Result<scan::TestPattern> find_test_pattern_on_disk(const spool::Draft& draft) {
+    scan::TestPatternSearch search;
+    std::string piece(kPiece, '\0');
+    for (std::uint64_t at = 0; search.found() == scan::TestPattern::none;) {
+        const auto count = draft.read(at, piece);
+        if (!count) return std::unexpected(count.error());
+        if (*count == 0) break;
+        search.feed(std::string_view(piece).substr(0, *count));
+        at += *count;
+    }
+    return search.found();
 }
 
 }  // namespace
@@ -77,10 +100,20 @@ awaitable<void> Conversation::async_ask_scanner(ContentSource source, Transactio
     }
 }
 
+/// What is in memory is soon searched; of a long message the pool does it all.
+awaitable<base::Result<scan::TestPattern>> Conversation::async_find_test_pattern(const spool::Draft& draft) {
+    if (const auto octets = draft.in_memory()) co_return find_test_pattern(*octets);
+    co_return co_await with_.pool.async_run([&draft] { return find_test_pattern_on_disk(draft); });
+}
+
 awaitable<policy::FactValue> Conversation::async_look_inside(const policy::Fact& fact, Transaction& transaction) {
     const auto source = policy::content_source(fact);
-    if (!transaction.content.knows(source)) co_await async_ask_scanner(source, transaction);
-    co_return policy::content_fact(fact, transaction.content);
+    auto& content = transaction.content;
+    if (source == ContentSource::ourselves && !content.test_pattern)
+        content.test_pattern = co_await async_find_test_pattern(*transaction.draft);
+    else if (!content.knows(source))
+        co_await async_ask_scanner(source, transaction);
+    co_return policy::content_fact(fact, content);
 }
 
 }  // namespace thurn::inbound

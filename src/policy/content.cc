@@ -10,26 +10,48 @@ FactValue spam_fact(std::string_view name, const scan::SpamVerdict& verdict) {
     return verdict.spam;
 }
 
+template <class Verdict, class Read>
+FactValue value_of(const base::Result<Verdict>& found, Read read) {
+    if (!found) return Unavailable{found.error().detail};
+    return read(*found);
+}
+
 }  // namespace
 
 ContentSource content_source(const Fact& fact) {
     const auto& name = fact.kind->name;
     if (name == "virus") return ContentSource::virus_scanner;
     if (name == "spam" || name == "spam_score" || name == "spam_rules") return ContentSource::spam_scanner;
+    if (name == "test_pattern") return ContentSource::ourselves;
     return ContentSource::none;
 }
 
 bool ContentFindings::knows(ContentSource source) const {
-    return source == ContentSource::virus_scanner ? virus.has_value() : source == ContentSource::spam_scanner && spam.has_value();
+    switch (source) {
+        case ContentSource::none:
+            return false;
+        case ContentSource::virus_scanner:
+            return virus.has_value();
+        case ContentSource::spam_scanner:
+            return spam.has_value();
+        case ContentSource::ourselves:
+            return test_pattern.has_value();
+    }
+    return false;
 }
 
 FactValue content_fact(const Fact& fact, const ContentFindings& findings) {
-    if (content_source(fact) == ContentSource::virus_scanner) {
-        if (!*findings.virus) return Unavailable{findings.virus->error().detail};
-        return (*findings.virus)->name;
+    switch (content_source(fact)) {
+        case ContentSource::none:
+            break;
+        case ContentSource::virus_scanner:
+            return value_of(*findings.virus, [](const auto& verdict) { return FactValue(verdict.name); });
+        case ContentSource::spam_scanner:
+            return value_of(*findings.spam, [&](const auto& verdict) { return spam_fact(fact.kind->name, verdict); });
+        case ContentSource::ourselves:
+            return value_of(*findings.test_pattern, [](auto pattern) { return FactValue(std::string(name_of(pattern))); });
     }
-    if (!*findings.spam) return Unavailable{findings.spam->error().detail};
-    return spam_fact(fact.kind->name, **findings.spam);
+    return Unavailable{"it is not about the content"};
 }
 
 }  // namespace thurn::policy

@@ -2,6 +2,7 @@
 
 #include "base/result.h"
 #include "policy/fact.h"
+#include "scan/test_pattern.h"
 #include "scan/verdict.h"
 
 #include <cstdint>
@@ -10,7 +11,7 @@
 namespace thurn::policy {
 
 /// Who has to look at the content before a fact about it is known.
-enum class ContentSource : std::uint8_t { none, virus_scanner, spam_scanner };
+enum class ContentSource : std::uint8_t { none, virus_scanner, spam_scanner, ourselves };
 [[nodiscard]] ContentSource content_source(const Fact& fact);
 
 /// What was found in the content of one message, as far as somebody looked.
@@ -19,6 +20,7 @@ struct ContentFindings {
     using Found = std::optional<base::Result<Verdict>>;  // nothing: nobody looked; an error: it could not be found out
     Found<scan::VirusVerdict> virus{};
     Found<scan::SpamVerdict> spam{};
+    Found<scan::TestPattern> test_pattern{};
     [[nodiscard]] bool knows(ContentSource source) const;
 };
 

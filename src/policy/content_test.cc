@@ -13,6 +13,10 @@ TEST(ContentFact, IsWhatScannersSay) {
     EXPECT_FALSE(found.knows(ContentSource::spam_scanner));
     found.virus = scan::VirusVerdict{"Eicar"};
     found.spam = scan::SpamVerdict{.spam = true, .score = 12.5, .threshold = 5, .rules = {"A", "B"}};
+    EXPECT_FALSE(found.knows(ContentSource::ourselves));
+    found.test_pattern = scan::TestPattern::gtube;
+    EXPECT_TRUE(found.knows(ContentSource::ourselves));
+    EXPECT_EQ(content_fact(fact("test_pattern"), found), FactValue(std::string("gtube")));
     EXPECT_TRUE(found.knows(ContentSource::virus_scanner) && found.knows(ContentSource::spam_scanner));
     EXPECT_EQ(content_fact(fact("virus"), found), FactValue(std::string("Eicar")));
     EXPECT_EQ(content_fact(fact("spam"), found), FactValue(true));
@@ -30,7 +34,7 @@ TEST(ContentFact, IsUnavailableWhereTheScannerIs) {
 }
 
 TEST(ContentSource, IsToldOfEveryFactThatHasOne) {
-    for (const auto* name : {"virus", "spam", "spam_score", "spam_rules"}) {
+    for (const auto* name : {"virus", "spam", "spam_score", "spam_rules", "test_pattern"}) {
         EXPECT_NE(content_source(fact(name)), ContentSource::none);
         EXPECT_TRUE(find_fact_kind(name)->looked_up) << "others are asked: " << name;
     }

@@ -53,6 +53,7 @@ constexpr FactKind kKinds[] = {
     {"spam_score", FactType::number, Stage::content, kLast, true, "the spam scanner's score"},
     {"spf", FactType::text, Stage::content, kLast, false, "the result of RFC 7208 for the reverse path"},
     {"tags", FactType::texts, Stage::connect, kLast, false, "what the rules have tagged by now"},
+    {"test_pattern", FactType::text, Stage::content, kLast, true, "gtube or eicar: it holds what scanners are tested with; empty: neither"},
     {"virus", FactType::text, Stage::content, kLast, true, "the virus scanner's name of what it found; empty: nothing"},
 };
 

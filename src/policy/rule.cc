@@ -115,6 +115,11 @@ const std::vector<RuleText>& default_rules() {
          .when = "client.stranger and sender != \"\" and not sender.exists",
          .action = Action::reject,
          .text = "{sender.domain} does not exist or takes no mail, so nothing could be sent back to you"},
+        {.name = "test-pattern",
+         .stage = Stage::content,
+         .when = "client.stranger and test_pattern != \"\"",
+         .action = Action::reject,
+         .text = "it holds {test_pattern}, which is there to be refused"},
     };
     return rules;
 }
