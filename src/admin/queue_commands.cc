@@ -1,6 +1,7 @@
 #include "admin/queue_commands.h"
 
 #include "mail/date.h"
+#include "spool/held.h"
 
 #include <algorithm>
 
@@ -84,10 +85,12 @@ json::object render_message(base::MessageId id, const mail::ReversePath& sender,
 
 bool matches(const spool::Listed& message, const QueueFilter& filter) {
     if (!address_matches(filter.from, mail::render_path(message.sender))) return false;
-    if (filter.to.empty() && filter.site.empty()) return true;
+    const bool any = filter.which == QueueFilter::Which::all;
+    if (any && filter.to.empty() && filter.site.empty()) return true;
     return std::ranges::any_of(message.recipients, [&](const auto& entry) {
         const auto& recipient = entry.second;
-        return address_matches(filter.to, mail::render_mailbox(recipient.mailbox)) && site_matches(filter.site, recipient.state.site);
+        return (any || recipient.state.standing == spool::Standing::held) &&
+               address_matches(filter.to, mail::render_mailbox(recipient.mailbox)) && site_matches(filter.site, recipient.state.site);
     });
 }
 
@@ -160,6 +163,7 @@ json::value render_sites(const std::vector<queue::SiteView>& sites) {
 
 QueueFilter read_filter(const json::object& request) {
     QueueFilter filter{.from = text_of(request, "from"), .to = text_of(request, "to"), .site = text_of(request, "site")};
+    if (request.contains("held")) filter.which = QueueFilter::Which::held;
     if (const auto* limit = request.if_contains("limit")) {
         boost::system::error_code error;
         const auto number = limit->to_number<std::size_t>(error);
@@ -173,10 +177,11 @@ void write_filter(const QueueFilter& filter, json::object& request) {
     request["to"] = filter.to;
     request["site"] = filter.site;
     request["limit"] = filter.limit;
+    if (filter.which == QueueFilter::Which::held) request["held"] = true;
 }
 
 delivery::Waiting why_at_rest(base::MessageId, std::uint32_t, const spool::RecipientState& state) {
-    if (state.standing == spool::Standing::held) return {"held by the operator", std::nullopt};
+    if (state.standing == spool::Standing::held) return {spool::why_held(state), std::nullopt};
     if (state.standing == spool::Standing::in_doubt) return {"in doubt: the server ended while its final dot was under way", std::nullopt};
     return {state.last_status.empty() ? "waiting for the server to run" : "deferred: " + state.last_status, state.due};
 }

@@ -13,10 +13,12 @@ namespace thurn::admin {
 /// Which messages a queue command is about; all given conditions must hold. Addresses match whole, or by domain as `@example.com`, without
 /// case; `<>` is the null path. A site is given by its name, or by a host of it; a recipient has one once it was tried.
 struct QueueFilter {
+    enum class Which { all, held };  // held: those with a recipient who is
     std::string from;
     std::string to;
     std::string site;
     std::size_t limit = 1000;
+    Which which = Which::all;
 };
 [[nodiscard]] QueueFilter read_filter(const boost::json::object& request);
 void write_filter(const QueueFilter& filter, boost::json::object& request);

@@ -105,6 +105,21 @@ TEST_F(QueueCommandsTest, ListsBeyondOnePage) {
     EXPECT_EQ(listed({}).size(), 1000);
 }
 
+TEST_F(QueueCommandsTest, ListsWhatIsHeldAlone) {
+    put("anna@here.example", {"bob@there.example"});
+    const auto held = put("anna@here.example", {"bob@there.example", "carl@other.example"});
+    set(held, 1, spool::Standing::held, "held: odd");
+    const auto ids = [&](const QueueFilter& filter) {
+        boost::json::object request;
+        write_filter(filter, request);
+        return list_queue(spool_, read_filter(request), why_at_rest)->as_array().size();
+    };
+    EXPECT_EQ(ids({}), 2);
+    EXPECT_EQ(ids({.which = QueueFilter::Which::held}), 1);
+    EXPECT_EQ(ids({.to = "@other.example", .which = QueueFilter::Which::held}), 1);
+    EXPECT_EQ(ids({.to = "bob@there.example", .which = QueueFilter::Which::held}), 0) << "that recipient is not";
+}
+
 TEST_F(QueueCommandsTest, ShowsAllRecipientsOfOneMessage) {
     const auto id = put("anna@here.example", {"bob@there.example", "carl@there.example"});
     set(id, 0, spool::Standing::delivered, "250 ok");
@@ -115,6 +130,8 @@ TEST_F(QueueCommandsTest, ShowsAllRecipientsOfOneMessage) {
     EXPECT_EQ(recipients[0].at("state").as_string(), "delivered");
     EXPECT_FALSE(recipients[0].as_object().contains("reason"));
     EXPECT_EQ(recipients[1].at("reason").as_string(), "held by the operator");
+    set(id, 1, spool::Standing::held, "held: odd: score = 3");
+    EXPECT_EQ(show_message(spool_, id, why_at_rest)->at("recipients").at(1).at("reason").as_string(), "held: odd: score = 3");
     EXPECT_EQ(show_message(spool_, ids_.next(), why_at_rest).error().kind, base::ErrorKind::not_found);
 }
 

@@ -65,6 +65,7 @@ public:
         add_server_commands();
         add_directory_commands();
         add_queue_commands();
+        add_quarantine_commands();
         add_bans_commands();
         add_trace_command();
         add_explain_command();
@@ -349,6 +350,36 @@ private:
                               "With --from, --to, --site, --all: do it; without this it only tells how many messages that would be");
         }
         add_queue_verb(queue, "stats", "Count messages, and name the sites they are bound for");
+    }
+
+    CLI::App* add_quarantine_verb(CLI::App& parent, const std::string& verb, const std::string& help) {
+        auto* command = add(parent, verb, help, [this, verb] {
+            queue_.verb = verb;
+            queue_.quarantine = true;
+            return queue_command(context_, queue_);
+        });
+        add_json(command);
+        return command;
+    }
+    void add_quarantine_commands() {
+        auto& quarantine = *app_.add_subcommand("quarantine", "Mail that rules, filters, scanners or you hold back")
+                                ->require_subcommand(1)
+                                ->group(kMailGroup);
+        add_filter(add_quarantine_verb(quarantine, "list", "List what is held, and why; --to @example.com for one domain"));
+        add_quarantine_verb(quarantine, "show", "Show one message with all its recipients")
+            ->add_option("id", queue_.ids, "The message's id")
+            ->option_text(" ")
+            ->required()
+            ->expected(1);
+        for (const auto& [verb, help] : {std::pair{"release", "Let it go to its recipients"}, {"delete", "Throw away; nobody is told"}}) {
+            auto* command = add_quarantine_verb(quarantine, verb, help);
+            command->add_option("id", queue_.ids, "Message ids, done at once; or choose by --from, --to, --site or --all")
+                ->option_text(" ");
+            add_filter(command);
+            command->add_flag("--all", queue_.all, "Everything that is held");
+            command->add_flag("--yes", queue_.yes,
+                              "With --from, --to, --site, --all: do it; without this it only tells how many messages that would be");
+        }
     }
 
     void add_bans_commands() {

@@ -105,6 +105,7 @@ struct QueueCommand {
     bool all = false;
     bool yes = false;
     std::optional<std::size_t> limit = std::nullopt;  // of a listing 1000, of a change none
+    bool quarantine = false;                          // about what is held, and nothing else
 };
 int queue_command(const CommandContext& context, const QueueCommand& command);
 

@@ -146,6 +146,27 @@ std::vector<std::string> ids_of(const json::value& list) {
     return ids;
 }
 
+admin::QueueFilter filter_of(const QueueCommand& command, std::size_t limit) {
+    using Which = admin::QueueFilter::Which;
+    return {.from = command.from,
+            .to = command.to,
+            .site = command.site,
+            .limit = command.limit.value_or(limit),
+            .which = command.quarantine ? Which::held : Which::all};
+}
+
+/// In quarantine is what is held: the rest of the queue is not for `thurn quarantine` to touch.
+base::Result<void> check_held(Queue& queue, const std::vector<std::string>& ids) {
+    for (const auto& id : ids) {
+        const auto message = queue.show(*read_message_id(id));
+        if (!message) return std::unexpected(message.error());
+        const auto held = [](const json::value& recipient) { return text(recipient.as_object(), "state") == "held"; };
+        if (!std::ranges::any_of(message->at("recipients").as_array(), held))
+            return base::fail(base::ErrorKind::invalid, id + " is not in quarantine");
+    }
+    return {};
+}
+
 /// By id at once; by filter only after the count was shown and --yes given.
 int change(const CommandContext& context, const QueueCommand& command, Queue& queue) {
     auto ids = command.ids;
@@ -153,7 +174,7 @@ int change(const CommandContext& context, const QueueCommand& command, Queue& qu
         if (!command.all && command.from.empty() && command.to.empty() && command.site.empty())
             return complain({base::ErrorKind::invalid, "name messages by id, or choose them with --from, --to, --site or --all"});
         constexpr auto all = std::numeric_limits<std::size_t>::max();
-        const auto list = queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit.value_or(all)});
+        const auto list = queue.list(filter_of(command, all));
         if (!list) return complain(list.error());
         ids = ids_of(*list);
         if (!command.yes) {
@@ -181,13 +202,12 @@ int queue_command(const CommandContext& context, const QueueCommand& command) {
     const auto loaded = load_configuration(context);
     if (!loaded) return complain(loaded.error());
     Queue queue(loaded->config);
-    if (command.verb == "list")
-        return print_list(
-            context, command,
-            queue.list({.from = command.from, .to = command.to, .site = command.site, .limit = command.limit.value_or(kListed)}));
+    if (command.verb == "list") return print_list(context, command, queue.list(filter_of(command, kListed)));
     if (command.verb == "stats") return print_stats(context, queue.stats());
     for (const auto& id : command.ids)
         if (const auto parsed = read_message_id(id); !parsed) return complain(parsed.error());
+    if (command.quarantine)
+        if (const auto held = check_held(queue, command.ids); !held) return complain(held.error());
     if (command.verb != "show") return change(context, command, queue);
     const auto message = queue.show(*read_message_id(command.ids.at(0)));
     if (!message) return complain(message.error());

@@ -9,6 +9,7 @@
 #include "delivery/site_feed.h"
 #include "mail/mailbox.h"
 #include "spool/content.h"
+#include "spool/held.h"
 
 #include <algorithm>
 
@@ -294,7 +295,7 @@ void Dispatcher::defer_stale() {
 }
 
 Waiting Dispatcher::why(base::MessageId id, std::uint32_t index, const spool::RecipientState& state) const {
-    if (state.standing == spool::Standing::held) return {"held by the operator", std::nullopt};
+    if (state.standing == spool::Standing::held) return {spool::why_held(state), std::nullopt};
     const auto active = active_.find(id);
     if (active != active_.end() && active->second.under_way.contains(index)) {
         if (!active->second.scheduled.contains(index)) return {"being delivered now", std::nullopt};

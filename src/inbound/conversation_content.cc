@@ -4,6 +4,7 @@
 #include "inbound/try_again.h"
 #include "mail/date.h"
 #include "mail/header.h"
+#include "spool/held.h"
 
 #include <algorithm>
 #include <utility>
@@ -19,6 +20,8 @@ namespace thurn::inbound {
 using net::asio::awaitable;
 
 namespace {
+
+constexpr std::size_t kMostOfStatus = 512;  // as spool::RecipientState has it
 
 /// Only where there is one: nobody shall learn of another. In UTF-8 it would outlast an alias that leads to where UTF-8 cannot go.
 std::string recipient_to_name(const Transaction& transaction) {
@@ -220,7 +223,7 @@ spool::Envelope Conversation::make_envelope(Transaction& transaction, base::Time
         if (release) recipient.state.last_status = "to be sent on later, as its sender asked";
         if (transaction.filing != policy::Filing::hold) continue;
         recipient.state.standing = spool::Standing::held;
-        recipient.state.last_status = transaction.filed_because;
+        recipient.state.last_status = (std::string(spool::kHeldBecause) + transaction.filed_because).substr(0, kMostOfStatus);
     }
     // Who declared SMTPUTF8 without need for it shall not be refused where it is missing (RFC 6531 §3.2); addresses tell for themselves.
     transaction.wishes.smtputf8 = transaction.wishes.smtputf8 && transaction.gate.eight_bit_header();

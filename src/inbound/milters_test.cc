@@ -106,7 +106,7 @@ TEST_F(MiltersTest, MakesEveryChange) {
     EXPECT_EQ(mail::render_mailbox(envelope.recipients[1].mailbox), "carl@far.example");
     EXPECT_TRUE(envelope.recipients[1].notify.given);
     EXPECT_EQ(envelope.recipients[0].state.standing, spool::Standing::held);
-    EXPECT_EQ(envelope.recipients[0].state.last_status, "f: look at it");
+    EXPECT_EQ(envelope.recipients[0].state.last_status, "held: f: look at it");
     EXPECT_THAT(told(), AllOf(HasSubstr("milter.f"), HasSubstr("adds X-B: two"), HasSubstr("removes Subject number 1"),
                               HasSubstr("adds recipient <carl@far.example>"), HasSubstr("replaces the body, 11 octets"),
                               HasSubstr("asks for quarantine: look at it"), HasSubstr("milter g: adds X-C: three")));

@@ -133,8 +133,28 @@ def test_rules_go_by_score_and_names(lab, make_thurn, spamd):
     assert code == 550 and "a score of 100" in text and message_id(text)
     server.wait_for_trace(message_id(text), "scanner sa", "GTUBE")
     identifier = send(lab, "held watches", "cheap watches\r\n")
-    assert next(one for one in server.queued() if one["id"] == identifier)
-    server.cli("queue", "delete", identifier, "--yes")
+    held = next(one for one in server.queued() if one["id"] == identifier)
+    assert held["recipients"][0]["reason"].startswith("held: watches: "), held
+    listed = server.cli("quarantine", "list", "--to", "@b.example").stdout
+    assert identifier in listed and "held: watches: " in listed
+    assert identifier not in server.cli("quarantine", "list", "--to", "@p.example").stdout
+    assert "watches" in server.cli("quarantine", "show", identifier).stdout
+    assert "would release 1 messages" in server.cli("quarantine", "release", "--all", check=False).stdout
+    server.cli("quarantine", "release", identifier)
+    server.wait_for_mail("alice@b.example", "held watches")
+    identifier = send(lab, "deleted watches", "cheap watches\r\n")
+    server.cli("quarantine", "delete", "--to", "@b.example", "--yes")
+    assert not server.queued()
+
+
+def test_quarantine_touches_nothing_else(lab, make_thurn):
+    server = make_thurn("b", queue={"retry": ["1h"]}, route=[{"recipient_domain": "b.example", "next_hop": f"smtp://{lab['b'].ip}:1"}])
+    identifier = send(lab, "waits")
+    wait_until(lambda: any(one["attempts"] for one in server.queued()[0]["recipients"]), 20, "it was tried")
+    refused = server.cli("quarantine", "delete", identifier, check=False)
+    assert refused.returncode != 0 and "is not in quarantine" in refused.stderr
+    assert server.cli("quarantine", "delete", "--all", "--yes").stdout.startswith("0 messages")
+    assert [one["id"] for one in server.queued()] == [identifier]
 
 
 def test_both_at_once(lab, make_thurn, clamd, spamd):
