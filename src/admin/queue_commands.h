@@ -14,9 +14,9 @@ namespace thurn::admin {
 /// case; `<>` is the null path. A site is given by its name, or by a host of it; a recipient has one once it was tried.
 struct QueueFilter {
     enum class Which { all, held };  // held: those with a recipient who is
-    std::string from;
-    std::string to;
-    std::string site;
+    std::string from{};
+    std::string to{};
+    std::string site{};
     std::size_t limit = 1000;
     Which which = Which::all;
 };

@@ -504,10 +504,10 @@ TEST(Scanners, VirusesAreJudgedBeforeAllOtherRulesAndSpamBehindThem) {
         "[[rule]]\nname = \"mine\"\nstage = \"content\"\naction = \"accept\"\n");
     ASSERT_TRUE(config) << config.error().detail;
     std::vector<std::string> names;
-    for (const auto& rule : config->rulebook->rules.at(policy::Stage::content)) names.push_back(rule.said.name);
+    for (const auto& rule : config->config.rulebook->rules.at(policy::Stage::content)) names.push_back(rule.said.name);
     EXPECT_EQ(names, (std::vector<std::string>{"scanner.c", "mine", "scanner.s", "scanner.s.down"}));
-    EXPECT_EQ(config->scanners[0].action, policy::Action::junk);
-    EXPECT_EQ(config->scanners[1].action, policy::Action::reject);
+    EXPECT_EQ(config->config.scanners[0].action, policy::Action::junk);
+    EXPECT_EQ(config->config.scanners[1].action, policy::Action::reject);
 }
 
 TEST(Scanners, OfAKindAreAloneOnAListener) {
