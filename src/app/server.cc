@@ -378,19 +378,21 @@ asio::awaitable<void> Server::async_keep_state() {
 }
 
 base::Result<delivery::Carriers> Server::make_carriers(const config::Config& config) {
-    const delivery::SmtpCourierOptions courier{.hello_name = config.outbound_hello,
-                                               .connect_timeout = config.outbound_connect_timeout,
-                                               .greeting_timeout = config.outbound_greeting_timeout,
-                                               .command_timeout = config.outbound_command_timeout,
-                                               .content_timeout = config.outbound_content_timeout,
-                                               .ending_timeout = config.outbound_ending_timeout,
-                                               .hello_timeout = config.outbound_hello_timeout,
-                                               .mail_timeout = config.outbound_mail_timeout,
-                                               .rcpt_timeout = config.outbound_rcpt_timeout,
-                                               .data_timeout = config.outbound_data_timeout,
-                                               .sources = config.outbound_sources,
-                                               .random = &random_,
-                                               .signatory = authentication_->signatory};
+    const delivery::SmtpCourierOptions courier{
+        .hello_name = config.outbound_hello,
+        .connect_timeout = config.outbound_connect_timeout,
+        .greeting_timeout = config.outbound_greeting_timeout,
+        .command_timeout = config.outbound_command_timeout,
+        .content_timeout = config.outbound_content_timeout,
+        .ending_timeout = config.outbound_ending_timeout,
+        .hello_timeout = config.outbound_hello_timeout,
+        .mail_timeout = config.outbound_mail_timeout,
+        .rcpt_timeout = config.outbound_rcpt_timeout,
+        .data_timeout = config.outbound_data_timeout,
+        .sources = config.outbound_sources,
+        .chunking = config.outbound_chunking ? smtp::Chunking::when_offered : smtp::Chunking::when_needed,
+        .random = &random_,
+        .signatory = authentication_->signatory};
     return delivery::Carriers{
         .options = dispatcher_options(config, authentication_->signatory, rewriting_),
         .router = std::make_shared<const route::Router>(config.routes, *directory_, config.mailboxes),

@@ -161,6 +161,7 @@ struct Config {
     bool outbound_ipv6 = true;
     bool outbound_ipv4 = true;
     bool outbound_prefer_ipv4 = false;
+    bool outbound_chunking = true;
     std::vector<route::Address> outbound_sources;  // at most one of each family
     std::uint16_t outbound_port = 25;
     net::ClientTlsOptions outbound_tls;

@@ -177,6 +177,7 @@ void read_connections(Section section, Config& config) {
     section.flag("ipv6", config.outbound_ipv6);
     read_preference(section, config);
     section.count("port", config.outbound_port, 1, 65535);
+    section.flag("chunking", config.outbound_chunking);
     read_tls_rules(section, "tls_", config.outbound_tls.rules);
     section.path("tls_certificate", config.outbound_tls.own.certificate);
     section.path("tls_private_key", config.outbound_tls.own.private_key);

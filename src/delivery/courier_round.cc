@@ -221,7 +221,8 @@ asio::awaitable<CourierRound::Opened> CourierRound::async_begin(Dialled dialled,
     if (opened || opened.error().stage != Stage::securing || opened.error().reply || standings_[host].tls_failed || !may_speak_in_clear())
         co_return opened;
     note_failed_host(parcel, host, opened.error(), watch.read());
-    standings_[host] = {.failed = false, .tls_failed = true};
+    standings_[host].failed = false;
+    standings_[host].tls_failed = true;
     auto options_in_clear = connection_options(host);
     co_return co_await Connection::async_open(std::move(options_in_clear));
 }
@@ -376,7 +377,7 @@ ConnectionOptions CourierRound::connection_options(std::size_t host) const {
             .session = {.hello_name = egress && !egress->hello.empty() ? egress->hello : options.hello_name,
                         .protocol = destination_->protocol,
                         .starttls = starttls,
-                        .chunking = destination_->protocol == smtp::Protocol::lmtp ? smtp::Chunking::when_needed : options.chunking,
+                        .chunking = sends_chunks(host) ? smtp::Chunking::when_offered : smtp::Chunking::when_needed,
                         .tls_active = false,
                         .credentials = destination_->credentials,
                         .random = options.random,
@@ -390,6 +391,11 @@ ConnectionOptions CourierRound::connection_options(std::size_t host) const {
                         .ending_timeout = options.ending_timeout}};
 }
 
+bool CourierRound::sends_chunks(std::size_t host) const {
+    return means_.options.chunking == smtp::Chunking::when_offered && destination_->protocol == smtp::Protocol::smtp &&
+           !standings_[host].no_chunks;
+}
+
 bool CourierRound::may_speak_in_clear() const {
     return destination_->tls == route::TlsDemand::may && !destination_->implicit_tls && !destination_->credentials;
 }
@@ -397,16 +403,20 @@ bool CourierRound::may_speak_in_clear() const {
 void CourierRound::take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took) {
     const std::string& remote_host = connection_->host().host;
     const bool some_taken = std::ranges::any_of(handed.replies, &smtp::Reply::positive);
+    const bool chunked = connection_->extensions().chunking && sends_chunks(current_);
     std::vector<RecipientOutcome> now;
     std::vector<std::size_t> left;
+    std::string unknown;  // what a host said to BDAT that offered it
     for (std::size_t k = 0; k < load.open.size(); ++k) {
         const auto& reply = handed.replies.at(k);
         // The rest goes in a transaction of its own; each takes some, so this ends. When none was taken, the reply means what it says.
         const bool over_limit = some_taken && is_recipient_limit(reply);
         const bool connection_only =
             is_about_connection(reply, handed.ended) || std::ranges::find(handed.unanswered, k) != handed.unanswered.end();
-        if (over_limit || connection_only) left.push_back(load.open[k]);
-        if (connection_only) continue;
+        const bool unknown_chunk = chunked && is_unknown_command(reply);
+        if (unknown_chunk) unknown = smtp::describe_reply(reply);
+        if (over_limit || connection_only || unknown_chunk) left.push_back(load.open[k]);
+        if (connection_only || unknown_chunk) continue;
         auto outcome = outcome_of_reply(reply, remote_host);
         if (over_limit) outcome.kind = Kind::deferred;
         outcome.handed = handed_to();
@@ -419,6 +429,13 @@ void CourierRound::take_replies(Load& load, const Connection::HandedOver& handed
         worked_ = true;
         parcels_->attempted(load.parcel,
                             {connection_->name(), connection_->tls(), summarize(now), distinct_statuses(now), took, load.remark});
+    }
+    if (!unknown.empty()) {
+        parcels_->attempted(load.parcel,
+                            {connection_->name(), connection_->tls(), "offers CHUNKING, does not know BDAT", {unknown}, took, load.remark});
+        standings_[current_].no_chunks = true;
+        connection_.reset();  // it takes the chunk for commands
+        return;
     }
     if (!handed.ended) return;
     if (!load.open.empty()) return take_failure(load, *handed.ended, took);

@@ -41,6 +41,7 @@ private:
         bool failed = false;
         bool tls_failed = false;  // with TlsDemand::may: it is spoken to in clear
         bool slow = false;        // another address connected before it: it is tried last
+        bool no_chunks = false;   // it offered CHUNKING and did not know BDAT
         bool insecure = false;    // `failed`, and only for lack of TLS that can be trusted: no STARTTLS, or a certificate not verified
     };
     /// A connection, not greeted yet.
@@ -85,6 +86,7 @@ private:
     void note_attempt(const Load& load, const RecipientOutcome& outcome, std::string result);
     void settle_untried(Load& load, const RecipientOutcome& outcome);
     [[nodiscard]] RecipientOutcome::Handed handed_to() const;
+    [[nodiscard]] bool sends_chunks(std::size_t host) const;
     void take_replies(Load& load, const Connection::HandedOver& handed, std::chrono::milliseconds took);
     void take_failure(Load& load, const Failure& failure, std::chrono::milliseconds took);
     [[nodiscard]] std::vector<std::size_t> set_apart(Load& load) const;

@@ -95,6 +95,8 @@ bool is_recipient_limit(const smtp::Reply& reply) {
     return !reply.status || (reply.status->subject == 5 && reply.status->detail == 3);
 }
 
+bool is_unknown_command(const smtp::Reply& reply) { return reply.code == 500 || reply.code == 502; }
+
 StatusParts split_status(std::string_view status) {
     const auto code = status.substr(0, status.find(' '));
     if (code.size() != 3 || !std::ranges::all_of(code, [](char c) { return c >= '0' && c <= '9'; })) return {};

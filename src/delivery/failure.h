@@ -39,6 +39,8 @@ struct Failure {
 /// Whether a reply in the transaction only says that there were too many recipients in it, so that those left may be tried at once
 /// (RFC 5321 §4.5.3.1.10, where 552 counts as 452 too).
 [[nodiscard]] bool is_recipient_limit(const smtp::Reply& reply);
+/// Whether the host does not know the command, or has not got it (RFC 5321 §4.2.4).
+[[nodiscard]] bool is_unknown_command(const smtp::Reply& reply);
 /// `delivered`, `deferred`, `failed`, or several of them: the result of an Attempt.
 [[nodiscard]] std::string summarize(const std::vector<RecipientOutcome>& outcomes);
 

@@ -568,6 +568,16 @@ TEST_F(SmtpCourierTest, ContentGoesByDataWhereChunksAreNotWanted) {
     EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
 }
 
+TEST_F(SmtpCourierTest, ContentGoesByDataToAHostThatDoesNotKnowTheChunksItOffers) {
+    for (const std::string refusal : {"500 5.5.1 what", "502 5.5.1 not here"}) {
+        ScriptedPeer peer({kChunkHello + kChunkEnvelope + "C: BDAT 21 LAST\nL: hello\nS: " + refusal + "\n",
+                           kChunkHello + kEnvelope + kContent + kQuit});
+        add(message());
+        carry({&peer});
+        EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
+    }
+}
+
 TEST_F(SmtpCourierTest, LastChunkWaitsForTheMark) {
     source_->gate = std::make_unique<asio::steady_timer>(loop_);
     ScriptedPeer peer({kChunkHello + kChunkEnvelope + "Q:\n!:\nC: BDAT 21 LAST\nL: hello\nS: 250 2.0.0 taken\nL: QUIT\n"}, nullptr,
