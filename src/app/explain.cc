@@ -9,6 +9,9 @@
 #include "inbound/client_network.h"
 #include "mailauth/findings.h"
 #include "policy/authentication_rule.h"
+#include "policy/greylist.h"
+#include "storage/policy_state.h"
+#include "storage/posix_filesystem.h"
 
 #include <algorithm>
 
@@ -139,6 +142,21 @@ policy::Situation situation_of(const ExplainCommand& command, const config::Conf
             .header = message.header()};
 }
 
+/// By what the server saved last; nothing is noted.
+base::Result<policy::FactValue> ask_greylist(const config::Config& config, const policy::Situation& now) {
+    SystemClock clock;
+    base::NullLog log;
+    policy::Greylist greylist({.seed = 1});
+    const auto folder = config.data_dir / "policy";
+    std::error_code ignored;
+    if (std::filesystem::exists(folder, ignored)) {
+        auto files = storage::PosixFilesystem::open(folder.string());
+        if (!files) return base::pass_on(files);
+        storage::PolicyState(*std::move(files), log, clock).add("greylist", greylist);
+    }
+    return greylist.peek(policy::triplet_of(now), config.rulebook->greylist, clock.now()).wait();
+}
+
 std::string_view told(policy::Truth truth) {
     if (truth == policy::Truth::yes) return "applies";
     return truth == policy::Truth::unavailable ? "does not apply, since something is unavailable" : "does not apply";
@@ -210,7 +228,9 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     auto now = situation_of(command, config, *asked, *message, parties);
     const bool checked = now.stranger && config.authentication.check;
     if (checked) now.findings = &*findings;
-    RuleExplanation rules(*config.rulebook, resolver, [&] { return directory.open(); });
+    RuleExplanation rules(
+        *config.rulebook, resolver, [&] { return directory.open(); },
+        [&](const policy::Situation& then) { return ask_greylist(config, then); });
     if (auto done = explain_all(rules, std::move(now), recipient ? std::optional(recipient->mailbox) : std::nullopt,
                                 recipient ? recipient->kind : "");
         !done)

@@ -21,6 +21,7 @@ base::Result<void> RuleExplanation::test_lists() {
 
 base::Result<policy::FactValue> RuleExplanation::find_out(const policy::Fact& fact, const policy::Situation& now) {
     if (!fact.kind->looked_up) return policy::fact_of(fact, now);
+    if (policy::asks_greylist(fact)) return greylist_(now);
     if (policy::asks_directory(fact)) {
         const auto domain = mail::parse_domain(policy::domain_asked(fact, now), mail::Charset::utf8);
         if (!domain) return false;

@@ -31,8 +31,14 @@ class RuleExplanation {
 public:
     /// `directory` is opened for the first rule that asks for it.
     using OpenDirectory = std::function<base::Result<directory::Directory*>()>;
-    RuleExplanation(const policy::Rulebook& book, ToolResolver& resolver, OpenDirectory directory)
-        : book_(book), resolver_(resolver), directory_(std::move(directory)), facts_(book.rules.facts().size()) {}
+    /// What greylisting would say, for a rule that asks.
+    using AskGreylist = std::function<base::Result<policy::FactValue>(const policy::Situation&)>;
+    RuleExplanation(const policy::Rulebook& book, ToolResolver& resolver, OpenDirectory directory, AskGreylist greylist)
+        : book_(book),
+          resolver_(resolver),
+          directory_(std::move(directory)),
+          greylist_(std::move(greylist)),
+          facts_(book.rules.facts().size()) {}
 
     [[nodiscard]] base::Result<void> test_lists();
     /// False once a rule refused: a conversation would not get any further.
@@ -50,6 +56,7 @@ private:
     const policy::Rulebook& book_;
     ToolResolver& resolver_;
     OpenDirectory directory_;
+    AskGreylist greylist_;
     policy::FactSheet facts_;
     policy::Marks marks_;
     std::vector<RuleTold> told_;

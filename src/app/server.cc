@@ -159,6 +159,7 @@ private:
     std::shared_ptr<const net::TlsContext> verifying_;
     policy::LoginGuard login_guard_{{.seed = random_.next()}};
     policy::TokenBuckets buckets_{{.seed = random_.next()}};  // of the rates
+    policy::Greylist greylist_{{.seed = random_.next()}};
     std::unique_ptr<storage::PolicyState> state_;             // keeps what policy learns
     std::unique_ptr<storage::FileJournal> journal_;
     std::unique_ptr<SwitchableDirectory> directory_;
@@ -355,6 +356,7 @@ base::Result<void> Server::open_state() {
     state_ = std::make_unique<storage::PolicyState>(*std::move(files), log_, clock_);
     state_->add("logins", login_guard_);
     state_->add("rates", buckets_);
+    state_->add("greylist", greylist_);
     return {};
 }
 
@@ -497,6 +499,7 @@ void Server::make_service() {
                 },
             .run_queue =
                 [this](std::string domain) { return admin::async_retry_domain(*spool_.spool, *dispatcher_, pool_, std::move(domain)); },
+            .greylist = &greylist_,
             .buckets = &buckets_,
             .tallies = tallies_.get(),
             .failures = failure_reporter_.get()},

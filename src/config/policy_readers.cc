@@ -113,6 +113,21 @@ void add_rules_of(const std::vector<inbound::ScannerOptions>& scanners, inbound:
     }
 }
 
+/// One more rule, behind those of the configuration: whoever they let pass need not wait.
+void read_greylist(Section section, policy::Rulebook& book) {
+    bool enabled = false;
+    section.flag("enabled", enabled);
+    section.time_span("delay", book.greylist.delay);
+    section.time_span("retry_window", book.greylist.retry_window);
+    section.time_span("keep", book.greylist.keep);
+    section.count("known_after", book.greylist.known_after, 1, 1'000'000);
+    if (book.greylist.retry_window <= book.greylist.delay)
+        section.complain("retry_window", "must be longer than greylist.delay, or nothing would ever pass");
+    section.finish();
+    if (!enabled) return;
+    if (auto added = book.rules.add(policy::greylist_rule()); !added) section.complain("enabled", added.error().detail);
+}
+
 }  // namespace
 
 /// What holds a virus is nobody's to let in by a rule about something else; what looks like spam is.
@@ -128,6 +143,7 @@ void read_policy(Section& root, Config& config) {
     if (!root.has("rule"))
         for (const auto& rule : policy::default_rules()) std::ignore = book->rules.add(rule);
     add_rules_of(config.scanners, inbound::ScannerOptions::Kind::spamd, *book);
+    read_greylist(root.table("greylist"), *book);
     if (!root.has("rate"))
         for (const auto& rate : policy::default_rates()) std::ignore = book->rates.add(rate);
     config.rulebook = std::move(book);

@@ -143,6 +143,7 @@ private:
     [[nodiscard]] policy::Situation situation(const Transaction& transaction) const;
     void forget_facts(policy::Stage stage);
     Awaitable<> async_gather(std::vector<std::size_t> wanted, Transaction& transaction, const policy::Situation& now);
+    [[nodiscard]] policy::FactValue greylisted(const policy::Situation& now);
     Awaitable<policy::FactValue> async_ask_directory(std::string domain);
     Awaitable<policy::Ruling> async_rule(policy::Stage stage, Transaction& transaction, const policy::Situation& now);
     Awaitable<> async_pause(std::chrono::milliseconds delay);

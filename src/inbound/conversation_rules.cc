@@ -79,6 +79,8 @@ awaitable<void> Conversation::async_gather(std::vector<std::size_t> wanted, Tran
     for (const auto fact : wanted) {
         if (policy::asks_directory(all[fact])) {
             facts_.set(fact, co_await async_ask_directory(policy::domain_asked(all[fact], now)));
+        } else if (policy::asks_greylist(all[fact])) {
+            facts_.set(fact, greylisted(now));
         } else if (policy::content_source(all[fact]) != policy::ContentSource::none) {
             facts_.set(fact, co_await async_look_inside(all[fact], transaction));
         } else {
@@ -89,6 +91,11 @@ awaitable<void> Conversation::async_gather(std::vector<std::size_t> wanted, Tran
     if (lookups.empty()) co_return;
     auto values = co_await async_find_out(with_.resolver, std::move(lookups), options_->rulebook->time_limit);
     for (std::size_t i = 0; i < looked_up.size(); ++i) facts_.set(looked_up[i], std::move(values[i]));
+}
+
+policy::FactValue Conversation::greylisted(const policy::Situation& now) {
+    if (!with_.greylist) return policy::Unavailable{"there is no greylisting here"};
+    return with_.greylist->judge(policy::triplet_of(now), options_->rulebook->greylist, with_.clock.now()).wait();
 }
 
 awaitable<policy::FactValue> Conversation::async_ask_directory(std::string domain) {

@@ -85,6 +85,7 @@ struct Dependencies {
     std::function<void(spool::StoredMessage)> hand_over;  // called on the spool's thread as soon as a message is durable
     /// ETRN: tries what waits for recipients in a domain now, and tells how many messages that are. Without it ETRN is not offered.
     std::function<net::asio::awaitable<base::Result<std::size_t>>(std::string domain)> run_queue{};
+    policy::Greylist* greylist = nullptr;         // without it, `greylist_wait` is unavailable
     policy::TokenBuckets* buckets = nullptr;      // without it, nothing is counted by rates
     mailauth::DmarcTallies* tallies = nullptr;    // without it, nobody gets aggregate reports
     mailauth::DmarcFailures* failures = nullptr;  // without it, nobody gets failure reports

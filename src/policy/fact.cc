@@ -28,6 +28,7 @@ constexpr FactKind kKinds[] = {
     {"dmarc.policy", FactType::text, Stage::content, kLast, false, "what the author's domain asks for: none, quarantine or reject"},
     {"dnsbl.*", FactType::number, Stage::connect, kLast, true, "what the list of that name says of whom it is about; 0: not listed"},
     {"dnsbl_score", FactType::number, Stage::connect, kLast, true, "the sum of all lists about the client's address"},
+    {"greylist_wait", FactType::number, Stage::rcpt, Stage::rcpt, true, "seconds that greylisting has sender and recipient wait; 0: none"},
     {"header.*", FactType::texts, Stage::content, kLast, false, "bodies of the header fields of that name"},
     {"helo", FactType::text, Stage::helo, kLast, false, "what the client called itself"},
     {"helo.exists", FactType::flag, Stage::helo, kLast, true, "the name has an address; a literal counts as one"},

@@ -56,6 +56,12 @@ std::int64_t milliseconds(base::Time time) { return time.time_since_epoch().coun
 
 }  // namespace
 
+Triplet triplet_of(const Situation& now) {
+    return {.network = greylist_network(now.client_address),
+            .sender = now.sender ? mail::render_mailbox(*now.sender) : std::string(),
+            .recipient = mail::render_mailbox(*now.recipient)};
+}
+
 std::string greylist_network(std::string_view text) {
     const auto parsed = dns::parse_ip(text);
     if (!parsed) return std::string(text);
@@ -100,6 +106,8 @@ Greylist::Verdict Greylist::peek(const Triplet& triplet, const GreylistRules& ru
     if (is_known(key_of_network(triplet), rules, now)) return {.state = State::known};
     return verdict_of(triplets_.find(key_of(triplet)).value_or(Seen{}), rules, now);
 }
+
+FactValue Greylist::Verdict::wait() const { return defers() ? std::max(1.0, static_cast<double>(left.count())) : 0.0; }
 
 /// Counts the triplets of a network once each, when they pass; and what a known network sends keeps it known.
 Greylist::Verdict Greylist::judge(const Triplet& triplet, const GreylistRules& rules, base::Time now) {

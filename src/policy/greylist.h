@@ -2,6 +2,7 @@
 
 #include "policy/hashed_table.h"
 #include "policy/kept_state.h"
+#include "policy/situation.h"
 
 #include <atomic>
 #include <chrono>
@@ -28,6 +29,8 @@ struct Triplet {
     std::string sender;
     std::string recipient;
 };
+/// Precondition: there is a recipient.
+[[nodiscard]] Triplet triplet_of(const Situation& now);
 [[nodiscard]] std::string greylist_network(std::string_view address);
 /// A sender as it is compared: lower case, without a tag behind `+`, without what bounce addresses put in new for each message: the tag
 /// of BATV and the hash of SRS, and any run of digits as one `#`.
@@ -54,6 +57,8 @@ public:
         std::chrono::seconds left{0};  // until it would pass
         /// Whether the answer is 450 4.7.1.
         [[nodiscard]] bool defers() const { return state == State::fresh || state == State::waiting; }
+        /// As rules have it: `greylist_wait`.
+        [[nodiscard]] FactValue wait() const;
         friend bool operator==(const Verdict&, const Verdict&) = default;
     };
     /// Notes the attempt.

@@ -34,6 +34,19 @@ TEST_F(GreylistTest, PutsOffWhatIsNewUntilTheDelayIsOver) {
     EXPECT_EQ(list_.judge(kTriplet, rules_, kStart + 301s), (Verdict{State::passed, 0s}));
     EXPECT_TRUE(Verdict{State::fresh}.defers());
     EXPECT_FALSE(Verdict{State::passed}.defers());
+    EXPECT_EQ((Verdict{State::waiting, 200s}).wait(), FactValue(200.0));
+    EXPECT_EQ((Verdict{State::waiting, 0s}).wait(), FactValue(1.0)) << "who is put off has to wait";
+    EXPECT_EQ((Verdict{State::known}).wait(), FactValue(0.0));
+}
+
+TEST_F(GreylistTest, GoesByTheEnvelope) {
+    const auto recipient = *mail::parse_mailbox("Bob@b.example");
+    const auto sender = *mail::parse_mailbox("anna@a.example");
+    const auto triplet = triplet_of({.client_address = "192.0.2.7", .sender = &sender, .recipient = &recipient});
+    EXPECT_EQ(triplet.network, greylist_network("192.0.2.7"));
+    EXPECT_EQ(triplet.sender, "anna@a.example");
+    EXPECT_EQ(triplet.recipient, "Bob@b.example");
+    EXPECT_EQ(triplet_of({.client_address = "192.0.2.7", .recipient = &recipient}).sender, "");
 }
 
 TEST_F(GreylistTest, BeginsAnewAfterTheRetryWindow) {

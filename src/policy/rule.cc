@@ -124,4 +124,12 @@ const std::vector<RuleText>& default_rules() {
     return rules;
 }
 
+RuleText greylist_rule() {
+    return {.name = "greylist",
+            .stage = Stage::rcpt,
+            .when = "client.stranger and greylist_wait > 0",
+            .action = Action::defer,
+            .text = "this server does not know you yet, try again in {greylist_wait} seconds"};
+}
+
 }  // namespace thurn::policy

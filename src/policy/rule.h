@@ -70,5 +70,7 @@ private:
 
 /// What holds when there is no [[rule]] in the configuration.
 [[nodiscard]] const std::vector<RuleText>& default_rules();
+/// What holds besides where greylisting is on.
+[[nodiscard]] RuleText greylist_rule();
 
 }  // namespace thurn::policy

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "policy/dnsbl.h"
+#include "policy/greylist.h"
 #include "policy/rate.h"
 #include "policy/rule.h"
 
@@ -13,6 +14,7 @@ struct Rulebook {
     RuleSet rules;
     DnsblSet lists;
     RateSet rates;
+    GreylistRules greylist{};             // for rules that ask for greylist_wait
     std::chrono::seconds time_limit{10};  // for what one stage looks up; then it is unavailable
 };
 

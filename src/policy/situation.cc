@@ -116,6 +116,8 @@ FactValue fact_of(const Fact& fact, const Situation& situation) {
     return Unavailable{"nobody knows how to find it out"};
 }
 
+bool asks_greylist(const Fact& fact) { return fact.kind->name == "greylist_wait"; }
+
 bool asks_directory(const Fact& fact) { return fact.kind->name == "sender.ours" || fact.kind->name == "author.ours"; }
 
 std::string domain_asked(const Fact& fact, const Situation& situation) {

@@ -37,6 +37,9 @@ struct Situation {
 /// Precondition: the kind is not one that is looked up.
 [[nodiscard]] FactValue fact_of(const Fact& fact, const Situation& situation);
 
+/// Whether greylisting knows the fact, see wait_of().
+[[nodiscard]] bool asks_greylist(const Fact& fact);
+
 /// The domain that a fact about ourselves asks for: of the sender for `sender.ours`; empty: it is none such, or there is no domain.
 [[nodiscard]] bool asks_directory(const Fact& fact);
 [[nodiscard]] std::string domain_asked(const Fact& fact, const Situation& situation);
