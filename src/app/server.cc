@@ -160,7 +160,7 @@ private:
     policy::LoginGuard login_guard_{{.seed = random_.next()}};
     policy::TokenBuckets buckets_{{.seed = random_.next()}};  // of the rates
     policy::Greylist greylist_{{.seed = random_.next()}};
-    std::unique_ptr<storage::PolicyState> state_;             // keeps what policy learns
+    std::unique_ptr<storage::PolicyState> state_;  // keeps what policy learns
     std::unique_ptr<storage::FileJournal> journal_;
     std::unique_ptr<SwitchableDirectory> directory_;
     std::unique_ptr<storage::DirectoryPasswordChecker> passwords_;

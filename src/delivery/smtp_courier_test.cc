@@ -570,8 +570,8 @@ TEST_F(SmtpCourierTest, ContentGoesByDataWhereChunksAreNotWanted) {
 
 TEST_F(SmtpCourierTest, ContentGoesByDataToAHostThatDoesNotKnowTheChunksItOffers) {
     for (const std::string refusal : {"500 5.5.1 what", "502 5.5.1 not here"}) {
-        ScriptedPeer peer({kChunkHello + kChunkEnvelope + "C: BDAT 21 LAST\nL: hello\nS: " + refusal + "\n",
-                           kChunkHello + kEnvelope + kContent + kQuit});
+        ScriptedPeer peer(
+            {kChunkHello + kChunkEnvelope + "C: BDAT 21 LAST\nL: hello\nS: " + refusal + "\n", kChunkHello + kEnvelope + kContent + kQuit});
         add(message());
         carry({&peer});
         EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
