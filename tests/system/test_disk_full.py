@@ -36,8 +36,10 @@ def ballast(server):
     def leave(octets):
         file.unlink(missing_ok=True)
         disk = os.statvfs(server.data)
-        with file.open("wb") as opened:
-            os.posix_fallocate(opened.fileno(), 0, disk.f_bavail * disk.f_frsize - octets)
+        spare = disk.f_bavail * disk.f_frsize - octets
+        if spare > 0:  # the index may need room for a copy of itself just then
+            with file.open("wb") as opened:
+                os.posix_fallocate(opened.fileno(), 0, spare)
     yield leave
     file.unlink(missing_ok=True)
 
