@@ -1,4 +1,4 @@
-"""An SMTP server that misbehaves on command."""
+"""An SMTP server that misbehaves on command, and what any misbehaving server begins with."""
 
 import contextlib
 import socket
@@ -136,3 +136,19 @@ class ScriptedPeer:
             assert time.monotonic() < end, f"{len(self.messages)} of {count} messages arrived; heard: {self.commands[-20:]}"
             time.sleep(0.05)
         return self.messages
+
+
+class BadPeer:
+    """Listens at a port of `host`; talk() does `trouble` with whoever comes. Connections stay open until the test ends."""
+
+    def __init__(self, host, port, trouble):
+        self.listener, self.trouble, self.open = host.listen(port), trouble, []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = self.listener.accept()
+                self.open.append(peer)
+                with contextlib.suppress(OSError):
+                    self.talk(peer)

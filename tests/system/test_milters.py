@@ -7,12 +7,12 @@ import re
 import smtplib
 import socket
 import subprocess
-import threading
 
 import pytest
 from authentication_tools import Tools
 from clients import make_message, send_on, smtp, submit
 from lab import wait_until
+from scripted import BadPeer
 from thurn import message_id
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -310,20 +310,12 @@ def test_clamav_finds_a_virus(lab, make_thurn, tmp_path_factory, on_infected):
 
 # Filters that fail
 
-class BadFilter:
+class BadFilter(BadPeer):
     """Agrees to everything, answers `before` steps as it should, and then does `trouble`."""
 
     def __init__(self, host, port, trouble, before):
-        self.listener, self.trouble, self.before, self.open = host.listen(port), trouble, before, []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                peer, _ = self.listener.accept()
-                self.open.append(peer)
-                with contextlib.suppress(OSError):
-                    self.talk(peer)
+        self.before = before
+        super().__init__(host, port, trouble)
 
     def talk(self, peer):
         reader, answered = peer.makefile("rb"), 0

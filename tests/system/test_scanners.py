@@ -5,11 +5,11 @@ import json
 import shutil
 import smtplib
 import socket
-import threading
 
 import pytest
 from clients import make_message, send_on, smtp, submit
 from lab import wait_until
+from scripted import BadPeer
 from thurn import message_id
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\r\n"
@@ -167,20 +167,8 @@ def test_both_at_once(lab, make_thurn, clamd, spamd):
 
 # Scanners that fail
 
-class BadScanner:
+class BadScanner(BadPeer):
     """Listens at a port of host b, and does `trouble` with whoever comes."""
-
-    def __init__(self, host, port, trouble):
-        self.listener, self.trouble, self.open = host.listen(port), trouble, []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                peer, _ = self.listener.accept()
-                self.open.append(peer)
-                with contextlib.suppress(OSError):
-                    self.talk(peer)
 
     def talk(self, peer):
         if self.trouble == "dies at once":
