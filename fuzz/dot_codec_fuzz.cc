@@ -17,7 +17,8 @@ struct Decoded {
     friend bool operator==(const Decoded&, const Decoded&) = default;
 };
 
-/// RFC 5321 §4.5.2 by the letter: cut into lines at CRLF, take a leading dot off each, stop at a line that is a dot.
+/// RFC 5321 §4.5.2 by the letter: cut into lines at CRLF, take a leading dot off each, stop at a line that is a dot. Content ends with the first
+/// octet that may not be there.
 Decoded decode_slowly(std::string_view wire) {
     Decoded result;
     while (true) {
@@ -32,12 +33,12 @@ Decoded decode_slowly(std::string_view wire) {
         }
         if (line.starts_with('.')) line.remove_prefix(1);
         if (!whole && line.ends_with('\r')) line.remove_suffix(1);
-        if (line.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) result.faulty = true;
-        result.content.append(line);
+        const auto fault = line.find_first_of(std::string_view("\r\n\0", 3));
+        if (!result.faulty) result.content.append(line.substr(0, fault));
+        result.faulty = result.faulty || fault != std::string_view::npos;
         if (!whole) break;
-        result.content += "\r\n";
+        if (!result.faulty) result.content += "\r\n";
     }
-    if (result.faulty) result.content.clear();
     return result;
 }
 
@@ -47,16 +48,16 @@ Decoded decode(std::string_view wire, std::size_t piece) {
     while (result.consumed < wire.size() && !decoder.ended()) {
         auto rest = wire.substr(result.consumed, piece);
         while (!rest.empty() && !decoder.ended()) {
+            const bool faulty = decoder.fault() != smtp::ContentFault::none;
             const auto step = decoder.step(rest);
             result.content += step.content;
             result.consumed += step.consumed;
             rest.remove_prefix(step.consumed);
-            require(decoder.fault() == smtp::ContentFault::none || step.content.empty(), "no content after a fault");
+            require(!faulty || step.content.empty(), "no content after a fault");
         }
     }
     result.ended = decoder.ended();
     result.faulty = decoder.fault() != smtp::ContentFault::none;
-    if (result.faulty) result.content.clear();
     return result;
 }
 

@@ -1,4 +1,6 @@
 // Snapshots of kept state: octets of any origin are refused, or are a state that can be used and written again.
+#include "policy/account_baseline.h"
+#include "policy/alarm.h"
 #include "policy/greylist.h"
 #include "policy/login_guard.h"
 #include "policy/token_buckets.h"
@@ -79,6 +81,35 @@ void greylist(const std::string& octets) {
     survives(list);
 }
 
+void accounts(const std::string& octets) {
+    AccountBaseline state({.capacity = 256, .seed = 1});
+    if (!state.restore(octets)) return;
+    AccountRules rules;
+    rules.learning = std::chrono::seconds(0);
+    std::vector<spool::Recipient> recipients(1);
+    constexpr auto kLogin = "anna@here.example";
+    for (unsigned i = 0; i <= rules.new_recipients; ++i) {
+        recipients[0].mailbox.local = std::to_string(i);
+        static_cast<void>(state.add({.login = kLogin, .recipients = recipients, .country = "DE"}, rules, kNow));
+    }
+    require(state.find(kLogin, kNow).has_value(), "what was counted is found");
+    static_cast<void>(state.release(kLogin, kNow));
+    require(!state.find(kLogin, kNow)->jump, "what is released is no jump");
+    survives(state);
+}
+
+void alarms(const std::string& octets) {
+    AlarmBook book;
+    if (!book.restore(octets)) {
+        require(book.list(base::Time(), std::nullopt).empty(), "what is refused changes nothing");
+        return;
+    }
+    static_cast<void>(book.add({.kind = AlarmKind::relay, .subject = "192.0.2.1"}, kNow));
+    AlarmBook other;
+    require(other.restore(book.snapshot(kNow)).has_value(), "what was written can be read");
+    require(other.counts() == book.counts(), "and is the same");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -86,5 +117,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     buckets(octets);
     logins(octets);
     greylist(octets);
+    accounts(octets);
+    alarms(octets);
     return 0;
 }

@@ -165,7 +165,7 @@ private:
         const auto* login = find_attribute(given.attributes, ProxyAttribute::Name::login);
         if (!answer()) return;
         hello_ = false;
-        if (login) login_ = login->known == ProxyAttribute::Known::given;
+        login_ = login && login->known == ProxyAttribute::Known::given;
     }
     void on(XforwardGiven& given) {
         require(options_.extensions.xforward && !sender_ && !given.attributes.empty(), "XFORWARD comes outside a transaction");

@@ -1,3 +1,4 @@
+#include "mailauth/sender_rewriting.h"
 #include "mailauth/srs.h"
 #include "require.h"
 
@@ -11,6 +12,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto text = fuzz::as_text(data, size);
     const auto sender = mail::parse_mailbox(text, mail::Charset::utf8);
     if (!sender) return 0;
+    static const mailauth::SenderRewriting rewriting({"key"}, std::chrono::days(21));
+    const bool ours = rewriting.is_rewritten(*sender);  // as a recipient: any domain, literals too
+    require(!ours || !sender->domain.is_literal(), "nothing is rewritten for an address literal");
+    require(ours || !rewriting.restore(*sender, kNow), "only what looks rewritten is restored");
+    require(!sender->domain.is_literal() || !rewriting.rewrite(*sender, sender->domain, kNow), "a literal forwards in nobody's name");
     const bool restored = srs.restore(*sender, kNow).has_value();
     require(!restored || sender->domain == us, "only addresses of ours are restored");
     const auto rewritten = srs.rewrite(*sender, kNow);

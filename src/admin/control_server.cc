@@ -1,5 +1,7 @@
 #include "admin/control_server.h"
 
+#include "mail/charset.h"
+
 #include <memory>
 
 #include <boost/asio/as_tuple.hpp>
@@ -108,7 +110,7 @@ asio::awaitable<void> ControlServer::async_answer(Protocol::socket socket) {
 asio::awaitable<std::string> ControlServer::async_respond(std::string request) {
     const auto result = co_await async_handle(std::move(request));
     const json::object response = result ? json::object{{"result", *result}} : render_error(result.error());
-    co_return json::serialize(response) + "\n";
+    co_return mail::to_utf8("", json::serialize(response)) + "\n";  // texts of strangers, cut anywhere, are among it
 }
 
 asio::awaitable<ControlResult> ControlServer::async_handle(std::string request) {

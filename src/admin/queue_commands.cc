@@ -94,6 +94,13 @@ bool matches(const spool::Listed& message, const QueueFilter& filter) {
     });
 }
 
+/// The listing does not know the login: the message does. So it is asked for last.
+bool is_of_login(spool::Spool& spool, base::MessageId id, const QueueFilter& filter) {
+    if (filter.login.empty()) return true;
+    const auto message = spool.load(id);
+    return message && lower(message->envelope.login) == lower(filter.login);
+}
+
 std::string text_of(const json::object& request, std::string_view key) {
     const auto* value = request.if_contains(key);
     return value && value->is_string() ? std::string(value->as_string()) : std::string();
@@ -162,7 +169,10 @@ json::value render_sites(const std::vector<queue::SiteView>& sites) {
 }  // namespace
 
 QueueFilter read_filter(const json::object& request) {
-    QueueFilter filter{.from = text_of(request, "from"), .to = text_of(request, "to"), .site = text_of(request, "site")};
+    QueueFilter filter{.from = text_of(request, "from"),
+                       .to = text_of(request, "to"),
+                       .site = text_of(request, "site"),
+                       .login = text_of(request, "login")};
     if (request.contains("held")) filter.which = QueueFilter::Which::held;
     if (const auto* limit = request.if_contains("limit")) {
         boost::system::error_code error;
@@ -176,6 +186,7 @@ void write_filter(const QueueFilter& filter, json::object& request) {
     request["from"] = filter.from;
     request["to"] = filter.to;
     request["site"] = filter.site;
+    if (!filter.login.empty()) request["login"] = filter.login;
     request["limit"] = filter.limit;
     if (filter.which == QueueFilter::Which::held) request["held"] = true;
 }
@@ -193,7 +204,7 @@ ControlResult list_queue(spool::Spool& spool, const QueueFilter& filter, const W
         const auto page = spool.list(after, kPage);
         if (!page) return std::unexpected(page.error());
         for (const auto& message : *page) {
-            if (!matches(message, filter) || result.size() >= filter.limit) continue;
+            if (!matches(message, filter) || result.size() >= filter.limit || !is_of_login(spool, message.id, filter)) continue;
             auto entry = render_message(message.id, message.sender, message.size);
             json::array recipients;
             for (const auto& [index, recipient] : message.recipients)

@@ -17,6 +17,7 @@ struct QueueFilter {
     std::string from{};
     std::string to{};
     std::string site{};
+    std::string login{};  // who submitted it
     std::size_t limit = 1000;
     Which which = Which::all;
 };

@@ -16,11 +16,13 @@ mail::Mailbox mailbox(std::string_view text) { return mail::parse_mailbox(text, 
 
 class QueueCommandsTest : public testing::Test {
 protected:
-    base::MessageId put(std::string_view from, const std::vector<std::string>& to, std::string_view site = {}) {
+    base::MessageId put(std::string_view from, const std::vector<std::string>& to, std::string_view site = {},
+                        std::string_view login = {}) {
         const auto id = ids_.next();
         auto draft = spool_.draft(id);
         EXPECT_TRUE(draft->append("Subject: x\r\n\r\n"));
         spool::Envelope envelope;
+        envelope.login = login;
         if (!from.empty()) envelope.sender.mailbox = mailbox(from);
         for (const auto& one : to) {
             spool::Recipient recipient;
@@ -118,6 +120,16 @@ TEST_F(QueueCommandsTest, ListsWhatIsHeldAlone) {
     EXPECT_EQ(ids({.which = QueueFilter::Which::held}), 1);
     EXPECT_EQ(ids({.to = "@other.example", .which = QueueFilter::Which::held}), 1);
     EXPECT_EQ(ids({.to = "bob@there.example", .which = QueueFilter::Which::held}), 0) << "that recipient is not";
+}
+
+TEST_F(QueueCommandsTest, FindsWhatALoginSubmittedWhateverTheSender) {
+    const auto first = put("anna@here.example", {"bob@there.example"}, "", "Anna@here.example");
+    const auto held = put("", {"bob@there.example"}, "", "anna@here.example");
+    put("anna@here.example", {"bob@there.example"});
+    put("anna@here.example", {"bob@there.example"}, "", "carl@here.example");
+    set(held, 0, spool::Standing::held, "");
+    EXPECT_EQ(listed({.login = "anna@HERE.example"}), (std::vector{first.text(), held.text()}));
+    EXPECT_EQ(listed({.login = "anna@here.example", .which = QueueFilter::Which::held}), std::vector{held.text()});
 }
 
 TEST_F(QueueCommandsTest, ShowsAllRecipientsOfOneMessage) {

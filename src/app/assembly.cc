@@ -32,7 +32,8 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
     options.rulebook = config.rulebook;
     options.relay_networks = config.relay_networks;
     options.relay_domains = config.relay_domains;
-    options.any_sender = config.any_sender;
+    options.senders = config.senders;
+    options.check_author = config.check_author;
     options.future_release = config.future_release;
     options.cram_md5 = config.cram_md5;
     options.greeting_delay = config.limits.greeting_delay;
@@ -43,7 +44,11 @@ std::shared_ptr<const inbound::Options> inbound_options(const config::Config& co
     options.etrn = config.etrn;
     options.milters = config.milters;
     options.scanners = config.scanners;
+    options.attachments = config.attachments;
+    options.policy_servers = config.policy_servers;
+    options.scripts = config.scripts;
     options.logins = config.logins;
+    options.accounts = config.accounts;
     return std::make_shared<const inbound::Options>(std::move(options));
 }
 

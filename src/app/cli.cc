@@ -67,6 +67,7 @@ public:
         add_queue_commands();
         add_quarantine_commands();
         add_bans_commands();
+        add_alarms_command();
         add_trace_command();
         add_explain_command();
         add_reports_commands();
@@ -224,6 +225,12 @@ private:
         add_password(password);
         add_address(add_verb(account, "enable", "Let it log in again", account_command));
         add_address(add_verb(account, "disable", "No more logins; mail for it is still taken", account_command));
+        auto* suspend =
+            add_verb(account, "suspend", "It sends no more mail until it is released; mail for it is taken as before", account_command);
+        add_address(suspend);
+        suspend->add_option("--reason", directory_.reason, "Why, for whoever reads the list")->option_text("TEXT");
+        add_address(add_verb(account, "release", "Let it send mail again, as much as it did; what is held of its mail stays held",
+                             account_command));
         add_address(add_verb(account, "remove", "Remove an account; the mail in its mailbox stays on the disk", account_command));
     }
     void add_alias_commands() {
@@ -325,6 +332,7 @@ private:
         command->add_option("--from", queue_.from, "Only from this sender, such as anna@example.com, @example.com or <>")
             ->option_text("ADDRESS");
         command->add_option("--to", queue_.to, "Only with a recipient like that")->option_text("ADDRESS");
+        command->add_option("--login", queue_.login, "Only what this account submitted")->option_text("NAME");
         command->add_option("--site", queue_.site, "Only bound for this site: its name as `queue list` shows it, or a host of it")
             ->option_text("SITE");
         command->add_option("--limit", queue_.limit, "At most so many messages")->check(count())->option_text("COUNT");
@@ -342,12 +350,13 @@ private:
                                          {"release", "Let what was held go"},
                                          {"delete", "Throw away; nobody is told"}}) {
             auto* command = add_queue_verb(queue, verb, help);
-            command->add_option("id", queue_.ids, "Message ids, done at once; or choose by --from, --to, --site or --all")
+            command->add_option("id", queue_.ids, "Message ids, done at once; or choose by --from, --to, --login, --site or --all")
                 ->option_text(" ");
             add_filter(command);
             command->add_flag("--all", queue_.all, "Every message in the queue");
-            command->add_flag("--yes", queue_.yes,
-                              "With --from, --to, --site, --all: do it; without this it only tells how many messages that would be");
+            command->add_flag(
+                "--yes", queue_.yes,
+                "With --from, --to, --login, --site, --all: do it; without this it only tells how many messages that would be");
         }
         add_queue_verb(queue, "stats", "Count messages, and name the sites they are bound for");
     }
@@ -373,12 +382,13 @@ private:
             ->expected(1);
         for (const auto& [verb, help] : {std::pair{"release", "Let it go to its recipients"}, {"delete", "Throw away; nobody is told"}}) {
             auto* command = add_quarantine_verb(quarantine, verb, help);
-            command->add_option("id", queue_.ids, "Message ids, done at once; or choose by --from, --to, --site or --all")
+            command->add_option("id", queue_.ids, "Message ids, done at once; or choose by --from, --to, --login, --site or --all")
                 ->option_text(" ");
             add_filter(command);
             command->add_flag("--all", queue_.all, "Everything that is held");
-            command->add_flag("--yes", queue_.yes,
-                              "With --from, --to, --site, --all: do it; without this it only tells how many messages that would be");
+            command->add_flag(
+                "--yes", queue_.yes,
+                "With --from, --to, --login, --site, --all: do it; without this it only tells how many messages that would be");
         }
     }
 
@@ -403,6 +413,17 @@ private:
                 ->required();
         more->add_option("--reason", bans_.reason, "Why, for whoever reads the list")->option_text("TEXT");
         more->add_option("--for", bans_.length, "How long, such as 2h or 7d; without, until it is lifted")->option_text("DURATION");
+    }
+
+    void add_alarms_command() {
+        auto* command = add(app_, "alarms", "What somebody should know: accounts that send too much, attacks, rules with an alarm",
+                            [this] { return alarms_command(context_, alarms_); });
+        command->group(kMailGroup);
+        command->add_option("--since", alarms_.since, "Seen since then: 24h (ago), 2026-11-22 or 2026-11-22T10:00:00Z")
+            ->option_text("TIME");
+        command->add_option("--kind", alarms_.kind, "Only of this kind, such as account or relay")->option_text("KIND");
+        command->add_flag("--counts", alarms_.counts, "How many there were ever, by kind");
+        add_json(command);
     }
 
     void add_trace_command() {
@@ -613,6 +634,7 @@ private:
     SrsCommand srs_;
     QueueCommand queue_;
     BansCommand bans_;
+    AlarmsCommand alarms_;
     TraceCommand trace_;
     ExplainCommand explain_;
     ReportsCommand reports_;

@@ -64,9 +64,10 @@ int config_test(const CommandContext& context, const std::string& file);
 /// Whether an alias and an account may have the same address; the alias gets the mail then.
 enum class Overlap { refuse, allow };
 struct DirectoryCommand {
-    std::string verb;     // add, list, show, remove, password, enable, disable, catch-all
+    std::string verb;     // add, list, show, remove, password, enable, disable, suspend, release, catch-all
     std::string address;  // or domain name
     std::vector<std::string> targets;
+    std::string reason{};  // of a suspension
     PasswordFrom password_from = PasswordFrom::prompt;
     Overlap overlap = Overlap::refuse;
 };
@@ -101,7 +102,7 @@ void announce_keys(const config::Config& config);
 struct QueueCommand {
     std::string verb;  // list, show, retry, hold, release, delete, stats
     std::vector<std::string> ids;
-    std::string from, to, site;
+    std::string from, to, site, login;
     bool all = false;
     bool yes = false;
     std::optional<std::size_t> limit = std::nullopt;  // of a listing 1000, of a change none
@@ -118,6 +119,14 @@ struct BansCommand {
     bool nftables = false;
 };
 int bans_command(const CommandContext& context, const BansCommand& command);
+
+/// What somebody should know.
+struct AlarmsCommand {
+    std::string since;  // a moment, or so long ago
+    std::string kind;
+    bool counts = false;
+};
+int alarms_command(const CommandContext& context, const AlarmsCommand& command);
 
 struct TraceCommand {
     std::string id;

@@ -1,4 +1,5 @@
 #include "app/command.h"
+#include "app/kept_watch.h"
 #include "app/privileges.h"
 #include "app/stores.h"
 #include "directory/resolve.h"
@@ -65,15 +66,37 @@ std::string folded(const std::string& address) {
     return mailbox ? mail::render_mailbox(directory::fold_mailbox(*mailbox)) : address;
 }
 
-int list_accounts(const CommandContext& context, Admin& directory, const std::string& only) {
+/// What the server that watches over the accounts knows of them; nothing where it cannot be asked.
+json::object watched(const config::Config& config, const std::vector<directory::Account>& accounts) {
+    json::array logins;
+    for (const auto& account : accounts) logins.push_back(json::value(account.address));
+    auto answer = ask_watch(config, {{"command", "accounts.show"}, {"logins", std::move(logins)}});
+    return answer && answer->is_object() ? std::move(answer->as_object()) : json::object();
+}
+
+std::string state_of(const directory::Account& account, const json::value& watch) {
+    std::string state = account.enabled ? "enabled" : "disabled";
+    if (const auto* held = watch.is_object() ? watch.as_object().if_contains("held_because") : nullptr; held && held->is_string())
+        state += ", held: " + std::string(held->as_string());
+    if (account.suspended) state += account.suspended->empty() ? ", suspended" : ", suspended: " + *account.suspended;
+    return state;
+}
+
+int list_accounts(const CommandContext& context, Admin& directory, const config::Config& config, const std::string& only) {
     const auto accounts = directory.accounts();
     if (!accounts) return complain(accounts.error());
+    const auto watch = watched(config, *accounts);
     json::array array;
     std::vector<std::vector<std::string>> rows;
     for (const auto& account : *accounts) {
         if (!only.empty() && account.address != only) continue;
-        array.push_back(json::object{{"address", account.address}, {"enabled", account.enabled}});
-        rows.push_back({account.address, account.enabled ? "enabled" : "disabled"});
+        const auto* known = watch.if_contains(account.address);
+        const auto told = known ? *known : json::value(nullptr);
+        array.push_back(json::object{{"address", account.address},
+                                     {"enabled", account.enabled},
+                                     {"suspended", account.suspended ? json::value(*account.suspended) : json::value(nullptr)},
+                                     {"watch", told}});
+        rows.push_back({account.address, state_of(account, told)});
     }
     if (!only.empty() && rows.empty()) return complain({base::ErrorKind::not_found, fmt::format("there is no account {}", only)});
     if (context.json)
@@ -150,6 +173,30 @@ std::string farewell_to_catch_all(Admin& directory, const std::string& address) 
     return fmt::format("; until now it fell to the catch-all {}", mail::render_mailbox(alias->targets.front()));
 }
 
+int suspend(Admin& directory, const DirectoryCommand& command) {
+    const auto done = directory.suspend(command.address, command.reason);
+    if (!done) return complain(done.error());
+    print_line(*done ? fmt::format("suspended account {}", command.address)
+                     : fmt::format("account {} was suspended before; its reason stays", command.address));
+    return *done ? exit_ok : exit_no;
+}
+
+/// From a suspension, and from what it is held for because it sent so much.
+int release(Admin& directory, const config::Config& config, const DirectoryCommand& command) {
+    const auto done = directory.release(command.address);
+    if (!done) return complain(done.error());
+    const auto watch = ask_watch(config, {{"command", "accounts.release"}, {"login", folded(command.address)}});
+    if (!watch && watch.error().kind != base::ErrorKind::peer_gone) return complain(watch.error());
+    const bool held = watch && watch->is_bool() && watch->as_bool();
+    if (!*done && !held) {
+        print_line(fmt::format("account {} was neither suspended nor held", command.address));
+        return exit_no;
+    }
+    print_line(fmt::format("released account {}", command.address));
+    print_line(fmt::format("what is held of its mail: thurn quarantine list|release|delete --login {}", folded(command.address)));
+    return exit_ok;
+}
+
 /// Asks for the password before anything is touched.
 int with_password(const DirectoryCommand& command, auto action) {
     const auto password = read_password(command.password_from);
@@ -189,15 +236,17 @@ int domain_command(const CommandContext& context, const DirectoryCommand& comman
 int account_command(const CommandContext& context, const DirectoryCommand& command) {
     if (command.verb != "list")
         if (const auto good = check_addresses({command.address}); !good) return complain(good.error());
-    return with_directory(context, [&](Admin& directory, const config::Config&) {
+    return with_directory(context, [&](Admin& directory, const config::Config& config) {
         const auto& address = command.address;
-        if (command.verb == "list" || command.verb == "show") return list_accounts(context, directory, folded(address));
+        if (command.verb == "list" || command.verb == "show") return list_accounts(context, directory, config, folded(address));
         if (command.verb == "add")
             if (const auto free = expect_no_alias(directory, command); !free) return complain(free.error());
         if (command.verb == "remove")
             return finish(directory.remove_account(address), fmt::format("removed account {}; its mail is kept", address));
         if (command.verb == "enable") return finish(directory.set_enabled(address, true), fmt::format("enabled account {}", address));
         if (command.verb == "disable") return finish(directory.set_enabled(address, false), fmt::format("disabled account {}", address));
+        if (command.verb == "suspend") return suspend(directory, command);
+        if (command.verb == "release") return release(directory, config, command);
         return with_password(command, [&](const std::string& password) {
             if (command.verb == "password")
                 return finish(directory.set_password(address, password), fmt::format("changed the password of {}", address));

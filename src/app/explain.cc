@@ -229,7 +229,7 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     const bool checked = now.stranger && config.authentication.check;
     if (checked) now.findings = &*findings;
     RuleExplanation rules(
-        *config.rulebook, resolver, [&] { return directory.open(); },
+        *config.rulebook, config.scripts, resolver, [&] { return directory.open(); },
         [&](const policy::Situation& then) { return ask_greylist(config, then); });
     if (auto done = explain_all(rules, std::move(now), recipient ? std::optional(recipient->mailbox) : std::nullopt,
                                 recipient ? recipient->kind : "");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/explain_scripts.h"
 #include "app/tool_resolver.h"
 #include "directory/directory.h"
 #include "policy/rulebook.h"
@@ -25,6 +26,7 @@ struct RuleTold {
 
 /// What the configuration's rules say about one message, stage after stage, as inbound::Conversation would ask them.
 ///
+/// Asked   Scripts are run; policy servers are not asked, since many count what they are asked.
 /// Lists   Are tested first, as the server does at its start.
 /// Errors  As ToolResolver; the directory's.
 class RuleExplanation {
@@ -33,8 +35,10 @@ public:
     using OpenDirectory = std::function<base::Result<directory::Directory*>()>;
     /// What greylisting would say, for a rule that asks.
     using AskGreylist = std::function<base::Result<policy::FactValue>(const policy::Situation&)>;
-    RuleExplanation(const policy::Rulebook& book, ToolResolver& resolver, OpenDirectory directory, AskGreylist greylist)
+    RuleExplanation(const policy::Rulebook& book, const std::vector<inbound::ScriptOptions>& scripts, ToolResolver& resolver,
+                    OpenDirectory directory, AskGreylist greylist)
         : book_(book),
+          scripts_(scripts),
           resolver_(resolver),
           directory_(std::move(directory)),
           greylist_(std::move(greylist)),
@@ -53,7 +57,10 @@ private:
     [[nodiscard]] base::Result<void> gather(std::vector<std::size_t> wanted, const policy::Situation& now);
     [[nodiscard]] base::Result<policy::FactValue> find_out(const policy::Fact& fact, const policy::Situation& now);
 
+    [[nodiscard]] base::Result<ScriptTold> ask_outside(const policy::Rule& rule, const policy::Situation& now);
+
     const policy::Rulebook& book_;
+    const std::vector<inbound::ScriptOptions>& scripts_;
     ToolResolver& resolver_;
     OpenDirectory directory_;
     AskGreylist greylist_;

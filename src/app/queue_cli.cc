@@ -99,7 +99,8 @@ void print_message(const json::object& message) {
 /// An empty answer to a filter is told with the filter: it may have a typing error in it.
 std::string no_messages(const QueueCommand& command) {
     std::string text = "0 messages";
-    for (const auto& [word, value] : {std::pair{" from ", &command.from}, {" to ", &command.to}, {" bound for site ", &command.site}})
+    for (const auto& [word, value] :
+         {std::pair{" from ", &command.from}, {" to ", &command.to}, {" of login ", &command.login}, {" bound for site ", &command.site}})
         if (!value->empty()) text += word + *value;
     if (!command.site.empty()) text += "; `thurn queue list` and `thurn queue stats` name the sites";
     return text;
@@ -151,6 +152,7 @@ admin::QueueFilter filter_of(const QueueCommand& command, std::size_t limit) {
     return {.from = command.from,
             .to = command.to,
             .site = command.site,
+            .login = command.login,
             .limit = command.limit.value_or(limit),
             .which = command.quarantine ? Which::held : Which::all};
 }
@@ -171,8 +173,8 @@ base::Result<void> check_held(Queue& queue, const std::vector<std::string>& ids)
 int change(const CommandContext& context, const QueueCommand& command, Queue& queue) {
     auto ids = command.ids;
     if (ids.empty()) {
-        if (!command.all && command.from.empty() && command.to.empty() && command.site.empty())
-            return complain({base::ErrorKind::invalid, "name messages by id, or choose them with --from, --to, --site or --all"});
+        if (!command.all && command.from.empty() && command.to.empty() && command.site.empty() && command.login.empty())
+            return complain({base::ErrorKind::invalid, "name messages by id, or choose them with --from, --to, --login, --site or --all"});
         constexpr auto all = std::numeric_limits<std::size_t>::max();
         const auto list = queue.list(filter_of(command, all));
         if (!list) return complain(list.error());

@@ -427,10 +427,10 @@ int sendmail(int argc, char** argv) {
         case SendmailOptions::Mode::smtp:
             return relay_session(loaded->config);
         case SendmailOptions::Mode::queue_list:
-            return sysexit_of(queue_command(context, {.verb = "list", .ids = {}, .from = {}, .to = {}, .site = {}}));
+            return sysexit_of(queue_command(context, {.verb = "list", .ids = {}, .from = {}, .to = {}, .site = {}, .login = {}}));
         case SendmailOptions::Mode::queue_run: {
-            const int code =
-                queue_command(context, {.verb = "retry", .ids = {}, .from = {}, .to = {}, .site = {}, .all = true, .yes = true});
+            const int code = queue_command(
+                context, {.verb = "retry", .ids = {}, .from = {}, .to = {}, .site = {}, .login = {}, .all = true, .yes = true});
             return code == exit_no ? EX_OK : sysexit_of(code);  // nothing to retry is no failure
         }
         case SendmailOptions::Mode::deliver:

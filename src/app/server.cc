@@ -16,6 +16,9 @@
 #include "app/stores.h"
 #include "app/switchable_directory.h"
 #include "app/system.h"
+#include "app/watch.h"
+#include "delivery/call_ahead.h"
+#include "inbound/archive_readers.h"
 #include "net/endpoint.h"
 #include "net/listener.h"
 #include "net/local_listener.h"
@@ -160,6 +163,8 @@ private:
     policy::LoginGuard login_guard_{{.seed = random_.next()}};
     policy::TokenBuckets buckets_{{.seed = random_.next()}};  // of the rates
     policy::Greylist greylist_{{.seed = random_.next()}};
+    inbound::ArchiveReaders archive_readers_{"/proc/self/exe"};  // ourselves, whatever has become of the file since
+    Watch watch_{{.log = log_, .clock = clock_, .pool = pool_, .loop = loops_.loop(0), .seed = random_.next()}};
     std::unique_ptr<storage::PolicyState> state_;  // keeps what policy learns
     std::unique_ptr<storage::FileJournal> journal_;
     std::unique_ptr<SwitchableDirectory> directory_;
@@ -183,6 +188,7 @@ private:
     std::unique_ptr<ReportIntake> report_intake_;
     std::unique_ptr<inbound::Service> service_;
     std::unique_ptr<delivery::Dispatcher> dispatcher_;
+    std::unique_ptr<delivery::CallAhead> call_ahead_;
     std::unique_ptr<admin::ControlServer> control_;
     struct Bound {
         net::Listener listener;
@@ -227,6 +233,7 @@ base::Result<void> Server::start() {
     start_listeners();
     dispatcher_->start();
     if (reporter_) reporter_->start();
+    watch_.start(*spool_.spool);
     signals_.emplace(loops_.loop(0), SIGTERM, SIGINT, SIGHUP);
     asio::co_spawn(loops_.loop(0), async_watch_signals(), asio::detached);
     asio::co_spawn(loops_.loop(0), async_watch_keys(), asio::detached);
@@ -357,7 +364,8 @@ base::Result<void> Server::open_state() {
     state_->add("logins", login_guard_);
     state_->add("rates", buckets_);
     state_->add("greylist", greylist_);
-    return {};
+    watch_.keep_in(*state_);
+    return watch_.prepare(config_);
 }
 
 base::Result<void> Server::save_state() {
@@ -412,16 +420,20 @@ base::Result<void> Server::make_dispatcher() {
     if (!resolver_->notice().empty()) log_.warning("dns_not_validated", {{"reason", resolver_->notice()}});
     auto carriers = make_carriers(config_);
     if (!carriers) return base::pass_on(carriers);
-    dispatcher_ = std::make_unique<delivery::Dispatcher>(delivery::DispatcherDependencies{.spool = *spool_.spool,
-                                                                                          .journal = *journal_,
-                                                                                          .log = log_,
-                                                                                          .clock = clock_,
-                                                                                          .random = random_,
-                                                                                          .ids = *ids_,
-                                                                                          .loops = loops_,
-                                                                                          .pool = pool_,
-                                                                                          .directory = *directory_},
-                                                         config_.scheduler, *std::move(carriers), loops_.loop(0).get_executor());
+    dispatcher_ = std::make_unique<delivery::Dispatcher>(
+        delivery::DispatcherDependencies{.spool = *spool_.spool,
+                                         .journal = *journal_,
+                                         .log = log_,
+                                         .clock = clock_,
+                                         .random = random_,
+                                         .ids = *ids_,
+                                         .loops = loops_,
+                                         .pool = pool_,
+                                         .directory = *directory_,
+                                         .bounced = [this](const std::string& login) { watch_.note_bounce(login); }},
+        config_.scheduler, *std::move(carriers), loops_.loop(0).get_executor());
+    call_ahead_ = std::make_unique<delivery::CallAhead>(
+        dispatcher_->home(), [this](mail::Mailbox recipient) { return dispatcher_->async_ask_next_hop(std::move(recipient)); });
     return {};
 }
 
@@ -438,6 +450,7 @@ base::Result<void> Server::make_reporting() {
                                    .resolver = *resolver_,
                                    .sign = [this](std::string_view message) { return signature_of(message); },
                                    .hand_over = [this](spool::StoredMessage message) { dispatcher_->accept(std::move(message)); }});
+    watch_.tell_by(*report_mailer_);
     if (wanted.send) {
         auto tallies = storage::DmarcTallyStore::open({.path = path});
         if (!tallies) return base::pass_on(tallies);
@@ -499,10 +512,16 @@ void Server::make_service() {
                 },
             .run_queue =
                 [this](std::string domain) { return admin::async_retry_domain(*spool_.spool, *dispatcher_, pool_, std::move(domain)); },
+            .ask_next_hop = [this](mail::Mailbox recipient,
+                                   std::chrono::seconds limit) { return call_ahead_->async_exists(std::move(recipient), limit); },
             .greylist = &greylist_,
             .buckets = &buckets_,
+            .alarms = &watch_,
+            .accounts = watch_.accounts(),
+            .countries = watch_.countries(),
             .tallies = tallies_.get(),
-            .failures = failure_reporter_.get()},
+            .failures = failure_reporter_.get(),
+            .archive_readers = &archive_readers_},
         loops_.count(), connections_, config_.limits.connections_per_ip);
     service_->configure(service_options(config_));
 }
@@ -580,6 +599,8 @@ asio::awaitable<admin::ControlResult> Server::async_reload_keys() {
 base::Result<void> Server::open_control() {
     auto handlers = admin::queue_handlers(*spool_.spool, *dispatcher_, pool_);
     handlers.merge(admin::ban_handlers(login_guard_, clock_, log_, [this] { return async_save_state(); }));
+    watch_.save_by([this] { return async_save_state(); });
+    handlers.merge(watch_.handlers());
     handlers["trace.flush"] = [this](json::object) -> asio::awaitable<admin::ControlResult> {
         return pool_.async_run([this]() -> admin::ControlResult {
             journal_->flush();
@@ -683,6 +704,7 @@ void Server::reload() {
     directory_->switch_to(*std::move(directory));
     dispatcher_->configure(*std::move(carriers));
     service_->configure(service_options(loaded->config));
+    watch_.configure(loaded->config);
     current_ = loaded->config;
     test_lists();
     log_.info("reloaded", {{"file", options_.config_file.string()}});

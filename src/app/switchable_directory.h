@@ -26,6 +26,7 @@ public:
         return now()->find_scram_secret(login, hash);
     }
     base::Result<sasl::CramMd5Secret> find_cram_md5_secret(std::string_view login) override { return now()->find_cram_md5_secret(login); }
+    base::Result<bool> suspend(std::string_view login, std::string_view reason) override { return now()->suspend(login, reason); }
     base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) override { return now()->owns(login, sender); }
 
 private:

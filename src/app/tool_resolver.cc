@@ -21,9 +21,14 @@ base::Result<void> ToolResolver::start() {
     return {};
 }
 
-base::Result<std::vector<dns::Answer>> ToolResolver::ask(const std::vector<dns::Question>& questions) {
+base::Result<net::Resolver*> ToolResolver::resolver() {
     if (!resolver_)
         if (auto started = start(); !started) return base::pass_on(started);
+    return resolver_.get();
+}
+
+base::Result<std::vector<dns::Answer>> ToolResolver::ask(const std::vector<dns::Question>& questions) {
+    if (auto started = resolver(); !started) return base::pass_on(started);
     std::vector<dns::Answer> answers(questions.size());
     for (std::size_t i = 0; i < questions.size(); ++i)
         boost::asio::co_spawn(loop_, resolver_->async_ask(questions[i]),

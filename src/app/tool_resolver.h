@@ -54,6 +54,9 @@ public:
         }
     }
 
+    /// For those who ask on a loop of their own.
+    [[nodiscard]] base::Result<net::Resolver*> resolver();
+
 private:
     [[nodiscard]] base::Result<void> start();
 

@@ -51,7 +51,10 @@ void read_all(Section root, Config& config, const Surroundings& surroundings) {
     read_identity(root, config, surroundings);
     read_inbound(root, config);
     read_filters(root, config);
+    read_attachments(root, config);
+    read_asked(root, config);
     read_protection(root, config);
+    read_watch(root, config);
     read_domains(root, config);
     read_outbound(root, config);
     read_policy(root, config);

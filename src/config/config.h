@@ -2,15 +2,21 @@
 
 #include "base/octets.h"
 #include "base/result.h"
+#include "inbound/attachment_options.h"
 #include "inbound/milter_options.h"
 #include "inbound/permissions.h"
+#include "inbound/policy_server.h"
 #include "inbound/scanner_options.h"
+#include "inbound/script_options.h"
 #include "mail/mailbox.h"
 #include "net/tls.h"
+#include "policy/account_baseline.h"
+#include "policy/alarm.h"
 #include "policy/authentication_rule.h"
 #include "policy/login_guard.h"
 #include "policy/recipient_rule.h"
 #include "policy/rulebook.h"
+#include "policy/sender_rule.h"
 #include "queue/retry.h"
 #include "queue/scheduler.h"
 #include "route/router.h"
@@ -89,6 +95,15 @@ struct ReportsConfig {
     std::string mailbox;                // an address of ours: reports that come to it are kept, too; empty: none
 };
 
+/// Who is told of alarms, besides `thurn alarms` and the log.
+struct AlarmsConfig {
+    std::vector<std::string> mail;  // the postmaster when not given
+    std::vector<policy::AlarmKind> mail_kinds{policy::AlarmKind::account, policy::AlarmKind::country, policy::AlarmKind::rate,
+                                              policy::AlarmKind::rule};
+    unsigned mail_per_hour = 10;
+    std::string webhook;  // URL; empty: none
+};
+
 struct DomainConfig {
     std::string name;
     std::string catch_all;
@@ -127,7 +142,12 @@ struct Config {
     std::vector<net::CertificateFiles> certificates;  // the main pair first; none: a self-signed pair in data_dir/tls
     net::ServerTlsOptions tls;                        // of the listeners
     LimitsConfig limits;
-    policy::LoginRules logins;  // login_protection
+    policy::LoginRules logins;      // login_protection
+    policy::AccountRules accounts;  // account_watch
+    AlarmsConfig alarms;
+    std::filesystem::path country_file;  // geoip.file; empty: none
+    std::filesystem::path metrics_file;  // metrics.textfile; empty: none
+    std::chrono::seconds metrics_every{15};
     std::vector<std::string> dns_servers;
     bool dnssec = true;
     std::vector<policy::Network> relay_networks;
@@ -145,11 +165,16 @@ struct Config {
     std::chrono::days srs_lifetime{21};
     std::vector<route::RouteRule> routes;
     std::chrono::seconds future_release = std::chrono::days(7);  // submission.future_release
-    bool any_sender = false;                                     // submission.any_sender: logins may use senders they do not own
+    bool verify_recipients = false;                              // relay.verify_recipients
+    policy::SenderScope senders = policy::SenderScope::own;      // submission.senders
+    bool check_author = true;                                    // submission.check_author
     bool cram_md5 = false;                                       // submission.cram_md5
     OauthConfig oauth;
     std::vector<inbound::MilterOptions> milters;
     std::vector<inbound::ScannerOptions> scanners;
+    inbound::AttachmentOptions attachments;
+    std::vector<inbound::PolicyServerOptions> policy_servers;
+    std::vector<inbound::ScriptOptions> scripts;
     std::string tag_separator = "+";
     std::filesystem::path directory_path;
     std::string maildir_path;                // with {domain}, {local}, {address}

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kRoles{"mx", "submission", "lmtp"};  // as policy::Role has them
 
-bool is_name(std::string_view text) {
+}  // namespace
+
+bool is_filter_name(std::string_view text) {
     return !text.empty() && text.size() <= 64 &&
            std::ranges::all_of(text, [](char c) { return base::is_letter(c) || base::is_digit(c) || c == '-' || c == '_'; });
 }
@@ -31,6 +33,8 @@ void read_roles(Section& section, std::vector<policy::Role>& roles) {
     if (names.empty()) section.complain("on", "a filter that sees no mail: leave it out instead");
 }
 
+namespace {
+
 void read_socket(Section& section, inbound::MilterSocket& target) {
     std::string socket;
     section.text("socket", socket);
@@ -44,7 +48,7 @@ void read_socket(Section& section, inbound::MilterSocket& target) {
 void read_milter(Section section, Config& config) {
     inbound::MilterOptions milter;
     section.text("name", milter.name);
-    if (!is_name(milter.name)) section.complain("name", "a filter needs a name of letters, digits, - and _");
+    if (!is_filter_name(milter.name)) section.complain("name", "a filter needs a name of letters, digits, - and _");
     if (std::ranges::find(config.milters, milter.name, &inbound::MilterOptions::name) != config.milters.end())
         section.complain("name", fmt::format("there is another filter called \"{}\"", milter.name));
     read_socket(section, milter.socket);
@@ -86,7 +90,7 @@ void read_scanner(Section section, Config& config) {
     if (!section.has("kind")) section.complain("kind", "must be one of clamd, spamd");
     auto scanner = scanner_defaults(kind);
     section.text("name", scanner.name);
-    if (!is_name(scanner.name)) section.complain("name", "a scanner needs a name of letters, digits, - and _");
+    if (!is_filter_name(scanner.name)) section.complain("name", "a scanner needs a name of letters, digits, - and _");
     read_socket(section, scanner.socket);
     read_roles(section, scanner.on);
     section.parsed(

@@ -155,7 +155,8 @@ void read_oauth(Section section, OauthConfig& oauth) {
 }
 
 void read_submission(Section section, Config& config) {
-    section.flag("any_sender", config.any_sender);
+    section.choice("senders", config.senders, {"own", "domain", "any"});
+    section.flag("check_author", config.check_author);
     section.duration("future_release", config.future_release);
     section.flag("cram_md5", config.cram_md5);
     section.finish();

@@ -103,6 +103,7 @@ void read_relay(Section section, Config& config) {
     section.networks("networks", config.relay_networks);
     section.domains("domains", config.relay_domains);
     section.choice("etrn", config.etrn, {"off", "networks", "everyone"});
+    section.flag("verify_recipients", config.verify_recipients);
     if (policy::covers_everyone(config.relay_networks))
         section.complain("networks", "these networks are the whole internet: thurn will not be an open relay; list your own networks only");
     section.finish();

@@ -2,6 +2,7 @@
 #include "config/limit.h"
 #include "config/readers.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace thurn::config {
@@ -57,6 +58,7 @@ policy::RuleText read_rule_text(Section& section) {
     section.text("header", rule.header);
     section.duration("delay", rule.delay);
     section.flag("alarm", rule.alarm);
+    section.text("ask", rule.ask);
     rule.origin = section.origin();
     if (!section.has("stage")) section.complain("stage", fmt::format("must be one of {}", fmt::join(policy::kStageNames, ", ")));
     if (rule.delay > std::chrono::minutes(5)) section.complain("delay", "at most 5m: clients wait no longer (RFC 5321 §4.5.3.2)");
@@ -95,8 +97,26 @@ void check_lists(Section& section, const policy::Rulebook& book) {
             section.complain("when", fmt::format("{}: there is no [[dnsbl]] of the name \"{}\"", fact.name, fact.argument()));
 }
 
-void read_rule(Section section, policy::Rulebook& book) {
-    auto added = book.rules.add(read_rule_text(section));
+/// Where a rule asks somebody, that is where they are asked.
+void find_asked_by(Section& section, policy::RuleText& rule, const Config& config) {
+    const auto* asked = find_asked(config, rule.ask);
+    if (!asked) {
+        section.complain("ask", fmt::format("there is no [[policy_server]] or [[script]] of the name \"{}\"", rule.ask));
+        return;
+    }
+    rule.tell = asked->tell;
+    for (const auto& server : config.policy_servers)
+        if (&server.asked == asked && !inbound::asks_at(server, rule.stage))
+            section.complain("stage", fmt::format("policy delegation has no question for {}", name_of(rule.stage)));
+    if (!asked->placed.empty())
+        section.complain("ask", fmt::format("\"{}\" at {} says by its `{}` where it is asked, too: leave that or this out", rule.ask,
+                                            asked->origin, asked->placed));
+}
+
+void read_rule(Section section, policy::Rulebook& book, const Config& config) {
+    auto text = read_rule_text(section);
+    if (!text.ask.empty()) find_asked_by(section, text, config);
+    auto added = book.rules.add(std::move(text));
     if (!added) {
         complain_of(section, added.error());
     } else {
@@ -111,6 +131,22 @@ void add_rules_of(const std::vector<inbound::ScannerOptions>& scanners, inbound:
         if (scanner.kind != kind) continue;
         for (auto& rule : inbound::rules_of(scanner)) std::ignore = book.rules.add(std::move(rule));
     }
+}
+
+bool is_asked(std::string_view name, const policy::RuleSet& rules) {
+    const auto asks = [name](const policy::Rule& rule) { return rule.said.ask == name; };
+    return std::ranges::any_of(policy::kStages, [&](auto stage) { return std::ranges::any_of(rules.at(stage), asks); });
+}
+
+/// Those that no rule asks are asked behind all rules.
+template <class Options>
+void add_rules_of(Section& root, std::string_view kind, const std::vector<Options>& all, policy::Rulebook& book) {
+    for (const auto& one : all) {
+        if (is_asked(one.asked.name, book.rules)) continue;
+        for (auto& rule : inbound::rules_asking(one.asked, kind))
+            if (auto added = book.rules.add(std::move(rule)); !added) root.complain(kind, added.error().detail);
+    }
+    check_lists(root, book);
 }
 
 /// One more rule, behind those of the configuration: whoever they let pass need not wait.
@@ -138,11 +174,14 @@ void read_policy(Section& root, Config& config) {
     section.finish();
     for (auto& list : root.tables("dnsbl")) read_dnsbl(list, book->lists);
     add_rules_of(config.scanners, inbound::ScannerOptions::Kind::clamd, *book);
-    for (auto& rule : root.tables("rule")) read_rule(rule, *book);
+    for (auto& rule : root.tables("rule")) read_rule(rule, *book, config);
     for (auto& rate : root.tables("rate")) read_rate(rate, *book);
     if (!root.has("rule"))
         for (const auto& rule : policy::default_rules()) std::ignore = book->rules.add(rule);
+    add_rules_of(root, inbound::kScript, config.scripts, *book);
+    add_rules_of(root, inbound::kPolicyServer, config.policy_servers, *book);
     add_rules_of(config.scanners, inbound::ScannerOptions::Kind::spamd, *book);
+    if (config.verify_recipients) std::ignore = book->rules.add(policy::recipient_rule());
     read_greylist(root.table("greylist"), *book);
     if (!root.has("rate"))
         for (const auto& rate : policy::default_rates()) std::ignore = book->rates.add(rate);

@@ -143,6 +143,18 @@ asio::awaitable<Connection::Outcome<Connection::HandedOver>> Connection::async_h
     co_return conclude(std::move(event));
 }
 
+asio::awaitable<Connection::Outcome<Connection::Answered>> Connection::async_ask(mail::Mailbox recipient) {
+    stage_ = Stage::envelope;
+    smtp::Transaction question{.sender = {}, .recipients = {}, .parameters = {}, .purpose = smtp::Transaction::Purpose::ask};
+    question.recipients.push_back({.mailbox = std::move(recipient)});
+    session_.begin(std::move(question));
+    auto event = co_await async_event();
+    if (auto* failed = std::get_if<ClientFailed>(&event)) co_return std::unexpected(failure_of(std::move(*failed)));
+    auto* ended = std::get_if<smtp::TransactionEnded>(&event);
+    if (!ended) co_return std::unexpected(Failure{stage_, {base::ErrorKind::invalid, "conversation out of order"}, std::nullopt});
+    co_return Answered{.reply = std::move(ended->replies.front()), .of_sender = ended->sender_refused};
+}
+
 Connection::Outcome<Connection::HandedOver> Connection::conclude(smtp::ClientEvent event) {
     auto* ended = std::get_if<smtp::TransactionEnded>(&event);
     if (!ended) {

@@ -72,6 +72,13 @@ public:
                                                                               std::shared_ptr<const spool::Content> content,
                                                                               InDoubtMark& mark, net::BlockingPool& pool);
 
+    /// Whether the host would take mail for the recipient: its reply to RCPT.
+    struct Answered {
+        smtp::Reply reply;
+        bool of_sender = false;  // it was MAIL that was refused
+    };
+    [[nodiscard]] boost::asio::awaitable<Outcome<Answered>> async_ask(mail::Mailbox recipient);
+
     /// Says QUIT. The answer is not waited for: nothing depends on it, and the host's slot is free sooner.
     [[nodiscard]] boost::asio::awaitable<void> async_quit();
 

@@ -120,6 +120,26 @@ asio::awaitable<queue::SiteOutcome> CourierRound::async_run() {
     co_return ever_worked || !tried ? queue::SiteOutcome::worked : queue::SiteOutcome::unreachable;
 }
 
+asio::awaitable<Connection::Outcome<Connection::Answered>> CourierRound::async_ask(mail::Mailbox recipient) {
+    Connection::Outcome<Connection::Answered> answered =
+        std::unexpected(Failure{Stage::connecting, {base::ErrorKind::not_found, "the destination has no hosts"}, std::nullopt});
+    for (std::size_t host = 0; host < standings_.size(); ++host) {
+        auto opened = co_await Connection::async_open(connection_options(host));
+        if (!opened && opened.error().stage == Stage::securing && may_speak_in_clear()) {
+            standings_[host].tls_failed = true;
+            opened = co_await Connection::async_open(connection_options(host));
+        }
+        if (!opened) {
+            answered = std::unexpected(std::move(opened).error());
+            continue;
+        }
+        answered = co_await (*opened)->async_ask(recipient);
+        co_await (*opened)->async_quit();
+        if (answered) break;
+    }
+    co_return answered;
+}
+
 /// Parcels the source has set apart for this round would be nobody's otherwise.
 asio::awaitable<void> CourierRound::async_defer_rest() {
     while (auto parcel = co_await parcels_->async_next(std::chrono::milliseconds(0))) {

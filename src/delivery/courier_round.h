@@ -33,6 +33,8 @@ public:
     CourierRound(Means means, boost::asio::any_io_executor executor, std::shared_ptr<const Destination> destination,
                  std::shared_ptr<ParcelSource> parcels);
     [[nodiscard]] boost::asio::awaitable<queue::SiteOutcome> async_run();
+    /// Instead of all that: as SmtpCourier::async_ask(). There need be no parcels.
+    [[nodiscard]] boost::asio::awaitable<Connection::Outcome<Connection::Answered>> async_ask(mail::Mailbox recipient);
 
 private:
     using Opened = Connection::Outcome<std::unique_ptr<Connection>>;

@@ -103,7 +103,7 @@ void Dispatcher::spawn(Awaitable<> work, const char* name) {
     });
 }
 
-void Dispatcher::accept(spool::StoredMessage message) {
+void Dispatcher::accept(spool::StoredMessage&& message) {
     const bool first = arrivals_.with([&](auto& waiting) {
         waiting.push_back(std::move(message));
         return waiting.size() == 1;
@@ -125,7 +125,7 @@ void Dispatcher::take_arrivals() {
 }
 
 /// The message, to be shared by all who have to do with it.
-std::shared_ptr<const spool::StoredMessage> Dispatcher::hold(spool::StoredMessage message) {
+std::shared_ptr<const spool::StoredMessage> Dispatcher::hold(spool::StoredMessage&& message) {
     message.content = contents_.admit(message);
     return std::make_shared<const spool::StoredMessage>(std::move(message));
 }

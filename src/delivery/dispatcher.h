@@ -67,6 +67,7 @@ struct DispatcherDependencies {
     net::Loops& loops;
     net::BlockingPool& pool;
     directory::Directory& directory;
+    std::function<void(const std::string& login)> bounced{};  // for each recipient that failed of a message that a login submitted
 };
 
 /// What can be changed by a reload without touching what is under way.
@@ -102,7 +103,7 @@ public:
     ~Dispatcher();
 
     [[nodiscard]] net::asio::any_io_executor home() const { return home_; }
-    void accept(spool::StoredMessage message);
+    void accept(spool::StoredMessage&& message);
 
     void start();
     void configure(Carriers carriers) { carriers_ = std::move(carriers); }
@@ -111,6 +112,10 @@ public:
 
     /// The operator's hand: the number of recipients it touched. What a courier is carrying right now is left alone.
     [[nodiscard]] net::asio::awaitable<base::Result<std::size_t>> async_change(base::MessageId id, Change change);
+    /// Whether the recipient's next hop would take mail for it, by asking; nothing is sent. True: 2yz to RCPT. False: 5yz that is about the
+    /// address.
+    /// Errors   Anything else, `detail` says what; `invalid`: no other server keeps its mail.
+    [[nodiscard]] net::asio::awaitable<base::Result<bool>> async_ask_next_hop(mail::Mailbox recipient);
     [[nodiscard]] Waiting why(base::MessageId id, std::uint32_t index, const spool::RecipientState& state) const;
     [[nodiscard]] std::vector<queue::SiteView> sites() const { return scheduler_.sites(with_.clock.now()); }
     [[nodiscard]] std::size_t active() const { return active_.size(); }
@@ -152,7 +157,7 @@ private:
     };
 
     void take_arrivals();
-    [[nodiscard]] std::shared_ptr<const spool::StoredMessage> hold(spool::StoredMessage message);
+    [[nodiscard]] std::shared_ptr<const spool::StoredMessage> hold(spool::StoredMessage&& message);
     void enter(std::shared_ptr<const spool::StoredMessage> message, std::vector<std::uint32_t> recipients);
 
     // dispatcher_routing.cc: where recipients go.

@@ -139,6 +139,7 @@ void Dispatcher::give_up(const spool::StoredMessage& message, std::uint32_t inde
     const auto& recipient = message.envelope.recipients[index];
     const auto address = mail::render_mailbox(recipient.mailbox);
     state.standing = spool::Standing::failed;
+    if (with_.bounced && !message.envelope.login.empty()) with_.bounced(message.envelope.login);
     log_outcome(word, message, address, outcome, state);
     trace(message.id, trace::Settled{address, word, outcome.status, {}});
     spool::RecipientUpdate update{.id = message.id, .index = index, .state = std::move(state), .expansion = {}};

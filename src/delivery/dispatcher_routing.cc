@@ -23,7 +23,33 @@ bool is_overdue(const spool::Wishes& wishes, base::Time now) {
     return wishes.deliver_by && wishes.deliver_by->after == spool::DeliverBy::After::give_back && wishes.deliver_by->deadline <= now;
 }
 
+/// A 5yz may also be about us: a blocked address, a policy. Replies without an enhanced code are told by RFC 5321 §4.2.3.
+bool is_about_address(const smtp::Reply& reply) {
+    if (reply.status)
+        return reply.status->subject == 1 && reply.status->detail != 7 && reply.status->detail != 8;  // those are the sender's
+    return reply.code == 550 || reply.code == 551 || reply.code == 553;
+}
+
 }  // namespace
+
+asio::awaitable<base::Result<bool>> Dispatcher::async_ask_next_hop(mail::Mailbox recipient) {
+    const auto router = carriers_.router;
+    const auto sites = carriers_.sites;
+    const auto courier = carriers_.smtp;
+    auto routed = co_await with_.pool.async_run([router, &recipient] { return router->route({}, recipient); });
+    if (!routed) co_return base::pass_on(routed);
+    std::optional<SiteFinder::Hop> hop;
+    if (auto* mx = std::get_if<route::ByMx>(&routed->hop)) hop = std::move(*mx);
+    if (auto* host = std::get_if<route::ToHost>(&routed->hop)) hop = std::move(*host);
+    if (!hop) co_return base::fail(base::ErrorKind::invalid, "no other server keeps its mail");
+    const auto destination = co_await sites->async_find(*std::move(hop));
+    if (destination->hosts.problem) co_return base::fail(base::ErrorKind::not_found, destination->hosts.problem->status);
+    auto reply = co_await courier->async_ask(destination, std::move(recipient));
+    if (!reply) co_return base::pass_on(reply);
+    if (reply->positive()) co_return true;
+    if (reply->permanent() && is_about_address(*reply)) co_return false;
+    co_return base::fail(base::ErrorKind::refused, smtp::describe_reply(*reply));
+}
 
 /// What one coroutine routes, and its lookups share.
 struct Dispatcher::Routing {

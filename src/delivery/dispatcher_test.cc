@@ -525,6 +525,26 @@ TEST_F(DispatcherTest, DefersWhatIsDamagedOnTheDiskAndBouncesItInTheEnd) {
     EXPECT_TRUE(mail_of("bob").empty());
 }
 
+TEST_F(DispatcherTest, AsksTheNextHopOfARecipient) {
+    const auto rcpt = [](const char* reply) {
+        return kHello + "C: MAIL FROM:<>\nC: RCPT TO:<carl@there.example>\nS: 250 ok\nS: " + reply + "\n" + kQuit;
+    };
+    ScriptedPeer peer({rcpt("250 2.1.5 ok"), rcpt("550 5.1.1 nobody"), rcpt("553 what"), rcpt("550 5.7.1 you are blocked"),
+                       rcpt("451 4.7.1 greylisted"), kHello + "C: MAIL\nC: RCPT\nS: 550 5.1.8 no bounces\nS: 503 no MAIL\n" + kQuit,
+                       kBusy});
+    start(peer.port());
+    const auto ask = [this](const char* recipient) {
+        return asio::co_spawn(dispatcher_->home(), dispatcher_->async_ask_next_hop(mailbox(recipient)), asio::use_future).get();
+    };
+    EXPECT_EQ(ask("anna@here.example").error().kind, base::ErrorKind::invalid) << "nobody else keeps it";
+    EXPECT_EQ(ask("carl@there.example"), true);
+    EXPECT_EQ(ask("carl@there.example"), false);
+    EXPECT_EQ(ask("carl@there.example"), false);
+    for (const auto* why : {"you are blocked", "greylisted", "MAIL FROM:<> was refused", "busy"})
+        EXPECT_THAT(ask("carl@there.example").error().detail, HasSubstr(why));
+    EXPECT_EQ(active(), 0U);
+}
+
 TEST_F(DispatcherTest, HoldsReleasesAndDeletes) {
     ScriptedPeer peer({kBusy, kHello + kTaken});
     start(peer.port());

@@ -64,6 +64,12 @@ public:
                 std::shared_ptr<const net::TlsContext> verifying, net::BlockingPool& pool, base::Log& log);
     [[nodiscard]] boost::asio::awaitable<queue::SiteOutcome> async_carry(std::shared_ptr<const Destination> destination,
                                                                          std::shared_ptr<ParcelSource> parcels) const;
+    /// Whether the site would take mail for the recipient: the first host's reply to RCPT that gives one, from the null sender and without a
+    /// message. 4yz is a reply too.
+    /// Errors   `detail` says what the last host said or did, where none gave an answer; `refused`: to our sender, which says nothing about
+    ///          the recipient.
+    [[nodiscard]] boost::asio::awaitable<base::Result<smtp::Reply>> async_ask(std::shared_ptr<const Destination> destination,
+                                                                              mail::Mailbox recipient) const;
 
 private:
     SmtpCourierOptions options_;

@@ -19,6 +19,7 @@ struct Account {
     std::string address;
     std::string password_hash;  // crypt(5): yescrypt by default
     bool enabled = true;
+    std::optional<std::string> suspended{};  // why; it gets mail, but sends none
 };
 
 struct Alias {
@@ -64,7 +65,13 @@ public:
     [[nodiscard]] virtual base::Result<sasl::CramMd5Secret> find_cram_md5_secret(std::string_view login) {
         return sasl::make_decoy_cram_md5_secret(login, "");
     }
-    /// Whether that login owns the address: its own (with any tag), or an alias that leads to it directly.
+    /// From now on the account sends nothing, until somebody releases it. False: it was so before, and its reason stays.
+    /// Errors   `not_found`.
+    [[nodiscard]] virtual base::Result<bool> suspend(std::string_view login, std::string_view) {
+        return base::fail(base::ErrorKind::not_found, "there is no account " + std::string(login));
+    }
+    /// Whether that login owns the address: its own (with any tag), or an alias that leads to it directly. One that is
+    /// disabled or suspended owns nothing.
     [[nodiscard]] virtual base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) = 0;
 };
 
@@ -97,6 +104,8 @@ public:
     virtual base::Result<void> set_password(std::string_view address, std::string_view password) = 0;
     virtual base::Result<void> set_enabled(std::string_view address, bool enabled) = 0;
     virtual base::Result<void> remove_account(std::string_view address) = 0;
+    /// The end of Directory::suspend(). False: it was not suspended.
+    [[nodiscard]] virtual base::Result<bool> release(std::string_view address) = 0;
     [[nodiscard]] virtual base::Result<std::vector<Account>> accounts() = 0;
     virtual base::Result<void> add_alias(std::string_view address,
                                          const std::vector<std::string>& targets) = 0;  // adds targets to an existing one

@@ -35,13 +35,14 @@ constexpr std::size_t kMostDiscarded = 64 * 1024;  // octets it may send meanwhi
 }  // namespace
 
 Conversation::Conversation(Service& service, net::Stream stream, const ListenerProfile& profile, std::shared_ptr<const Options> options,
-                           std::span<char> read_buffer, std::uint64_t number)
+                           std::span<char> read_buffer, IdleConnections& idle, std::uint64_t number)
     : service_(service),
       with_(service.with_),
       stream_(std::move(stream)),
       profile_(profile),
       options_(std::move(options)),
       read_buffer_(read_buffer),
+      idle_(idle),
       client_{.session = fmt::format("s{}", number),
               .listener = profile.name,
               .address = client_address(stream_.peer()),
@@ -307,6 +308,7 @@ awaitable<bool> Conversation::async_handle_rare(smtp::ServerEvent& event) {
 void Conversation::note(const smtp::ServerEvent& event) {
     if (const auto* dropped = std::get_if<smtp::ContentDropped>(&event)) {
         log_.info("content_refused", {.id = transaction_.id, .reason = dropped->reason});
+        watch_for_attacks(*dropped);
         end_transaction();
     } else if (std::holds_alternative<smtp::TransactionReset>(event)) {
         end_transaction();
@@ -316,6 +318,7 @@ void Conversation::note(const smtp::ServerEvent& event) {
         if (refused->verb == "AUTH") log_failed_proof(refused->reply);
         if (milters_ && refused->reply.code == 500) milters_->note_unknown(refused->verb);
         log_.info("command_refused", {.id = transaction_.id, .subject = refused->verb, .reply = &refused->reply});
+        watch_for_attacks(*refused);
     }
 }
 

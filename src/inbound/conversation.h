@@ -10,6 +10,7 @@
 #include "net/proxy_header.h"
 #include "net/stream.h"
 #include "policy/content.h"
+#include "policy/question.h"
 #include "policy/situation.h"
 #include "policy/walk.h"
 
@@ -35,17 +36,18 @@ struct Transaction {
     std::unique_ptr<spool::Draft> draft;
     Origin forwarded;  // what XFORWARD told
     ContentGate gate;
-    std::shared_ptr<Authentication> checks;             // of mail from outside
-    std::string passed_on_for;                          // the domain of ours from which it goes on to another place; empty: it stays
-    std::unique_ptr<mailauth::MessageSigning> signing;  // of our own mail
-    std::string completion;                             // header fields that our user's program left out
-    std::optional<policy::ContentDecision> verdict;     // when it was checked
-    std::optional<mailauth::Findings> checked;          // what by
-    std::vector<mailauth::FindingLine> findings;        // for the trace
-    policy::ContentFindings content;                    // what scanners said, as far as rules asked
-    std::string header;                                 // as it came, where rules or content filters ask for it
-    std::uint64_t declared_size = 0;                    // SIZE=; 0: not given
-    policy::Marks marks;                                // that rules left
+    std::shared_ptr<Authentication> checks;              // of mail from outside
+    std::string passed_on_for;                           // the domain of ours from which it goes on to another place; empty: it stays
+    std::unique_ptr<mailauth::MessageSigning> signing;   // of our own mail
+    std::string completion;                              // header fields that our user's program left out
+    std::optional<policy::ContentDecision> verdict;      // when it was checked
+    std::optional<mailauth::Findings> checked;           // what by
+    std::vector<mailauth::FindingLine> findings;         // for the trace
+    policy::ContentFindings content;                     // what scanners said, as far as rules asked
+    std::string header;                                  // as it came, where rules or content filters ask for it
+    base::Result<std::vector<mail::Mailbox>> authors{};  // whom From names, where a login may not write as everybody
+    std::uint64_t declared_size = 0;                     // SIZE=; 0: not given
+    policy::Marks marks;                                 // that rules left
     policy::Filing filing = policy::Filing::inbox;
     std::string filed_because;
     std::string discarded_by;                     // the rule; empty: it is not
@@ -65,7 +67,7 @@ struct RuledSoFar {
 class Conversation : public std::enable_shared_from_this<Conversation> {
 public:
     Conversation(Service& service, net::Stream stream, const ListenerProfile& profile, std::shared_ptr<const Options> options,
-                 std::span<char> read_buffer, std::uint64_t number);
+                 std::span<char> read_buffer, IdleConnections& idle, std::uint64_t number);
     ~Conversation();
 
     /// From the greeting to the close. The caller keeps the conversation alive meanwhile.
@@ -120,7 +122,7 @@ private:
     void refuse_login(std::string_view mechanism, std::string_view login, const policy::LoginGuard::Verdict& verdict);
     void count_failed_login(std::string_view login);
     void count_right_login(std::string_view login);
-    enum class Belief { right, wrong, locked };  // locked: since others failed while it waited for its turn
+    enum class Belief { right, suspended, wrong, locked };  // locked: since others failed while it waited for its turn
     Awaitable<> async_find_secret(smtp::SecretWanted wanted);
     Awaitable<base::Result<sasl::Secret>> async_stored_secret();
     Awaitable<base::Result<bool>> async_still_good();
@@ -128,10 +130,14 @@ private:
     Awaitable<> async_check_credentials(smtp::CredentialsGiven given);
     void log_failed_proof(const smtp::Reply& reply);
 
-    // conversation_envelope.cc: MAIL and RCPT
+    // conversation_envelope.cc: MAIL, RCPT and From
     Awaitable<> async_take_sender(smtp::SenderGiven&& given);
     Awaitable<> async_take_recipient(smtp::RecipientGiven&& given);
     void take_way_back(smtp::RecipientGiven given);
+    Awaitable<base::Result<bool>> async_owns(const mail::Mailbox& address);
+    [[nodiscard]] bool checks_authors() const;
+    Awaitable<bool> async_pass_authors(Transaction& transaction);
+    void refuse_by_author(Transaction& transaction, const policy::Decision& decision);
     [[nodiscard]] bool relayed(const mail::Domain& domain) const;
     [[nodiscard]] policy::Facts facts() const;
     [[nodiscard]] bool may_be_urgent() const;
@@ -143,6 +149,9 @@ private:
     [[nodiscard]] policy::Situation situation(const Transaction& transaction) const;
     void forget_facts(policy::Stage stage);
     Awaitable<> async_gather(std::vector<std::size_t> wanted, Transaction& transaction, const policy::Situation& now);
+    Awaitable<policy::FactValue> async_ask_next_hop(const policy::Situation& now);
+    Awaitable<std::optional<policy::FactValue>> async_ask_ourselves(const policy::Fact& fact, Transaction& transaction,
+                                                                    const policy::Situation& now);
     [[nodiscard]] policy::FactValue greylisted(const policy::Situation& now);
     Awaitable<policy::FactValue> async_ask_directory(std::string domain);
     Awaitable<policy::Ruling> async_rule(policy::Stage stage, Transaction& transaction, const policy::Situation& now);
@@ -153,6 +162,7 @@ private:
     [[nodiscard]] std::optional<policy::Decision> count(policy::Counted what, double amount, Transaction& transaction,
                                                         const policy::Situation& now);
     [[nodiscard]] std::optional<policy::Decision> count_unknown(const mail::Mailbox& mailbox);
+    [[nodiscard]] const std::string& who() const;
     void note_excess(const policy::Excess& excess, policy::Stage stage, Transaction& transaction);
     Awaitable<std::optional<policy::Decision>> async_rule_connection();
     Awaitable<bool> async_pass_connection();
@@ -163,14 +173,40 @@ private:
                                          std::optional<mail::Mailbox>& redirected);
     Awaitable<bool> async_pass_content(Transaction& transaction);
 
+    // conversation_asking.cc: rules that ask somebody
+    [[nodiscard]] policy::Question question(const policy::Rule& rule, const Transaction& transaction, const policy::Situation& now,
+                                            const policy::Marks& marks, std::string_view message) const;
+    Awaitable<policy::Advice> async_ask(const policy::Rule& rule, Transaction& transaction, const policy::Situation& now,
+                                        const policy::Marks& marks);
+
+    // conversation_scripts.cc
+    Awaitable<policy::FactValue> async_find_fact(policy::Fact fact, Transaction& transaction, const policy::Situation& now,
+                                                 const policy::Marks& marks);
+    Awaitable<script::Heard> async_satisfy(const ScriptOptions& script, script::Step step, Transaction& transaction,
+                                           const policy::Situation& now, const policy::Marks& marks, net::Deadline deadline);
+    Awaitable<policy::Advice> async_run_script(const ScriptOptions& script, const policy::Rule& rule, Transaction& transaction,
+                                               const policy::Situation& now, const policy::Marks& marks);
+
     // conversation_scanning.cc: what rules ask about the content
     Awaitable<policy::FactValue> async_look_inside(const policy::Fact& fact, Transaction& transaction);
     Awaitable<> async_ask_scanner(policy::ContentSource source, Transaction& transaction);
     Awaitable<base::Result<scan::TestPattern>> async_find_test_pattern(const spool::Draft& draft);
+    // conversation_parts.cc
+    Awaitable<> async_take_apart(Transaction& transaction);
+    Awaitable<base::Result<scan::MessageArchives>> async_open_archives(const Transaction& transaction);
+    Awaitable<> async_look_into_archives(Transaction& transaction);
     [[nodiscard]] const ScannerOptions* find_scanner(ScannerOptions::Kind kind) const;
     template <class Verdict>
     [[nodiscard]] base::Result<Verdict> tell_scanned(Transaction& transaction, const ScannerOptions& scanner, base::Result<Verdict> verdict,
                                                      std::chrono::steady_clock::time_point begun);
+
+    // conversation_alarms.cc: what somebody should know of
+    void raise(policy::AlarmKind kind, std::string subject, const Note& note);
+    void watch_for_attacks(const smtp::CommandRefused& refused);
+    void watch_for_attacks(const smtp::ContentDropped& dropped);
+    Awaitable<> async_watch_for_spoofing(const Transaction& transaction, const mailauth::Findings& findings);
+    Awaitable<bool> async_watch_account();
+    Awaitable<> async_suspend_account(std::string reason);
 
     // conversation_queries.cc: VRFY, EXPN and ETRN
     Awaitable<> async_verify(smtp::VerifyWanted wanted);
@@ -232,6 +268,7 @@ private:
     const ListenerProfile& profile_;
     std::shared_ptr<const Options> options_;  // shared with the service and other conversations
     std::span<char> read_buffer_;
+    IdleConnections& idle_;  // to servers outside, of this loop
     Client client_;
     SessionLog log_{with_.log, client_};
     bool in_relay_networks_ = false;  // the client's address, as it is now

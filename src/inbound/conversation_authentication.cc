@@ -61,6 +61,7 @@ void Conversation::begin_checks() {
 
 void Conversation::take_header(const ContentGate::Passed& passed) {
     if (milters_ || !options_->rulebook->rules.at(policy::Stage::content).empty()) transaction_.header = passed.header;
+    if (checks_authors()) transaction_.authors = policy::authors_of(passed.header);
     const auto& options = *options_->authentication;
     if (transaction_.checks)
         transaction_.checks->take_header(std::string(passed.original), options.seal ? transaction_.passed_on_for : std::string());
@@ -83,6 +84,7 @@ awaitable<std::string> Conversation::async_authenticate(Transaction& transaction
     transaction.decisions.push_back({"content", "", std::string(name_of(filing, decision.kind)), decision.rule, decision.reason});
     tally(transaction, findings);
     report_failure(transaction, findings);
+    co_await async_watch_for_spoofing(transaction, findings);
     if (decision.kind != policy::Decision::Kind::accept) co_return std::string();
     auto seal = transaction.checks->seal(findings);
     if (seal.told) transaction.findings.push_back(*std::move(seal.told));

@@ -50,6 +50,10 @@ awaitable<void> Conversation::async_begin_content() {
         end_transaction();
         co_return;
     }
+    if (with_.accounts && !client_.login.empty() && !co_await async_watch_account()) {
+        end_transaction();
+        co_return;
+    }
     if (milters_ && !co_await async_filter_data()) co_return;
     transaction_.draft = with_.spool.draft(transaction_.id);
     transaction_.gate =
@@ -155,6 +159,7 @@ awaitable<void> Conversation::async_finish_message() {
         session_.answer(*reply);
         co_return;
     }
+    if (checks_authors() && !co_await async_pass_authors(transaction)) co_return;
     if (milters_ && !co_await async_filter_message(transaction)) co_return;
     auto head = co_await async_authenticate(transaction);
     if (transaction.verdict && transaction.verdict->decision.kind != policy::Decision::Kind::accept) {

@@ -1,4 +1,4 @@
-// Sender and recipients: each is decided from facts, and answered with the decision's own words.
+// Sender, recipients and authors: each is decided from facts, and answered with the decision's own words.
 #include "inbound/conversation.h"
 #include "inbound/try_again.h"
 
@@ -33,26 +33,46 @@ spool::Recipient recipient_of(smtp::RecipientGiven given) {
     return recipient;
 }
 
+/// What a login has to do with the sender it gives.
+enum class Claim { owner, somebody_elses, stopped };
+
+/// `mailbox` null: any will do. Blocks. Most own what they send as, and one question is enough.
+base::Result<Claim> find_claim(directory::Directory& directory, const std::string& login, const mail::Mailbox* mailbox) {
+    if (mailbox) {
+        const auto owned = directory.owns(login, *mailbox);
+        if (!owned) return std::unexpected(owned.error());
+        if (*owned) return Claim::owner;
+    }
+    const auto account = directory.find_account(login);
+    if (!account) return std::unexpected(account.error());
+    if (*account && (!(*account)->enabled || (*account)->suspended)) return Claim::stopped;
+    return Claim::somebody_elses;
+}
+
 }  // namespace
 
 policy::Facts Conversation::facts() const { return {.role = profile_.role, .client_address = client_.address, .login = client_.login}; }
 
 awaitable<void> Conversation::async_take_sender(smtp::SenderGiven&& given) {
     transaction_ = {};
+    forget_facts(policy::Stage::mail);
     if (!with_.spool.has_room()) {
         put_off("mail", mail::render_path(given.path), {base::ErrorKind::full, "the spool has no room for new mail"});
         co_return;
     }
-    bool owns = true;
-    if (!client_.login.empty() && given.path.mailbox && !options_->any_sender) {
-        auto owned = co_await with_.pool.async_run([this, &given] { return with_.directory.owns(client_.login, *given.path.mailbox); });
-        if (!owned) {
-            put_off("mail", mail::render_path(given.path), owned.error());
+    auto claim = Claim::somebody_elses;
+    if (!client_.login.empty()) {
+        const bool asked = given.path.mailbox && !policy::is_within(options_->senders, client_.login, *given.path.mailbox);
+        const auto* mailbox = asked ? &*given.path.mailbox : nullptr;
+        auto found = co_await with_.pool.async_run([this, mailbox] { return find_claim(with_.directory, client_.login, mailbox); });
+        if (!found) {
+            put_off("mail", mail::render_path(given.path), found.error());
             co_return;
         }
-        owns = *owned;
+        claim = *found;
     }
-    auto decision = policy::decide_sender(facts(), given.path, owns, options_->any_sender);
+    const auto decision = claim == Claim::stopped ? policy::refuse_stopped_account(client_.login)
+                                                  : policy::decide_sender(facts(), given.path, claim == Claim::owner, options_->senders);
     if (decision.kind != policy::Decision::Kind::accept) {
         refuse("mail", mail::render_path(given.path), decision);
         co_return;
@@ -79,6 +99,39 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven&& given) {
     session_.accept();
 }
 
+awaitable<base::Result<bool>> Conversation::async_owns(const mail::Mailbox& address) {
+    return with_.pool.async_run([this, &address] { return with_.directory.owns(client_.login, address); });
+}
+
+bool Conversation::checks_authors() const {
+    return options_->check_author && !client_.login.empty() && options_->senders != policy::SenderScope::any;
+}
+
+/// Whether the login may write as all whom From names. False: it may not, and that is answered.
+awaitable<bool> Conversation::async_pass_authors(Transaction& transaction) {
+    if (!transaction.authors) {
+        refuse_by_author(transaction, policy::refuse_authors(transaction.authors.error()));
+        co_return false;
+    }
+    for (const auto& author : *transaction.authors) {
+        if (author == transaction.sender.mailbox || policy::is_within(options_->senders, client_.login, author)) continue;
+        const auto owned = co_await async_owns(author);
+        if (!owned) {
+            put_off("content", mail::render_mailbox(author), owned.error());
+            co_return false;
+        }
+        if (*owned) continue;
+        refuse_by_author(transaction, policy::refuse_author(client_.login, author));
+        co_return false;
+    }
+    co_return true;
+}
+
+void Conversation::refuse_by_author(Transaction& transaction, const policy::Decision& decision) {
+    transaction.decisions.push_back({"content", "", "reject", decision.rule, decision.reason});
+    refuse_content(transaction, decision);
+}
+
 bool Conversation::relayed(const mail::Domain& domain) const {
     return std::ranges::find(options_->relay_domains, domain.text()) != options_->relay_domains.end();
 }
@@ -102,6 +155,13 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven&& given)
     if (std::holds_alternative<directory::UnknownUser>(**resolution))
         if (auto excess = count_unknown(mailbox)) decision = *std::move(excess);
     if (decision.kind != policy::Decision::Kind::accept) {
+        if (decision.rule == policy::kRelayRule)
+            raise(policy::AlarmKind::relay, client_.network,
+                  {.id = transaction_.id,
+                   .stage = "rcpt",
+                   .subject = address,
+                   .rule = decision.rule,
+                   .reason = "wants to send to " + address});
         refuse("rcpt", address, decision);
         co_return;
     }

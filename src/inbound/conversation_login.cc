@@ -30,6 +30,12 @@ base::Result<bool> is_enabled(directory::Directory& directory, std::string_view 
     return *account && (*account)->enabled;
 }
 
+base::Result<bool> is_suspended(directory::Directory& directory, std::string_view login) {
+    const auto account = directory.find_account(login);
+    if (!account) return std::unexpected(account.error());
+    return *account && (*account)->suspended;
+}
+
 /// Fills in the login that the token speaks for.
 base::Result<bool> is_enabled_by_token(directory::TokenChecker& tokens, directory::Directory& directory, smtp::CredentialsGiven& given) {
     auto login = tokens.check(given.password);
@@ -115,8 +121,14 @@ void Conversation::count_failed_login(std::string_view login) {
                                   {"count", ban.failures},
                                   {"until", ban.until ? mail::render_timestamp(*ban.until) : std::string()}});
     };
-    if (lockouts.client) tell("banned", *lockouts.client);
-    if (lockouts.account) tell("login_attack", *lockouts.account);
+    if (lockouts.client) {
+        tell("banned", *lockouts.client);
+        raise(policy::AlarmKind::lockout, lockouts.client->subject.text, {.login = login, .reason = lockouts.client->reason});
+    }
+    if (lockouts.account) {
+        tell("login_attack", *lockouts.account);
+        raise(policy::AlarmKind::login_attack, lockouts.account->subject.text, {.login = login, .reason = lockouts.account->reason});
+    }
 }
 
 void Conversation::count_right_login(std::string_view login) {
@@ -199,7 +211,10 @@ awaitable<base::Result<Conversation::Belief>> Conversation::async_believe(smtp::
             break;
     }
     if (!right) co_return base::pass_on(right);
-    co_return *right ? Belief::right : Belief::wrong;
+    if (!*right) co_return Belief::wrong;
+    const auto suspended = co_await with_.pool.async_run([this, &given] { return is_suspended(with_.directory, given.login); });
+    if (!suspended) co_return std::unexpected(suspended.error());
+    co_return *suspended ? Belief::suspended : Belief::right;
 }
 
 awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven given) {
@@ -220,15 +235,18 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
     }
     const bool impersonation = !given.authorization.empty() && !base::equal_ignoring_case(given.authorization, given.login);
     const bool right = checked == Belief::right && !impersonation;
-    if (checked && !right) count_failed_login(given.login);
-    const auto reply = right      ? smtp::make_reply(235, {2, 7, 0}, "logged in")
+    const bool suspended = checked == Belief::suspended && !impersonation;  // told to those alone who have the password
+    if (checked && !right && !suspended) count_failed_login(given.login);
+    const auto reply = suspended  ? smtp::make_reply(525, {5, 7, 13}, "your account is suspended; the server's administrator can tell why")
+                       : right    ? smtp::make_reply(235, {2, 7, 0}, "logged in")
                        : !checked ? smtp::make_reply(454, {4, 7, 0}, "logins cannot be checked now, try again later")
                                   : smtp::make_reply(535, {5, 7, 8}, "login or password is wrong");
     log_.info("auth", {.mechanism = given.mechanism,
                        .login = given.login,
-                       .result = right      ? "ok"
-                                 : !checked ? "unavailable"
-                                            : "refused",
+                       .result = right       ? "ok"
+                                 : suspended ? "suspended"
+                                 : !checked  ? "unavailable"
+                                             : "refused",
                        .reason = checked ? std::string_view() : std::string_view(checked.error().detail),
                        .reply = &reply,
                        .begun = begun});

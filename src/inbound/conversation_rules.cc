@@ -56,12 +56,13 @@ bool Conversation::is_ruled(Stage stage) const {
                                [&](auto what) { return policy::stage_of(what) == stage && rates.counts(what); });
 }
 
-/// What was known of another command is not known of this one; what was looked up about the client itself stays.
+/// What was known of another command is not known of this one; what was looked up about the client itself stays. Called with each command,
+/// whether a rule of its own stage asks or only one of a later stage.
 void Conversation::forget_facts(Stage stage) {
     const auto& all = options_->rulebook->rules.facts();
     if (facts_.size() != all.size()) facts_ = policy::FactSheet(all.size());
     for (std::size_t fact = 0; fact < all.size(); ++fact)
-        if (!all[fact].kind->looked_up || all[fact].kind->since >= stage) facts_.forget(fact);
+        if (!all[fact].kind->looked_up || policy::known_since(all[fact], options_->rulebook->lists) >= stage) facts_.forget(fact);
 }
 
 /// Of what is wanted, what is known at once; only when there is nothing of that kind, others are asked. So nobody is asked about a client
@@ -77,12 +78,8 @@ awaitable<void> Conversation::async_gather(std::vector<std::size_t> wanted, Tran
     std::vector<std::unique_ptr<policy::Lookup>> lookups;
     std::vector<std::size_t> looked_up;
     for (const auto fact : wanted) {
-        if (policy::asks_directory(all[fact])) {
-            facts_.set(fact, co_await async_ask_directory(policy::domain_asked(all[fact], now)));
-        } else if (policy::asks_greylist(all[fact])) {
-            facts_.set(fact, greylisted(now));
-        } else if (policy::content_source(all[fact]) != policy::ContentSource::none) {
-            facts_.set(fact, co_await async_look_inside(all[fact], transaction));
+        if (auto value = co_await async_ask_ourselves(all[fact], transaction, now)) {
+            facts_.set(fact, *std::move(value));
         } else {
             lookups.push_back(policy::begin_lookup(all[fact], now.subject(), options_->rulebook->lists));
             looked_up.push_back(fact);
@@ -91,6 +88,25 @@ awaitable<void> Conversation::async_gather(std::vector<std::size_t> wanted, Tran
     if (lookups.empty()) co_return;
     auto values = co_await async_find_out(with_.resolver, std::move(lookups), options_->rulebook->time_limit);
     for (std::size_t i = 0; i < looked_up.size(); ++i) facts_.set(looked_up[i], std::move(values[i]));
+}
+
+awaitable<policy::FactValue> Conversation::async_ask_next_hop(const policy::Situation& now) {
+    if (now.recipient_kind == "unknown") co_return false;
+    if (now.recipient_kind == "account" || now.recipient_kind == "alias") co_return true;
+    if (now.recipient_kind != "relayed" || !with_.ask_next_hop) co_return policy::Unavailable{"nobody is asked about other domains"};
+    const auto exists = co_await with_.ask_next_hop(*now.recipient, options_->rulebook->time_limit);
+    if (!exists) co_return policy::Unavailable{exists.error().detail};
+    co_return *exists;
+}
+
+/// What takes no DNS; nothing: it does.
+awaitable<std::optional<policy::FactValue>> Conversation::async_ask_ourselves(const policy::Fact& fact, Transaction& transaction,
+                                                                              const policy::Situation& now) {
+    if (policy::asks_directory(fact)) co_return co_await async_ask_directory(policy::domain_asked(fact, now));
+    if (policy::asks_next_hop(fact)) co_return co_await async_ask_next_hop(now);
+    if (policy::asks_greylist(fact)) co_return greylisted(now);
+    if (policy::content_source(fact) != policy::ContentSource::none) co_return co_await async_look_inside(fact, transaction);
+    co_return std::nullopt;
 }
 
 policy::FactValue Conversation::greylisted(const policy::Situation& now) {
@@ -112,8 +128,14 @@ awaitable<policy::Ruling> Conversation::async_rule(Stage stage, Transaction& tra
     if (rules.at(stage).empty()) co_return policy::Ruling{};
     forget_facts(stage);
     const bool of_message = stage >= Stage::mail;
-    policy::Walk walk(rules, stage, facts_, of_message ? transaction.marks : so_far_.marks);
-    while (!walk.done()) co_await async_gather({walk.wanted().begin(), walk.wanted().end()}, transaction, now);
+    auto& marks = of_message ? transaction.marks : so_far_.marks;
+    policy::Walk walk(rules, stage, facts_, marks);
+    while (!walk.done()) {
+        if (const auto* rule = walk.asking())
+            walk.answer(co_await async_ask(*rule, transaction, now, marks));
+        else
+            co_await async_gather({walk.wanted().begin(), walk.wanted().end()}, transaction, now);
+    }
     auto ruling = walk.take();
     const auto subject = stage == Stage::rcpt ? mail::render_mailbox(*now.recipient) : std::string();
     for (const auto& applied : ruling.applied) {
@@ -123,12 +145,13 @@ awaitable<policy::Ruling> Conversation::async_rule(Stage stage, Transaction& tra
                            .stage = name_of(stage),
                            .subject = subject,
                            .rule = said.name,
-                           .result = name_of(said.action),
+                           .result = name_of(applied.action()),
                            .reason = reason});
         if (said.alarm)
-            log_.warning("alarm", {.id = transaction.id, .stage = name_of(stage), .subject = subject, .rule = said.name, .reason = reason});
+            raise(policy::AlarmKind::rule, said.name + ": " + who(),
+                  {.id = transaction.id, .stage = name_of(stage), .subject = subject, .rule = said.name, .reason = reason});
         auto& decisions = of_message ? transaction.decisions : so_far_.decisions;
-        decisions.push_back({std::string(name_of(stage)), subject, std::string(name_of(said.action)), said.name, reason});
+        decisions.push_back({std::string(name_of(stage)), subject, std::string(name_of(applied.action())), said.name, reason});
         if (said.delay.count() > 0) co_await async_pause(said.delay);
     }
     co_return ruling;
@@ -146,7 +169,7 @@ awaitable<void> Conversation::async_pause(std::chrono::milliseconds delay) {
 std::optional<policy::Decision> Conversation::refusal_of(const policy::Ruling& ruling, Stage stage) const {
     const auto* decider = ruling.decider();
     if (!decider) return std::nullopt;
-    const auto action = decider->rule->said.action;
+    const auto action = decider->action();
     if (action != Action::reject && action != Action::defer && action != Action::disconnect) return std::nullopt;
     auto decision = policy::decision_of(*decider, stage, facts_);
     decision.reason = policy::reason_of(*decider, ruling);
@@ -157,7 +180,7 @@ std::optional<policy::Decision> Conversation::refusal_of(const policy::Ruling& r
 void Conversation::file(Transaction& transaction, const policy::Ruling& ruling) {
     const auto* decider = ruling.decider();
     if (!decider) return;
-    const auto action = decider->rule->said.action;
+    const auto action = decider->action();
     if (action == Action::discard) transaction.discarded_by = decider->rule->said.name;
     const auto filing = filing_of(action);
     if (filing <= transaction.filing) return;
@@ -165,12 +188,15 @@ void Conversation::file(Transaction& transaction, const policy::Ruling& ruling) 
     transaction.filed_because = decider->rule->said.name + ": " + policy::reason_of(*decider, ruling);
 }
 
+/// Whose doing it is, as far as one can tell.
+const std::string& Conversation::who() const { return client_.login.empty() ? client_.network : client_.login; }
+
 void Conversation::note_excess(const policy::Excess& excess, Stage stage, Transaction& transaction) {
     const auto& rate = *excess.rate;
     const auto reason = excess.reason();
     const Note note{.id = transaction.id, .stage = name_of(stage), .rule = rate.name, .result = name_of(rate.action), .reason = reason};
     log_.info("rate_exceeded", note);
-    if (excess.alarm) log_.warning("alarm", note);
+    if (excess.alarm) raise(policy::AlarmKind::rate, rate.name + ": " + who(), note);
     transaction.decisions.push_back({std::string(name_of(stage)), "", std::string(name_of(rate.action)), rate.name, reason});
     if (rate.action != Action::hold) return;
     transaction.filing = policy::Filing::hold;
@@ -219,6 +245,7 @@ awaitable<bool> Conversation::async_pass_connection() {
 
 awaitable<void> Conversation::async_take_hello(std::string name) {
     transaction_ = {};
+    forget_facts(Stage::helo);
     helo_ = std::move(name);
     so_far_ = at_connect_;  // a client may say hello again, and does after STARTTLS
     const auto ruling = co_await async_rule(Stage::helo, transaction_, situation(transaction_));
@@ -267,8 +294,8 @@ awaitable<bool> Conversation::async_pass_recipient(const mail::Mailbox& mailbox,
         refuse("rcpt", mail::render_mailbox(mailbox), *refusal);
         co_return false;
     }
-    if (const auto* decider = ruling.decider(); decider && decider->rule->said.action == Action::redirect)
-        redirected = *mail::parse_mailbox(decider->rule->said.to, mail::Charset::utf8);
+    if (const auto* decider = ruling.decider(); decider && decider->action() == Action::redirect)
+        redirected = *mail::parse_mailbox(decider->to(), mail::Charset::utf8);
     co_return true;
 }
 

@@ -1,5 +1,6 @@
 // Scanners: asked when a rule first wants to know what they say of a message, and once for each message.
 #include "inbound/conversation.h"
+#include "inbound/draft_reading.h"
 #include "inbound/scanning.h"
 
 #include <algorithm>
@@ -17,8 +18,6 @@ using policy::ContentSource;
 
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{256} << 10;  // read at once
-
 std::string describe(const scan::VirusVerdict& verdict) { return verdict.name.empty() ? "nothing found" : verdict.name + " found"; }
 
 std::string describe(const scan::SpamVerdict& verdict) {
@@ -34,14 +33,11 @@ scan::TestPattern find_test_pattern(std::string_view octets) {
 
 base::Result<scan::TestPattern> find_test_pattern_on_disk(const spool::Draft& draft) {
     scan::TestPatternSearch search;
-    std::string piece(kPiece, '\0');
-    for (std::uint64_t at = 0; search.found() == scan::TestPattern::none;) {
-        const auto count = draft.read(at, piece);
-        if (!count) return std::unexpected(count.error());
-        if (*count == 0) break;
-        search.feed(std::string_view(piece).substr(0, *count));
-        at += *count;
-    }
+    const auto read = read_through(draft, [&](std::string_view octets) {
+        search.feed(octets);
+        return search.found() == scan::TestPattern::none;
+    });
+    if (!read) return std::unexpected(read.error());
     return search.found();
 }
 
@@ -109,9 +105,14 @@ awaitable<base::Result<scan::TestPattern>> Conversation::async_find_test_pattern
 awaitable<policy::FactValue> Conversation::async_look_inside(const policy::Fact& fact, Transaction& transaction) {
     const auto source = policy::content_source(fact);
     auto& content = transaction.content;
-    if (source == ContentSource::ourselves && !content.test_pattern)
+    if (content.knows(source)) co_return policy::content_fact(fact, content);
+    if (source == ContentSource::ourselves)
         content.test_pattern = co_await async_find_test_pattern(*transaction.draft);
-    else if (!content.knows(source))
+    else if (source == ContentSource::parts)
+        co_await async_take_apart(transaction);
+    else if (source == ContentSource::archives)
+        co_await async_look_into_archives(transaction);
+    else
         co_await async_ask_scanner(source, transaction);
     co_return policy::content_fact(fact, content);
 }

@@ -125,5 +125,47 @@ TEST_F(LoginProtectionTest, KeepsABannedLoginOut) {
     EXPECT_THAT(guess("bob@here.example", "other"), StartsWith("235 "));
 }
 
+// ---- suspended accounts
+
+TEST_F(LoginProtectionTest, TellsASuspendedAccountOnlyToWhoHasItsPassword) {
+    options_.logins.failures = 3;
+    ASSERT_TRUE(directory_.suspend("anna@here.example", "a secret reason").value());
+    start();
+    for (int attempt = 0; attempt < 5; ++attempt)
+        EXPECT_THAT(guess("anna@here.example", "secret"), AllOf(StartsWith("525 5.7.13"), Not(HasSubstr("reason"))))
+            << "and it is not counted as a wrong one";
+    EXPECT_THAT(guess("anna@here.example"), StartsWith("535 5.7.8"));
+    EXPECT_THAT(guess("bob@here.example", "other"), StartsWith("235 "));
+}
+
+TEST_F(LoginProtectionTest, ASuspendedAccountSendsNoMoreOverAnOpenConnection) {
+    start();
+    auto client = submitting();
+    ASSERT_THAT(ask(*client, "anna@here.example", "secret"), StartsWith("235 "));
+    ASSERT_THAT(client->ask("MAIL FROM:<anna@here.example>"), StartsWith("250 "));
+    client->ask("RSET");
+    ASSERT_TRUE(directory_.suspend("Anna@here.example", "").value());
+    EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example>"), StartsWith("550 5.7.13"));
+    EXPECT_THAT(client->ask("MAIL FROM:<>"), StartsWith("550 5.7.13"));
+    EXPECT_THAT(client->ask("NOOP"), StartsWith("250 "));
+}
+
+TEST_F(LoginProtectionTest, ASuspendedAccountSendsNothingUnderAnyNameEither) {
+    options_.senders = policy::SenderScope::any;
+    start();
+    auto client = submitting();
+    ASSERT_THAT(ask(*client, "anna@here.example", "secret"), StartsWith("235 "));
+    ASSERT_TRUE(directory_.suspend("anna@here.example", "").value());
+    EXPECT_THAT(client->ask("MAIL FROM:<somebody@there.example>"), StartsWith("550 5.7.13"));
+}
+
+TEST_F(LoginProtectionTest, ASuspendedAccountGetsItsMail) {
+    ASSERT_TRUE(directory_.suspend("anna@here.example", "").value());
+    start();
+    auto client = greeted();
+    client->ask("MAIL FROM:<x@there.example>");
+    EXPECT_THAT(client->ask("RCPT TO:<anna@here.example>"), StartsWith("250 "));
+}
+
 }  // namespace
 }  // namespace thurn::inbound

@@ -21,7 +21,10 @@ net::asio::awaitable<void> run(std::shared_ptr<Conversation> conversation) { co_
 }  // namespace
 
 Service::Service(Dependencies dependencies, std::size_t loops, std::size_t connections, std::size_t connections_per_address)
-    : with_(std::move(dependencies)), limits_(connections, connections_per_address), read_buffers_(loops, std::vector<char>(kReadBuffer)) {}
+    : with_(std::move(dependencies)),
+      limits_(connections, connections_per_address),
+      read_buffers_(loops, std::vector<char>(kReadBuffer)),
+      idle_(loops) {}
 
 Service::~Service() = default;
 
@@ -35,8 +38,8 @@ void Service::serve(net::asio::generic::stream_protocol::socket socket, const Li
     auto executor = socket.get_executor();
     const auto number = sessions_.fetch_add(1, std::memory_order_relaxed);
     // Shared: its coroutine owns it, and the service reaches it from other threads to stop it.
-    auto conversation =
-        std::make_shared<Conversation>(*this, net::Stream(std::move(socket)), profile, std::move(options), read_buffers_[loop], number);
+    auto conversation = std::make_shared<Conversation>(*this, net::Stream(std::move(socket)), profile, std::move(options),
+                                                       read_buffers_[loop], idle_[loop], number);
     conversations_.with([&](auto& all) {
         if (all.size() == all.capacity()) std::erase_if(all, [](const auto& one) { return one.expired(); });
         all.push_back(conversation);

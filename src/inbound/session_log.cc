@@ -13,6 +13,7 @@ void SessionLog::write(base::LogLevel level, std::string_view event, const Note&
                 {"id", id},
                 {"client", client_.address},
                 {"listener", client_.listener},
+                {"kind", note.kind},
                 {"mechanism", note.mechanism},
                 {"login", note.login.empty() ? std::string_view(client_.login) : note.login},
                 {"stage", note.stage},

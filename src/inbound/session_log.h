@@ -19,6 +19,7 @@ namespace thurn::inbound {
 /// What a line tells beside who the client is; what is empty is left out.
 struct Note {
     base::MessageId id{};
+    std::string_view kind{};  // of an alarm
     std::string_view stage{};
     std::string_view mechanism{};
     std::string_view login{};  // that was tried; else the client's

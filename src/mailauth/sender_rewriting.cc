@@ -2,18 +2,25 @@
 
 namespace thurn::mailauth {
 
-Srs SenderRewriting::of(const mail::Domain& domain) const { return *Srs::make({.domain = domain, .keys = keys_, .lifetime = lifetime_}); }
+base::Result<Srs> SenderRewriting::of(const mail::Domain& domain) const {
+    return Srs::make({.domain = domain, .keys = keys_, .lifetime = lifetime_});
+}
 
 base::Result<mail::Mailbox> SenderRewriting::rewrite(const mail::Mailbox& sender, const mail::Domain& forwarder, base::Time now) const {
-    return of(forwarder).rewrite(sender, now);
+    auto srs = of(forwarder);
+    if (!srs) return base::pass_on(srs);
+    return srs->rewrite(sender, now);
 }
 
 bool SenderRewriting::is_rewritten(const mail::Mailbox& recipient) const {
-    return !recipient.domain.empty() && of(recipient.domain).is_ours(recipient);
+    const auto srs = of(recipient.domain);
+    return srs && srs->is_ours(recipient);
 }
 
 base::Result<mail::Mailbox> SenderRewriting::restore(const mail::Mailbox& recipient, base::Time now) const {
-    return of(recipient.domain).restore(recipient, now);
+    auto srs = of(recipient.domain);
+    if (!srs) return base::pass_on(srs);
+    return srs->restore(recipient, now);
 }
 
 }  // namespace thurn::mailauth

@@ -1,5 +1,7 @@
 #include "policy/content.h"
 
+#include "policy/part_facts.h"
+
 namespace thurn::policy {
 
 namespace {
@@ -23,6 +25,8 @@ ContentSource content_source(const Fact& fact) {
     if (name == "virus") return ContentSource::virus_scanner;
     if (name == "spam" || name == "spam_score" || name == "spam_rules") return ContentSource::spam_scanner;
     if (name == "test_pattern") return ContentSource::ourselves;
+    if (name.starts_with("archive.")) return ContentSource::archives;
+    if (name == "body" || name.starts_with("attachment.") || name.starts_with("part_")) return ContentSource::parts;
     return ContentSource::none;
 }
 
@@ -36,6 +40,10 @@ bool ContentFindings::knows(ContentSource source) const {
             return spam.has_value();
         case ContentSource::ourselves:
             return test_pattern.has_value();
+        case ContentSource::parts:
+            return parts.has_value();
+        case ContentSource::archives:
+            return archives.has_value();
     }
     return false;
 }
@@ -50,6 +58,10 @@ FactValue content_fact(const Fact& fact, const ContentFindings& findings) {
             return value_of(*findings.spam, [&](const auto& verdict) { return spam_fact(fact.kind->name, verdict); });
         case ContentSource::ourselves:
             return value_of(*findings.test_pattern, [](auto pattern) { return FactValue(std::string(name_of(pattern))); });
+        case ContentSource::parts:
+            return value_of(*findings.parts, [&](const auto& found) { return part_fact(fact.kind->name, found); });
+        case ContentSource::archives:
+            return value_of(*findings.archives, [&](const auto& found) { return archive_fact(fact.kind->name, found); });
     }
     return Unavailable{"it is not about the content"};
 }

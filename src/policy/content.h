@@ -2,6 +2,8 @@
 
 #include "base/result.h"
 #include "policy/fact.h"
+#include "scan/archive_listing.h"
+#include "scan/attachments.h"
 #include "scan/test_pattern.h"
 #include "scan/verdict.h"
 
@@ -11,7 +13,7 @@
 namespace thurn::policy {
 
 /// Who has to look at the content before a fact about it is known.
-enum class ContentSource : std::uint8_t { none, virus_scanner, spam_scanner, ourselves };
+enum class ContentSource : std::uint8_t { none, virus_scanner, spam_scanner, ourselves, parts, archives };
 [[nodiscard]] ContentSource content_source(const Fact& fact);
 
 /// What was found in the content of one message, as far as somebody looked.
@@ -21,6 +23,8 @@ struct ContentFindings {
     Found<scan::VirusVerdict> virus{};
     Found<scan::SpamVerdict> spam{};
     Found<scan::TestPattern> test_pattern{};
+    Found<scan::MessageParts> parts{};
+    Found<scan::MessageArchives> archives{};
     [[nodiscard]] bool knows(ContentSource source) const;
 };
 

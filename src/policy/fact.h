@@ -23,6 +23,7 @@ struct FactKind {
     Stage until;     // and the last: a recipient is one at rcpt only
     bool looked_up;  // others are asked, DNS mostly: it costs time
     std::string_view means;
+    bool is_content = false;  // of the message: what it holds is for its recipients, so neither log nor trace nor reply has it
 };
 
 /// All there are, by name.

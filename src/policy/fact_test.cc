@@ -1,7 +1,10 @@
 #include "policy/fact.h"
 
+#include "mail/part_reader.h"
 #include "policy/rule.h"
+#include "scan/file_kind.h"
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -44,6 +47,14 @@ TEST(PolicyManual, HasTheDefaultRulesAsTheyAre) {
             << rule.name;
         EXPECT_NE(text.find("text = \"" + rule.text + "\""), std::string::npos) << rule.name;
     }
+}
+
+TEST(PolicyManual, HasTheNamedSetsAsTheyAre) {
+    const auto text = manual();
+    const auto expect = [&](std::string_view name) { EXPECT_NE(text.find("`" + std::string(name) + "`"), std::string::npos) << name; };
+    for (const auto& set : {scan::program_extensions(), scan::macro_extensions()}) std::ranges::for_each(set, expect);
+    for (std::size_t kind = 1; kind < scan::kFileKinds; ++kind) expect(name_of(static_cast<scan::FileKind>(kind)));
+    for (std::size_t fault = 0; fault < mail::kPartFaults; ++fault) expect(name_of(static_cast<mail::PartFault>(fault)));
 }
 
 TEST(FactKinds, HaveOneNameEach) {

@@ -110,6 +110,21 @@ private:
     mailauth::IprevCheck check_;
 };
 
+/// Whether the client may send for the reverse path (RFC 7208).
+class Spf final : public Lookup {
+public:
+    explicit Spf(mailauth::SpfRequest request) : check_(std::move(request)) {}
+    std::vector<Question> questions() const override { return check_.questions(); }
+    void answer(const Question& question, const Answer& answer) override { check_.answer(question, answer); }
+    FactValue take() override {
+        if (!check_.done()) return Unavailable{"DNS gave no answer"};
+        return std::string(mailauth::spf_result_name(check_.take().result));
+    }
+
+private:
+    mailauth::SpfCheck check_;
+};
+
 /// The sum of some lists.
 class Listed final : public AskedOnce {
 public:
@@ -187,6 +202,23 @@ std::unique_ptr<Lookup> look_up_helo(const std::string& helo, const std::optiona
 
 }  // namespace
 
+Stage known_since(const Fact& fact, const DnsblSet& lists) {
+    const auto* list = fact.kind->name == "dnsbl.*" ? lists.find(fact.argument()) : nullptr;
+    if (!list) return fact.kind->since;
+    switch (list->said().about) {
+        case DnsblSubject::client:
+        case DnsblSubject::client_name:
+            return Stage::connect;
+        case DnsblSubject::helo:
+            return Stage::helo;
+        case DnsblSubject::sender_domain:
+            return Stage::mail;
+        case DnsblSubject::author_domain:
+            return Stage::content;
+    }
+    return fact.kind->since;
+}
+
 std::unique_ptr<Lookup> begin_lookup(const Fact& fact, const Subject& subject, const DnsblSet& lists) {
     const auto& kind = fact.kind->name;
     const auto address = dns::parse_ip(subject.client_address);
@@ -198,6 +230,11 @@ std::unique_ptr<Lookup> begin_lookup(const Fact& fact, const Subject& subject, c
         const auto domain = mail::parse_domain(subject.sender_domain, mail::Charset::utf8);
         if (!domain || domain->is_literal()) return certain(domain.has_value());
         return std::make_unique<TakesMail>(domain->text());
+    }
+    if (kind == "spf") {
+        if (subject.spf) return certain(std::string(mailauth::spf_result_name(*subject.spf)));
+        if (!client) return certain(Unavailable{"the client has no IP address"});
+        return std::make_unique<Spf>(mailauth::spf_mail_from(*client, subject.helo, subject.reverse_path));
     }
     std::vector<const Dnsbl*> asked;
     if (kind == "dnsbl_score") {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "dns/ip_address.h"
+#include "mailauth/spf.h"
 #include "policy/dnsbl.h"
 #include "policy/fact.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,8 @@ struct Subject {
     std::string helo{};
     std::string sender_domain{};
     std::string author_domain{};
+    std::string reverse_path{};
+    std::optional<mailauth::SpfResult> spf{};  // if it was looked up already
 };
 
 /// Finds out one fact by DNS: a core that says what to ask, takes answers, and in the end gives the fact.
@@ -28,6 +32,9 @@ public:
     virtual void answer(const dns::Question& question, const dns::Answer& answer) = 0;
     [[nodiscard]] virtual FactValue take() = 0;
 };
+
+/// The first stage at which what the fact is about is there: of a list, what it is asked about.
+[[nodiscard]] Stage known_since(const Fact& fact, const DnsblSet& lists);
 
 /// Precondition: the fact's kind is one that is looked up.
 /// Lists    Where a list is out of order (Dnsbl::usable), or there is no list of the name, the fact is unavailable.

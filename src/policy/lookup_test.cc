@@ -39,6 +39,7 @@ const std::map<std::pair<std::string, dns::Type>, Answer> kZone{
     {{"7.2.0.192.wl.example", dns::Type::a}, records({a("127.0.5.1")})},
     {{"7.2.0.192.closed.example", dns::Type::a}, records({a("127.255.255.254")})},
     {{"7.2.0.192.down.example", dns::Type::a}, nothing(Status::failed)},
+    {{"spf.example", dns::Type::txt}, records({dns::Text{"v=spf1 ip4:192.0.2.7 -all"}})},
     {{"bad.example.dbl.example", dns::Type::a}, records({a("127.0.1.2")})},
 };
 
@@ -98,6 +99,14 @@ INSTANTIATE_TEST_SUITE_P(Client, LookupTest,
                                          Case{"client.name", {.client_address = "::ffff:192.0.2.7"}, std::string("host.example")},
                                          Case{"client.name", {.client_address = "192.0.2.9"}, std::string()},
                                          Case{"client.name", {.client_address = "local"}, std::string()}));
+INSTANTIATE_TEST_SUITE_P(
+    Spf, LookupTest,
+    testing::Values(Case{"spf", {.client_address = "192.0.2.7", .reverse_path = "a@spf.example"}, std::string("pass")},
+                    Case{"spf", {.client_address = "192.0.2.8", .reverse_path = "a@spf.example"}, std::string("fail")},
+                    Case{"spf", {.client_address = "192.0.2.8", .reverse_path = "a@web.example"}, std::string("none")},
+                    Case{"spf", {.client_address = "192.0.2.7", .helo = "spf.example"}, std::string("pass")},
+                    Case{"spf", {.client_address = "local"}, Unavailable{"the client has no IP address"}},
+                    Case{"spf", {.client_address = "192.0.2.8", .spf = mailauth::SpfResult::neutral}, std::string("neutral")}));
 INSTANTIATE_TEST_SUITE_P(Lists, LookupTest,
                          testing::Values(Case{"dnsbl.bl", {.client_address = "192.0.2.7"}, 5.0},
                                          Case{"dnsbl.bl", {.client_address = "192.0.2.8"}, 0.0},

@@ -12,15 +12,6 @@ Decision accept(std::string rule, std::string reason) {
     return {.kind = Kind::accept, .rule = std::move(rule), .reason = std::move(reason), .code = 250, .status = {2, 1, 5}, .text = "OK"};
 }
 
-Decision authentication_required() {
-    return {.kind = Kind::reject,
-            .rule = "authentication-required",
-            .reason = "a submission port serves logins only",
-            .code = 530,  // RFC 4954 §6
-            .status = {5, 7, 0},
-            .text = "authentication required"};
-}
-
 Decision unknown_recipient() {
     return {.kind = Kind::reject,
             .rule = "local-recipient",
@@ -31,8 +22,12 @@ Decision unknown_recipient() {
 }
 
 Decision relaying_denied(std::string reason) {
-    return {
-        .kind = Kind::reject, .rule = "relay", .reason = std::move(reason), .code = 550, .status = {5, 7, 1}, .text = "relaying denied"};
+    return {.kind = Kind::reject,
+            .rule = std::string(kRelayRule),
+            .reason = std::move(reason),
+            .code = 550,
+            .status = {5, 7, 1},
+            .text = "relaying denied"};
 }
 
 const Network* find_network(const std::vector<Network>& networks, std::string_view address) {
@@ -42,24 +37,18 @@ const Network* find_network(const std::vector<Network>& networks, std::string_vi
 
 }  // namespace
 
-Decision decide_sender(const Facts& facts, const mail::ReversePath& sender, bool owns, bool any_sender) {
-    if (facts.login.empty())
-        return facts.role == Role::submission ? authentication_required() : accept("sender", "senders from outside are not ours to own");
-    // Notifications and replies made by a mail program have the null path (RFC 8098 §3); it claims nobody's name.
-    if (sender.is_null()) return accept("sender-ownership", "the null path is everybody's");
-    if (owns) return accept("sender-ownership", facts.login + " owns it");
-    if (any_sender) return accept("submission.any_sender", "logins may use any sender");
+Decision refuse_without_login() {
     return {.kind = Kind::reject,
-            .rule = "sender-ownership",
-            .reason = facts.login + " does not own it",
-            .code = 553,
-            .status = {5, 7, 1},
-            .text = "this sender address belongs to another login"};
+            .rule = "authentication-required",
+            .reason = "a submission port serves logins only",
+            .code = 530,  // RFC 4954 §6
+            .status = {5, 7, 0},
+            .text = "authentication required"};
 }
 
 Decision decide_recipient(const Facts& facts, const directory::Resolution& resolution, bool relayed,
                           const std::vector<Network>& relay_networks) {
-    if (facts.role == Role::submission && facts.login.empty()) return authentication_required();
+    if (facts.role == Role::submission && facts.login.empty()) return refuse_without_login();
     if (std::holds_alternative<directory::UnknownUser>(resolution)) return unknown_recipient();
     if (!std::holds_alternative<directory::NotLocal>(resolution)) return accept("local-recipient", "the address is ours");
     if (facts.role == Role::lmtp) return relaying_denied("the domain is not ours, and LMTP is for mailboxes that are (RFC 2033 §1)");

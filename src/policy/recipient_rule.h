@@ -20,6 +20,8 @@ struct Decision {
     std::string text;  // of the reply
 };
 
+inline constexpr std::string_view kRelayRule = "relay";  // of the Decision that refuses to send on a stranger's mail
+
 enum class Role { mx, submission, lmtp };
 
 /// An address range, `192.0.2.0/24` or `2001:db8::/32`; IPv4-mapped IPv6 addresses match IPv4 ranges.
@@ -49,9 +51,8 @@ struct Facts {
     std::string login;  // empty without AUTH
 };
 
-/// MAIL: a login may use its own addresses only, unless `any_sender` (553 5.7.1). `owns` is what the directory said; not asked without a
-/// login.
-[[nodiscard]] Decision decide_sender(const Facts& facts, const mail::ReversePath& sender, bool owns, bool any_sender);
+/// 530 5.7.0, RFC 4954 §6: a submission port serves logins only.
+[[nodiscard]] Decision refuse_without_login();
 
 /// RCPT: the relay rule of DESIGN §7, not configurable away, and recipients nobody has (550 5.1.1). LMTP is for our own recipients only.
 /// `relayed`: the domain is one of relay.domains.

@@ -133,41 +133,6 @@ TEST(CoversEveryone, NoticesOneMissingAddress) {
     EXPECT_TRUE(covers_everyone(networks(texts)));
 }
 
-mail::ReversePath path(std::string_view text) {
-    if (text.empty()) return {};
-    return {mail::parse_mailbox(text).value_or(mail::Mailbox{})};
-}
-
-struct SenderCase {
-    const char* name;
-    Role role;
-    const char* login;
-    const char* sender;
-    bool owns;
-    bool any_sender;
-    int code;
-};
-class SenderTest : public testing::TestWithParam<SenderCase> {};
-TEST_P(SenderTest, IsDecided) {
-    const auto& row = GetParam();
-    const auto decision = decide_sender({row.role, "192.0.2.1", row.login}, path(row.sender), row.owns, row.any_sender);
-    EXPECT_EQ(decision.code, row.code);
-    EXPECT_EQ(decision.kind == Decision::Kind::accept, row.code == 250);
-    EXPECT_FALSE(decision.rule.empty());
-    EXPECT_FALSE(decision.reason.empty());
-}
-INSTANTIATE_TEST_SUITE_P(
-    Mail, SenderTest,
-    testing::Values(SenderCase{"FromOutside", Role::mx, "", "x@e.example", false, false, 250},
-                    SenderCase{"BounceFromOutside", Role::mx, "", "", false, false, 250},
-                    SenderCase{"SubmissionWithoutLogin", Role::submission, "", "x@e.example", true, true, 530},
-                    SenderCase{"OwnAddress", Role::submission, "anna@a.example", "anna@a.example", true, false, 250},
-                    SenderCase{"ForeignAddress", Role::submission, "anna@a.example", "boss@a.example", false, false, 553},
-                    SenderCase{"ForeignAddressAllowed", Role::submission, "anna@a.example", "boss@a.example", false, true, 250},
-                    SenderCase{"NullPathOfALogin", Role::submission, "anna@a.example", "", false, false, 250},
-                    SenderCase{"LoginOnTheMxPort", Role::mx, "anna@a.example", "boss@a.example", false, false, 553}),
-    [](const auto& row) { return std::string(row.param.name); });
-
 const Resolution kNotLocal = NotLocal{};
 const Resolution kUnknown = UnknownUser{};
 const Resolution kMailbox = MailboxOf{};

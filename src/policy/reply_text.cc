@@ -37,6 +37,7 @@ base::Result<ReplyText> ReplyText::parse(std::string_view text, FactIndex& facts
             const auto name = text.substr(1, close - 1);
             const auto* kind = find_fact_kind(name);
             if (!kind) return base::fail(base::ErrorKind::invalid, fmt::format("unknown fact \"{}\"", name));
+            if (kind->is_content) return base::fail(base::ErrorKind::invalid, fmt::format("a reply does not tell \"{}\"", name));
             piece.fact = facts.index_of(*kind, name);
             text.remove_prefix(close + 1);
         }

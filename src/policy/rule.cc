@@ -20,8 +20,7 @@ std::unexpected<base::Error> wrong(std::string_view key, const base::Error& erro
 }
 
 base::Result<void> check_action(const RuleText& rule) {
-    const bool of_message = rule.action == Action::junk || rule.action == Action::hold || rule.action == Action::discard;
-    if (of_message && rule.stage < Stage::mail)
+    if (is_of_message(rule.action) && rule.stage < Stage::mail)
         return fail(ErrorKind::invalid,
                     fmt::format("action: there is no message at {} that one could {}", name_of(rule.stage), name_of(rule.action)));
     if ((rule.action == Action::redirect) != !rule.to.empty())
@@ -30,23 +29,25 @@ base::Result<void> check_action(const RuleText& rule) {
         return fail(ErrorKind::invalid, "action: a recipient is redirected at stage = \"rcpt\"");
     if (!rule.to.empty())
         if (const auto address = mail::parse_mailbox(rule.to, mail::Charset::utf8); !address) return wrong("to", address.error());
-    const bool replies = rule.action == Action::reject || rule.action == Action::defer || rule.action == Action::disconnect;
-    if (!rule.text.empty() && !replies) return fail(ErrorKind::invalid, "text: goes with reject, defer and disconnect");
+    if (!rule.text.empty() && !refuses(rule.action)) return fail(ErrorKind::invalid, "text: goes with reject, defer and disconnect");
     return {};
 }
 
+bool leaves_marks(const RuleText& rule) {
+    return rule.score != 0 || !rule.tag.empty() || !rule.header.empty() || rule.delay.count() > 0 || rule.alarm;
+}
+
 base::Result<void> check_marks(const RuleText& rule) {
-    const bool marks = rule.score != 0 || !rule.tag.empty() || !rule.header.empty() || rule.delay.count() > 0 || rule.alarm;
-    if (!marks && rule.action == Action::none)
+    if (!leaves_marks(rule) && rule.action == Action::none)
         return fail(ErrorKind::invalid, fmt::format("action: the rule does nothing; give one of {}, or score, tag, header, delay, alarm",
                                                     fmt::join(kActionNames, ", ")));
-    if (rule.header.empty()) return {};
-    const auto colon = rule.header.find(':');
-    const auto in_name = [](char c) { return c > ' ' && c <= '~' && c != ':'; };
-    if (colon == std::string::npos || colon == 0 || !std::ranges::all_of(rule.header.substr(0, colon), in_name))
-        return fail(ErrorKind::syntax, "header: a field such as \"X-Checked: yes\"");
-    if (rule.header.size() > 900 || !std::ranges::all_of(rule.header, base::is_printable))
-        return fail(ErrorKind::syntax, "header: one line of printable US-ASCII, at most 900 octets");
+    return rule.header.empty() ? base::Result<void>() : check_header(rule.header);
+}
+
+/// Whoever is asked says it all.
+base::Result<void> check_asking(const RuleText& rule) {
+    if (rule.action != Action::none || leaves_marks(rule) || !rule.text.empty() || !rule.to.empty())
+        return fail(ErrorKind::invalid, "ask: goes with name, stage and when only; who is asked says what to do");
     return {};
 }
 
@@ -63,7 +64,28 @@ base::Result<void> check_facts(Stage stage, const std::vector<std::size_t>& used
     return {};
 }
 
+/// Facts by their names.
+base::Result<std::vector<std::size_t>> find_facts(const std::vector<std::string>& names, FactIndex& facts) {
+    std::vector<std::size_t> found;
+    for (const auto& name : names) {
+        const auto* kind = find_fact_kind(name);
+        if (!kind) return fail(ErrorKind::invalid, fmt::format("unknown fact \"{}\"", name));
+        found.push_back(facts.index_of(*kind, name));
+    }
+    return found;
+}
+
 }  // namespace
+
+base::Result<void> check_header(std::string_view header) {
+    const auto colon = header.find(':');
+    const auto in_name = [](char c) { return c > ' ' && c <= '~' && c != ':'; };
+    if (colon == std::string::npos || colon == 0 || !std::ranges::all_of(header.substr(0, colon), in_name))
+        return fail(ErrorKind::syntax, "header: a field such as \"X-Checked: yes\"");
+    if (header.size() > 900 || !std::ranges::all_of(header, base::is_printable))
+        return fail(ErrorKind::syntax, "header: one line of printable US-ASCII, at most 900 octets");
+    return {};
+}
 
 base::Result<void> RuleSet::add(RuleText said) {
     if (said.name.empty()) return fail(ErrorKind::invalid, "name: a rule needs one, which trace, log and replies name it by");
@@ -72,8 +94,12 @@ base::Result<void> RuleSet::add(RuleText said) {
             if (rule.said.name == said.name)
                 return fail(ErrorKind::invalid,
                             fmt::format("name: \"{}\" is the name of the rule at {}, too", said.name, rule.said.origin));
-    if (auto good = check_action(said); !good) return good;
-    if (auto good = check_marks(said); !good) return good;
+    if (said.ask.empty()) {
+        if (auto good = check_action(said); !good) return good;
+        if (auto good = check_marks(said); !good) return good;
+    } else if (auto good = check_asking(said); !good) {
+        return good;
+    }
     Rule rule;
     if (!said.when.empty()) {
         auto condition = Condition::parse(said.when, facts_);
@@ -85,6 +111,10 @@ base::Result<void> RuleSet::add(RuleText said) {
     if (!text) return wrong("text", text.error());
     if (auto good = check_facts(said.stage, text->facts(), facts_.all()); !good) return wrong("text", good.error());
     rule.text = *std::move(text);
+    auto told = find_facts(said.tell, facts_);
+    if (!told) return wrong("facts", told.error());
+    if (auto good = check_facts(said.stage, *told, facts_.all()); !good) return wrong("facts", good.error());
+    rule.told = *std::move(told);
     auto& stage = stages_[static_cast<std::size_t>(said.stage)];
     rule.place = stage.size();
     rule.said = std::move(said);
@@ -130,6 +160,15 @@ RuleText greylist_rule() {
             .when = "client.stranger and greylist_wait > 0",
             .action = Action::defer,
             .text = "this server does not know you yet, try again in {greylist_wait} seconds"};
+}
+
+RuleText recipient_rule() {
+    return {.name = "unknown-recipient",
+            .stage = Stage::rcpt,
+            .when = "recipient.kind = \"relayed\" and not recipient.exists",
+            .action = Action::reject,
+            .text = "no such mailbox at the server that keeps this domain's mail",
+            .status = mail::EnhancedStatus{5, 1, 1}};
 }
 
 }  // namespace thurn::policy

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "base/result.h"
+#include "mail/status.h"
+#include "policy/action.h"
 #include "policy/condition.h"
 #include "policy/reply_text.h"
 
@@ -8,23 +10,10 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace thurn::policy {
-
-/// What a rule does when it applies.
-///   none        goes on with the next rule; for those that only mark (score, tag, header, delay, alarm)
-///   accept      no other rule of this stage is asked
-///   reject, defer   5yz and 4yz to the command; `disconnect` says 421 and closes
-///   junk, hold  the message goes to the junk folder, or waits in the queue for somebody to look at it
-///   discard     the message gets its 250 and goes nowhere; the trace tells
-///   redirect    another address gets what was for this recipient
-enum class Action : std::uint8_t { none, accept, reject, defer, disconnect, junk, hold, discard, redirect };
-
-inline constexpr std::array<std::string_view, 9> kActionNames{"none", "accept", "reject",  "defer",   "disconnect",
-                                                              "junk", "hold",   "discard", "redirect"};
-
-[[nodiscard]] constexpr std::string_view name_of(Action action) { return kActionNames[static_cast<std::size_t>(action)]; }
 
 /// A rule as the configuration has it.
 struct RuleText {
@@ -32,22 +21,29 @@ struct RuleText {
     Stage stage = Stage::content;
     std::string when{};  // a Condition; empty: always
     Action action = Action::none;
-    std::string text{};              // of the reply; `{client.address}` stands for that fact
-    std::string to{};                // of redirect
-    double score = 0;                // added to the message's
-    std::string tag{};               // one of the message's tags from now on
-    std::string header{};            // `X-Name: text`, put on top of the message
-    std::chrono::seconds delay{0};   // before the reply
-    bool alarm = false;              // log it as one
-    std::string origin = "default";  // `thurn.toml:31`
+    std::string text{};               // of the reply; `{client.address}` stands for that fact
+    std::string to{};                 // of redirect
+    double score = 0;                 // added to the message's
+    std::string tag{};                // one of the message's tags from now on
+    std::string header{};             // `X-Name: text`, put on top of the message
+    std::chrono::seconds delay{0};    // before the reply
+    bool alarm = false;               // log it as one
+    std::string ask{};                // who says what to do: a policy server or a script; goes without all of the above but `when`
+    std::vector<std::string> tell{};  // facts that the one asked is told besides what is known anyway
+    std::optional<mail::EnhancedStatus> status{};  // of a refusal about something else than policy; only rules of our own have one
+    std::string origin = "default";                // `thurn.toml:31`
 };
 
 struct Rule {
     RuleText said;
     std::optional<Condition> when;
     ReplyText text;
-    std::size_t place = 0;  // in the order of its stage
+    std::vector<std::size_t> told;  // facts that are found out before somebody is asked
+    std::size_t place = 0;          // in the order of its stage
 };
+
+/// Errors   `syntax`: it is no header field of one line, printable US-ASCII and at most 900 octets.
+[[nodiscard]] base::Result<void> check_header(std::string_view header);
 
 /// All rules, compiled, by stage and in the order of the configuration.
 /// Threads  Immutable once built; shared by all conversations.
@@ -72,5 +68,7 @@ private:
 [[nodiscard]] const std::vector<RuleText>& default_rules();
 /// What holds besides where greylisting is on.
 [[nodiscard]] RuleText greylist_rule();
+/// What holds besides where recipients of relayed domains are verified.
+[[nodiscard]] RuleText recipient_rule();
 
 }  // namespace thurn::policy

@@ -1,6 +1,7 @@
 #include "policy/situation.h"
 
 #include "base/ascii.h"
+#include "mail/charset.h"
 #include "mail/header.h"
 
 #include <fmt/format.h>
@@ -28,7 +29,7 @@ std::string author_domain_of(const Situation& now) {
 Texts header_fields(const Situation& now, std::string_view name) {
     Texts values;
     for (const auto& field : mail::parse_header(now.header).fields)
-        if (base::equal_ignoring_case(field.name, name)) values.push_back(mail::unfold(field.value));
+        if (base::equal_ignoring_case(field.name, name)) values.push_back(mail::decode_words(mail::unfold(field.value)));
     return values;
 }
 
@@ -46,7 +47,6 @@ FactValue finding(const Fact& fact, const Situation& now) {
     const auto& name = fact.kind->name;
     if (!now.findings) return Unavailable{"the message was not checked: it is not from a stranger, or checks are off"};
     const auto& found = *now.findings;
-    if (name == "spf") return std::string(mailauth::spf_result_name(found.origin.mail_from.result));
     if (name == "dmarc") return std::string(mailauth::dmarc_result_name(found.dmarc.result));
     if (name == "dmarc.policy") return std::string(mailauth::dmarc_policy_name(found.dmarc.policy));
     if (name == "arc") return std::string(name_of(found.signatures.arc.result));
@@ -90,7 +90,6 @@ constexpr Getter kGetters[] = {
     {"sender", [](const Fact&, const Situation& now) -> FactValue { return text_of(now.sender); }},
     {"sender.domain", [](const Fact&, const Situation& now) -> FactValue { return domain_of(now.sender); }},
     {"size", [](const Fact&, const Situation& now) -> FactValue { return static_cast<double>(now.size); }},
-    {"spf", finding},
 };
 
 /// In the order of the kinds; null where a kind is looked up.
@@ -107,7 +106,9 @@ Subject Situation::subject() const {
             .client_name = {},
             .helo = std::string(helo),
             .sender_domain = domain_of(sender),
-            .author_domain = header.empty() ? std::string() : author_domain_of(*this)};
+            .author_domain = header.empty() ? std::string() : author_domain_of(*this),
+            .reverse_path = text_of(sender),
+            .spf = findings ? std::optional(findings->origin.mail_from.result) : std::nullopt};
 }
 
 FactValue fact_of(const Fact& fact, const Situation& situation) {
@@ -117,6 +118,8 @@ FactValue fact_of(const Fact& fact, const Situation& situation) {
 }
 
 bool asks_greylist(const Fact& fact) { return fact.kind->name == "greylist_wait"; }
+
+bool asks_next_hop(const Fact& fact) { return fact.kind->name == "recipient.exists"; }
 
 bool asks_directory(const Fact& fact) { return fact.kind->name == "sender.ours" || fact.kind->name == "author.ours"; }
 

@@ -40,6 +40,9 @@ struct Situation {
 /// Whether greylisting knows the fact, see wait_of().
 [[nodiscard]] bool asks_greylist(const Fact& fact);
 
+/// Whether the directory or the recipient's next hop knows the fact.
+[[nodiscard]] bool asks_next_hop(const Fact& fact);
+
 /// The domain that a fact about ourselves asks for: of the sender for `sender.ours`; empty: it is none such, or there is no domain.
 [[nodiscard]] bool asks_directory(const Fact& fact);
 [[nodiscard]] std::string domain_asked(const Fact& fact, const Situation& situation);

@@ -46,6 +46,7 @@ TEST(Situation, ReadsTheHeader) {
     const Situation now{.header = "From: Anna <anna@Example.com>\r\nX-A: one\r\n two\r\nx-a: three\r\n\r\n"};
     EXPECT_EQ(get("header.X-A", now), FactValue(Texts{"one two", "three"}));
     EXPECT_EQ(get("header.Subject", now), FactValue(Texts{}));
+    EXPECT_EQ(get("header.Subject", {.header = "Subject: =?utf-8?B?d2lu?=\r\n =?utf-8?Q?ner?=\r\n\r\n"}), FactValue(Texts{"winner"}));
     EXPECT_EQ(get("author", now), FactValue(std::string("anna@example.com")));
     EXPECT_EQ(get("author.domain", now), FactValue(std::string("example.com")));
     EXPECT_EQ(get("author", {.header = "From: a@b.example, c@d.example\r\n\r\n"}), FactValue(std::string()));
@@ -62,7 +63,7 @@ TEST(Situation, TellsWhatTheChecksFound) {
     findings.signatures.dkim[0].domain = "a.example";
     const Situation now{.findings = &findings};
     EXPECT_EQ(get("dmarc", now), FactValue(std::string("fail")));
-    EXPECT_EQ(get("spf", now), FactValue(std::string("softfail")));
+    EXPECT_EQ(now.subject().spf, mailauth::SpfResult::softfail);
     EXPECT_EQ(get("dkim", now), FactValue(Texts{"a.example"}));
     EXPECT_EQ(get("arc", now), FactValue(std::string("none")));
 }

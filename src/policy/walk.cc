@@ -15,10 +15,15 @@ void make_unique(std::vector<std::size_t>& indices) {
     indices.erase(rest.begin(), rest.end());
 }
 
+std::string tell(const FactKind& kind, const FactValue& value) {
+    const auto* texts = std::get_if<Texts>(&value);
+    return kind.is_content && texts ? fmt::format("({} texts, not told)", texts->size()) : render_fact(value);
+}
+
 std::string facts_told(const std::vector<std::size_t>& read, const RuleSet& rules, const FactSheet& facts) {
     std::string told;
     for (const auto fact : read)
-        told += fmt::format("{}{} = {}", told.empty() ? "" : ", ", rules.facts()[fact].name, render_fact(facts[fact]));
+        told += fmt::format("{}{} = {}", told.empty() ? "" : ", ", rules.facts()[fact].name, tell(*rules.facts()[fact].kind, facts[fact]));
     return told;
 }
 
@@ -35,30 +40,50 @@ bool Walk::done() {
         const auto truth = judge(stage_[at_]);
         make_unique(reading_.wanted);
         if (truth == Truth::wanted) return false;
+        if (truth == Truth::yes && !stage_[at_].said.ask.empty() && !advice_) {
+            asking_ = &stage_[at_];
+            return false;
+        }
         make_unique(reading_.read);
         if (watch_) watch_(stage_[at_], truth, facts_told(reading_.read, rules_, facts_));
         if (truth == Truth::yes) apply(stage_[at_]);
+        advice_.reset();
         ++at_;
     }
     reading_.wanted.clear();
     return true;
 }
 
-/// Its reply may need facts that its condition did not.
+void Walk::answer(Advice advice) { advice_ = fit_to_stage(std::move(advice), std::exchange(asking_, nullptr)->said.stage); }
+
+/// Its reply may need facts that its condition did not, or the one it asks.
 Truth Walk::judge(const Rule& rule) {
     const auto truth = rule.when ? rule.when->evaluate(facts_, reading_) : Truth::yes;
     if (truth != Truth::yes) return truth;
     reading_.wanted.clear();
     for (const auto fact : rule.text.facts())
         if (!facts_.knows(fact)) reading_.wanted.push_back(fact);
+    for (const auto fact : rule.told)
+        if (!facts_.knows(fact)) reading_.wanted.push_back(fact);
     return reading_.wanted.empty() ? Truth::yes : Truth::wanted;
 }
 
 void Walk::apply(const Rule& rule) {
     ruling_.applied.push_back({&rule, facts_told(reading_.read, rules_, facts_)});
-    marks_.score += rule.said.score;
-    if (!rule.said.tag.empty() && std::ranges::find(marks_.tags, rule.said.tag) == marks_.tags.end()) marks_.tags.push_back(rule.said.tag);
-    if (!rule.said.header.empty()) marks_.headers.push_back(rule.said.header);
+    if (!advice_) {
+        mark(rule.said.score, rule.said.tag, rule.said.header);
+        return;
+    }
+    auto& applied = ruling_.applied.back();
+    applied.because += fmt::format("{}{} said: {}", applied.because.empty() ? "" : ", ", rule.said.ask, advice_->said);
+    applied.advice = *std::move(advice_);
+    mark(applied.advice->score, applied.advice->tag, applied.advice->header);
+}
+
+void Walk::mark(double score, const std::string& tag, const std::string& header) {
+    marks_.score += score;
+    if (!tag.empty() && std::ranges::find(marks_.tags, tag) == marks_.tags.end()) marks_.tags.push_back(tag);
+    if (!header.empty()) marks_.headers.push_back(header);
     tell_marks();
 }
 
@@ -71,7 +96,7 @@ void Walk::tell_marks() {
 std::string Walk::find_next() {
     for (auto next = at_; next < stage_.size(); ++next) {
         const auto& rule = stage_[next];
-        if (rule.said.action == Action::none) continue;
+        if (rule.said.action == Action::none) continue;  // nobody is asked for this, either
         Reading ignored;
         const auto truth = rule.when ? rule.when->evaluate(facts_, ignored) : Truth::yes;
         if (truth == Truth::yes) return rule.said.name;
@@ -79,28 +104,57 @@ std::string Walk::find_next() {
     return {};
 }
 
+/// What was put off with a reserve becomes what the rules behind it made of it.
+void Walk::settle_reserves() {
+    const bool refused = ruling_.decider() && refuses(ruling_.decider()->action());
+    const auto has = [](Advice::Reserve reserve) {
+        return [reserve](const Applied& one) { return one.advice && one.advice->reserve == reserve; };
+    };
+    auto& all = ruling_.applied;
+    if (!refused) {
+        const auto found = std::ranges::find_if(all, has(Advice::Reserve::if_permit));
+        if (found == all.end()) return;
+        found->advice->action = Action::defer;
+        std::rotate(found, found + 1, all.end());  // who decides stands last
+        return;
+    }
+    if (all.back().action() != Action::reject) return;
+    const auto found = std::ranges::find_if(all, has(Advice::Reserve::if_reject));
+    if (found == all.end()) return;
+    auto& decider = all.back();
+    decider.because += fmt::format(", only for now since {} wants it so", found->rule->said.name);
+    if (!decider.advice) decider.advice.emplace();
+    decider.advice->action = Action::defer;
+    decider.advice->code = 0;
+    decider.advice->status = mail::EnhancedStatus{4, 7, 1};  // the rule may have one of its own for a rejection
+}
+
 Ruling Walk::take() {
+    settle_reserves();
     if (ruling_.decider()) ruling_.next = find_next();
     return std::move(ruling_);
 }
 
 Decision decision_of(const Applied& applied, Stage stage, const FactSheet& facts) {
     const auto& rule = applied.rule->said;
-    auto text = applied.rule->text.render(facts);
     Decision decision{.kind = Decision::Kind::reject, .rule = rule.name, .reason = {}, .code = 550, .status = {5, 7, 1}, .text = {}};
-    if (rule.action == Action::defer) {
+    if (applied.action() == Action::defer) {
         decision.kind = Decision::Kind::defer;
         decision.code = 450;
         decision.status = {4, 7, 1};
-    } else if (rule.action == Action::disconnect) {
+    } else if (applied.action() == Action::disconnect) {
         decision.kind = Decision::Kind::defer;
         decision.code = 421;
         decision.status = {4, 7, 0};
     }
+    if (rule.status) decision.status = *rule.status;
+    if (applied.advice && applied.advice->code != 0) decision.code = applied.advice->code;
+    if (applied.advice && applied.advice->status) decision.status = *applied.advice->status;
     const bool rejects = decision.kind == Decision::Kind::reject;
     if (stage == Stage::connect) decision.code = rejects ? 554 : 421;                       // RFC 5321 §3.1, §4.3.2
     if (stage == Stage::auth && decision.code != 421) decision.code = rejects ? 535 : 454;  // RFC 4954 §6
-    decision.text = text.empty() ? fmt::format("refused by a rule of this server ({})", rule.name) : std::move(text);
+    decision.text = applied.advice && !applied.advice->text.empty() ? applied.advice->text : applied.rule->text.render(facts);
+    if (decision.text.empty()) decision.text = fmt::format("refused by a rule of this server ({})", rule.name);
     return decision;
 }
 

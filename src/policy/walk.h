@@ -1,5 +1,6 @@
 #pragma once
 
+#include "policy/advice.h"
 #include "policy/recipient_rule.h"
 #include "policy/rule.h"
 
@@ -21,7 +22,10 @@ struct Marks {
 /// A rule that applied, and what it went by.
 struct Applied {
     const Rule* rule = nullptr;
-    std::string because;  // `helo.ours = true, client.address = "192.0.2.1"`: the facts it read
+    std::string because;             // `helo.ours = true, client.address = "192.0.2.1"`: the facts it read
+    std::optional<Advice> advice{};  // of the one it asks
+    [[nodiscard]] Action action() const { return advice ? advice->action : rule->said.action; }
+    [[nodiscard]] const std::string& to() const { return advice ? advice->to : rule->said.to; }
 };
 
 /// What came of a stage.
@@ -29,18 +33,23 @@ struct Ruling {
     std::vector<Applied> applied;  // all that did, in their order; the last one decided if it has an action
     std::string next;              // the rule that would have decided had that one not, as far as is known; empty: none
     [[nodiscard]] const Applied* decider() const {
-        return applied.empty() || applied.back().rule->said.action == Action::none ? nullptr : &applied.back();
+        return applied.empty() || applied.back().action() == Action::none ? nullptr : &applied.back();
     }
 };
 
 /// One stage's rules in their order, as far as the facts are known.
 ///
 ///     Walk walk(rules, Stage::mail, facts, marks);
-///     while (!walk.done()) { for (auto fact : walk.wanted()) facts.set(fact, …); }
+///     while (!walk.done()) {
+///         if (const auto* rule = walk.asking()) walk.answer(…);
+///         else for (auto fact : walk.wanted()) facts.set(fact, …);
+///     }
 ///     auto ruling = walk.take();
 ///
 /// Order    A rule's facts are wanted, all of them at once, when all rules before it have been passed over; those of rules behind the one
 ///          that decides never are.
+/// Asking   A rule that asks somebody is waited for alone, when its condition holds and the facts that it tells are known. Where the answer
+///          is a reserve (Advice::Reserve) the rules behind it go on, and take() settles it.
 /// Marks    `score` and `tags`, where rules ask for them, are set by the walk itself as rules add to them.
 class Walk {
 public:
@@ -49,13 +58,19 @@ public:
     Walk(const RuleSet& rules, Stage stage, FactSheet& facts, Marks& marks, Watch watch = {});
     /// Goes on as far as the facts reach.
     [[nodiscard]] bool done();
-    /// What it waits for; not empty unless done.
+    /// The rule whose question is to be asked now; null: facts are waited for, or nothing.
+    [[nodiscard]] const Rule* asking() const { return asking_; }
+    /// Precondition: asking().
+    void answer(Advice advice);
+    /// What it waits for; not empty unless done or asking.
     [[nodiscard]] std::span<const std::size_t> wanted() const { return reading_.wanted; }
     [[nodiscard]] Ruling take();
 
 private:
     [[nodiscard]] Truth judge(const Rule& rule);
     void apply(const Rule& rule);
+    void mark(double score, const std::string& tag, const std::string& header);
+    void settle_reserves();
     void tell_marks();
     [[nodiscard]] std::string find_next();
 
@@ -66,6 +81,8 @@ private:
     Watch watch_;
     std::size_t at_ = 0;
     Reading reading_;
+    const Rule* asking_ = nullptr;
+    std::optional<Advice> advice_;  // to the rule at hand
     Ruling ruling_;
 };
 

@@ -29,10 +29,13 @@ struct Recipient {
 ///          recipients: 550 5.6.7 a local part beyond US-ASCII without SMTPUTF8 (domains are A-labels anyway), 550 5.7.30 REQUIRETLS,
 ///          550 5.6.3 binary content without BINARYMIME, 552 5.3.4 more than the server's SIZE. Everything else that is lost by leaving a
 ///          parameter out is the driver's decision, by extensions().
+/// Purpose  `ask`: no content; it ends with the replies to RCPT, and the server is left without a message.
 struct Transaction {
+    enum class Purpose { hand_over, ask };
     mail::ReversePath sender;
     std::vector<Recipient> recipients;  // never empty
     MailParameters parameters;          // `size`: of the content
+    Purpose purpose = Purpose::hand_over;
 };
 
 /// What became of it: a reply per recipient, in the order given.
@@ -42,6 +45,7 @@ struct Transaction {
 struct TransactionEnded {
     std::vector<Reply> replies;
     std::vector<std::size_t> unanswered = {};
+    bool sender_refused = false;  // all replies are that to MAIL
 };
 /// Greeting, EHLO (HELO where EHLO was refused) and, if asked, AUTH are done: begin() may be called.
 struct Ready {

@@ -85,6 +85,41 @@ TEST(ClientSession, FallsBackToHelo) {
     EXPECT_FALSE(dialogue.take<Ready>().extensions.extended);
 }
 
+Transaction question_about(std::string_view recipient) {
+    Transaction question{.sender = {}, .recipients = {}, .parameters = {}, .purpose = Transaction::Purpose::ask};
+    question.recipients.push_back({mailbox(recipient)});
+    return question;
+}
+
+TEST(ClientSession, AsksWhetherARecipientWouldBeTakenAndLeavesNoMessage) {
+    auto dialogue = ready_dialogue();
+    dialogue.session.begin(question_about("to@b.example"));
+    EXPECT_EQ(dialogue.pump(), "MAIL FROM:<>\r\nRCPT TO:<to@b.example>\r\n");
+    EXPECT_EQ(dialogue.exchange("250 ok\r\n252 2.1.5 perhaps\r\n"), "");
+    EXPECT_THAT(dialogue.take_codes(), ElementsAre(252));
+    dialogue.session.begin(question_about("nobody@b.example"));
+    EXPECT_EQ(dialogue.pump(), "RSET\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@b.example>\r\n");
+    dialogue.exchange("250 ok\r\n250 ok\r\n550 5.1.1 nobody\r\n");
+    const auto ended = dialogue.take<TransactionEnded>();
+    EXPECT_EQ(ended.replies.front().code, 550);
+    EXPECT_FALSE(ended.sender_refused);
+    dialogue.session.quit();
+    EXPECT_EQ(dialogue.pump(), "QUIT\r\n");
+}
+
+TEST(ClientSession, TellsThatItWasTheSenderWhoWasRefused) {
+    for (const auto* ehlo : {kPipeliningEhlo.data(), "250 there\r\n"}) {
+        auto dialogue = ready_dialogue(ehlo);
+        dialogue.session.begin(question_about("to@b.example"));
+        dialogue.pump();
+        dialogue.exchange("550 5.7.1 no bounces\r\n");
+        if (ehlo == kPipeliningEhlo.data()) dialogue.exchange("503 5.5.1 no MAIL\r\n");
+        const auto ended = dialogue.take<TransactionEnded>();
+        EXPECT_TRUE(ended.sender_refused);
+        EXPECT_EQ(ended.replies.front().code, 550);
+    }
+}
+
 TEST(ClientSession, HasALimitForEachReply) {
     using std::chrono::seconds;
     auto options = plain();

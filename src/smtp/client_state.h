@@ -87,6 +87,7 @@ struct ClientSession::State {
     void add_content(std::string_view octets);
     void add_chunk(std::string octets);
     void finish_content();
+    [[nodiscard]] bool asks() const { return transaction.purpose == Transaction::Purpose::ask; }
     [[nodiscard]] bool any_accepted() const;
     void decide(Reply reply);
     void end_transaction(std::vector<std::size_t> unanswered = {});

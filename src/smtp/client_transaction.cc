@@ -73,7 +73,7 @@ void ClientSession::State::say_all() {
     if (needs_rset) say(Awaiting::rset, 0);
     say(Awaiting::mail, 0);
     for (std::size_t recipient = 0; recipient < transaction.recipients.size(); ++recipient) say(Awaiting::rcpt, recipient);
-    if (!chunked) say(Awaiting::data, 0);
+    if (!chunked && !asks()) say(Awaiting::data, 0);
 }
 
 void ClientSession::State::say(Awaiting command, std::size_t recipient) {
@@ -123,8 +123,9 @@ void ClientSession::State::on_mail(Reply reply) {
 
 void ClientSession::State::on_rcpt(Reply reply) {
     if (reply.intermediate()) return fail_unexpected(std::move(reply));
-    refusals.emplace_back(reply.positive() ? std::nullopt : std::optional(std::move(reply)));
+    refusals.emplace_back(reply.positive() && !asks() ? std::nullopt : std::optional(std::move(reply)));
     if (refusals.size() < transaction.recipients.size()) return await_in_transaction(Awaiting::rcpt);
+    if (asks()) return end_transaction();
     if (chunked) return any_accepted() ? want_content() : end_transaction();
     if (!any_accepted() && !extensions.pipelining) return end_transaction();
     await_in_transaction(Awaiting::data);
@@ -244,7 +245,7 @@ void ClientSession::State::decide(Reply reply) {
 }
 
 void ClientSession::State::end_transaction(std::vector<std::size_t> unanswered) {
-    TransactionEnded result{.replies = {}, .unanswered = std::move(unanswered)};
+    TransactionEnded result{.replies = {}, .unanswered = std::move(unanswered), .sender_refused = mail_refused};
     result.replies.reserve(transaction.recipients.size());
     refusals.resize(transaction.recipients.size());
     for (auto& refusal : refusals) {

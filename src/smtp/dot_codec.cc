@@ -1,6 +1,6 @@
 #include "smtp/dot_codec.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace thurn::smtp {
 
@@ -26,9 +26,9 @@ DotDecoder::Step DotDecoder::read_text(std::string_view wire) {
     const auto regular = regular_prefix(wire, place_ == Place::line_start ? LinePlace::start : LinePlace::inside);
     if (regular > 0) {
         place_ = wire[regular - 1] == '\n' ? Place::line_start : Place::inside;
-        if (line_limit_ != 0) measure_lines(wire.substr(0, regular));
+        const auto fitting = line_limit_ == 0 ? regular : measure_lines(wire.substr(0, regular));
+        if (fault_ != ContentFault::none) return {.content = wire.substr(0, fitting), .consumed = regular};
     }
-    if (fault_ != ContentFault::none) return {.content = {}, .consumed = regular};
     if (regular == wire.size()) return {.content = wire, .consumed = regular};
     return judge(wire[regular], regular, wire);
 }
@@ -47,7 +47,6 @@ DotDecoder::Step DotDecoder::judge(char irregular, std::size_t regular, std::str
     } else {
         set_fault(irregular == '\r' ? ContentFault::bare_cr : irregular == '\n' ? ContentFault::bare_lf : ContentFault::nul);
         place_ = Place::inside;
-        return {.content = {}, .consumed = regular + 1};
     }
     return {.content = wire.substr(0, regular), .consumed = regular + 1};
 }
@@ -94,15 +93,22 @@ std::string_view DotDecoder::finish() {
     return lacks_end ? "\r\n" : "";
 }
 
-void DotDecoder::measure_lines(std::string_view content) {
-    while (!content.empty()) {
-        const auto end = content.find('\n');
-        const auto length = end == std::string_view::npos ? content.size() : end + 1;
-        line_length_ += length;
-        if (line_length_ > line_limit_) set_fault(ContentFault::line_too_long);
-        if (end != std::string_view::npos) line_length_ = 0;
-        content.remove_prefix(length);
+/// How many of the octets come before the one that makes a line too long; a CRLF comes as one.
+std::size_t DotDecoder::measure_lines(std::string_view content) {
+    std::size_t fitting = 0;
+    while (fitting < content.size()) {
+        const auto rest = content.substr(fitting);
+        const auto end = rest.find('\n');
+        const bool ends = end != std::string_view::npos;
+        const auto length = ends ? end + 1 : rest.size();
+        if (line_length_ + length > line_limit_) {
+            set_fault(ContentFault::line_too_long);
+            return fitting + std::min(line_limit_ - line_length_, ends ? length - 2 : length);
+        }
+        line_length_ = ends ? 0 : line_length_ + length;
+        fitting += length;
     }
+    return fitting;
 }
 
 /// The first fault is the one told.

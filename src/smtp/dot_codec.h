@@ -17,8 +17,8 @@ enum class Dots { stuffed, plain };
 
 /// Takes the dots out of what follows DATA and finds its end (RFC 5321 §4.5.2).
 ///
-/// Shape   Only CRLF ends a line, only CRLF.CRLF the content (`.CRLF` at once is an empty content). After a fault no more content comes
-///         out, but the end is still looked for in the same way, so nothing behind a bare CR or LF can be taken for a command.
+/// Shape   Only CRLF ends a line, only CRLF.CRLF the content (`.CRLF` at once is an empty content). A fault's step still gives
+///         what was before it, then no more content comes out, but the end is still looked for in the same way, so nothing behind a bare CR or LF can be taken for a command.
 ///         With plain dots there is no end to be found: the caller knows it, and calls finish().
 /// Loop    step() until it has consumed all, or ended().
 /// Limits  Holds no octets. One pass; views are as long as the input and its dots allow.
@@ -47,7 +47,7 @@ private:
     Step skip_text(std::string_view wire);
     Step after_cr(char octet);
     Step after_dot_cr(char octet);
-    void measure_lines(std::string_view content);
+    std::size_t measure_lines(std::string_view content);
     void set_fault(ContentFault fault);
 
     std::size_t line_limit_ = 0;

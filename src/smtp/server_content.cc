@@ -37,12 +37,12 @@ bool ServerSession::State::read_content() {
 bool ServerSession::State::take_content(std::string_view octets) {
     content_octets += octets.size();
     if (content_refusal) return false;
-    if (decoder.fault() != ContentFault::none) {
-        drop_content(fault_reply());
-        return true;
-    }
     if (options.message_size.count != 0 && content_octets > options.message_size.count) {
         drop_content(kTooBig);
+        return true;
+    }
+    if (decoder.fault() != ContentFault::none) {
+        drop_content(fault_reply());
         return true;
     }
     if (octets.empty()) return false;

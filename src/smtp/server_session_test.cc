@@ -430,6 +430,25 @@ TEST(ServerSession, GivesContentAsViewsOfWhatCameIn) {
     EXPECT_TRUE(std::holds_alternative<ContentEnded>(*session.next_event()));
 }
 
+TEST(ServerSession, TellsTheFirstOfTwoFaultsHoweverContentIsCut) {
+    auto options = plain();
+    options.message_size = {50};
+    options.content_line = 40;
+    const std::string line(28, 'x'), too_much = line + "\r\n" + line + "\r\n";
+    const std::pair<std::string, std::string> contents[] = {{too_much + std::string(1, '\0'), "552 "},
+                                                            {line + std::string(1, '\0') + too_much, "550 "},
+                                                            {line + line + too_much, "550 "},
+                                                            {too_much + line + line, "552 "}};
+    for (const auto& [content, reply] : contents) {
+        for (const std::size_t cut : {std::size_t{1}, std::size_t{7}, content.size()}) {
+            Driver driver(options);
+            driver.begin_content();
+            for (std::size_t at = 0; at < content.size(); at += cut) driver.say(std::string_view(content).substr(at, cut));
+            EXPECT_THAT(driver.say("\r\n.\r\n"), StartsWith(reply)) << content << " cut to " << cut;
+        }
+    }
+}
+
 // ---- Chunks
 
 ServerOptions with_chunks() {

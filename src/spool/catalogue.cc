@@ -41,7 +41,7 @@ void Catalogue::start(std::uint64_t spool) {
 
 // Changes
 
-Catalogue::Entry Catalogue::fresh_entry(Stored stored) {
+Catalogue::Entry Catalogue::fresh_entry(Stored&& stored) {
     Entry entry;
     entry.stored = std::move(stored);
     entry.changed = true;
@@ -82,7 +82,7 @@ void Catalogue::unaccount(const Stored& stored) {
     if (use.messages == 0) state_.use.erase(stored.where.segment);
 }
 
-void Catalogue::put(base::MessageId id, Stored stored) {
+void Catalogue::put(base::MessageId id, Stored&& stored) {
     Entry entry = fresh_entry(std::move(stored));
     const Lock lock(mutex_);
     state_.newest = std::max(state_.newest, id);

@@ -31,7 +31,7 @@ public:
     void start(std::uint64_t spool);
 
     /// A message that is not known yet.
-    void put(base::MessageId id, Stored stored);
+    void put(base::MessageId id, Stored&& stored);
     /// A message as a `moved` record tells it, known or not.
     [[nodiscard]] base::Result<void> replace(base::MessageId id, Stored stored);
     [[nodiscard]] base::Result<void> update(const RecipientUpdate& update);
@@ -92,7 +92,7 @@ private:
     using Lock = std::unique_lock<std::mutex>;
 
     [[nodiscard]] static std::optional<base::Time> due_of(const RecipientState& state);
-    [[nodiscard]] static Entry fresh_entry(Stored stored);
+    [[nodiscard]] static Entry fresh_entry(Stored&& stored);
     [[nodiscard]] static Entry as_written(const Entry& entry);
     Entry& insert(base::MessageId id, Entry entry);
     [[nodiscard]] base::Result<Entry*> fetch(Lock& lock, base::MessageId id);

@@ -38,7 +38,7 @@ base::Result<std::uint32_t> read_top(const File& file, std::uint64_t content_siz
 /// A new message.
 class SegmentSpool::CommitPending final : public Pending {
 public:
-    CommitPending(SegmentSpool& spool, StoredMessage message, Place place, std::uint64_t checksum, Committed done)
+    CommitPending(SegmentSpool& spool, StoredMessage&& message, Place place, std::uint64_t checksum, Committed done)
         : spool_(spool), message_(std::move(message)), place_(place), done_(std::move(done)) {
         room = Room::needed;
         record.content = message_.content->in_memory().value_or(std::string_view());

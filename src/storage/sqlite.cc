@@ -132,6 +132,8 @@ std::string Statement::text(int column) const {
 
 std::int64_t Statement::number(int column) const { return sqlite3_column_int64(handle_, column); }
 
+bool Statement::is_null(int column) const { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
+
 // SQLITE_STATIC: the caller's octets are read, not copied; see Limits in the header.
 void Statement::bind(int index, std::string_view text) {
     const char* octets = text.data() == nullptr ? "" : text.data();  // a null pointer would bind NULL

@@ -73,6 +73,7 @@ public:
     void rewind();
     [[nodiscard]] std::string text(int column) const;
     [[nodiscard]] std::int64_t number(int column) const;
+    [[nodiscard]] bool is_null(int column) const;
 
 private:
     friend class Database;

@@ -26,6 +26,8 @@ using base::Result;
 using directory::Resolution;
 using mail::Mailbox;
 
+constexpr std::size_t kLongestReason = 500;  // octets, of a suspension
+
 Result<mail::Domain> read_domain(std::string_view text) {
     auto domain = mail::parse_domain(text, mail::Charset::utf8);
     if (!domain) return base::fail(ErrorKind::invalid, "not a domain: " + domain.error().detail);
@@ -136,6 +138,8 @@ struct SqliteDirectory::State {
         });
     }
 
+    Result<bool> change_suspension(std::string_view address, std::optional<std::string_view> reason);
+
     Result<void> expect_local(SqliteEntries& entries, const mail::Domain& domain) const {
         auto local = directory::is_local(entries, options.resolve, domain);
         if (!local) return pass_on(local);
@@ -228,7 +232,7 @@ Result<bool> SqliteDirectory::owns(std::string_view login, const Mailbox& sender
         return held.entries.in_one_snapshot([&]() -> Result<bool> {
             auto found = held.entries.find_account(account);
             if (!found) return pass_on(found);
-            if (!*found || !(*found)->enabled) return false;
+            if (!*found || !(*found)->enabled || (*found)->suspended) return false;
             return directory::owns_address(held.entries, state_->options.resolve, account, sender);
         });
     });
@@ -311,6 +315,29 @@ Result<void> SqliteDirectory::set_enabled(std::string_view address, bool enabled
         return expect_found(entries.update_enabled(*account, enabled), "there is no account " + mail::render_mailbox(*account));
     });
 }
+
+/// Tells one that is not there from one that is so already.
+Result<bool> SqliteDirectory::State::change_suspension(std::string_view address, std::optional<std::string_view> reason) {
+    auto account = read_own_address(address);
+    if (!account) return pass_on(account);
+    bool changed = false;
+    auto done = change([&](SqliteEntries& entries) -> Result<void> {
+        auto there = entries.has_account(*account);
+        if (auto found = expect_found(there, "there is no account " + mail::render_mailbox(*account)); !found) return found;
+        auto updated = reason ? entries.insert_suspension(*account, *reason) : entries.delete_suspension(*account);
+        if (!updated) return pass_on(updated);
+        changed = *updated;
+        return {};
+    });
+    if (!done) return pass_on(done);
+    return changed;
+}
+
+Result<bool> SqliteDirectory::suspend(std::string_view login, std::string_view reason) {
+    return state_->change_suspension(login, reason.substr(0, kLongestReason));
+}
+
+Result<bool> SqliteDirectory::release(std::string_view address) { return state_->change_suspension(address, std::nullopt); }
 
 Result<void> SqliteDirectory::remove_account(std::string_view address) {
     auto account = read_own_address(address);

@@ -45,6 +45,7 @@ public:
     bool offers_scram() override;
     base::Result<sasl::ScramSecret> find_scram_secret(std::string_view login, sasl::Hash hash) override;
     base::Result<sasl::CramMd5Secret> find_cram_md5_secret(std::string_view login) override;
+    base::Result<bool> suspend(std::string_view login, std::string_view reason) override;
     base::Result<bool> owns(std::string_view login, const mail::Mailbox& sender) override;
 
     base::Result<void> add_domain(std::string_view name) override;
@@ -56,6 +57,7 @@ public:
     base::Result<void> set_password(std::string_view address, std::string_view password) override;
     base::Result<void> set_enabled(std::string_view address, bool enabled) override;
     base::Result<void> remove_account(std::string_view address) override;
+    base::Result<bool> release(std::string_view address) override;
     base::Result<std::vector<directory::Account>> accounts() override;
     /// Targets that are ours must lead somewhere already, and not be the alias itself.
     base::Result<void> add_alias(std::string_view address, const std::vector<std::string>& targets) override;

@@ -317,11 +317,10 @@ TEST_F(SqliteDirectoryTest, TakesOverADatabaseFromBeforeScram) {
     directory_.reset();
     {
         auto database = Database::open({.path = options_.path});
-        ASSERT_TRUE(
-            database &&
-            database->run(
-                "DROP INDEX account_without_scram; DROP TABLE setting; ALTER TABLE account DROP COLUMN scram_sha_1; "
-                "ALTER TABLE account DROP COLUMN scram_sha_256; ALTER TABLE account DROP COLUMN cram_md5; PRAGMA user_version = 1;"));
+        ASSERT_TRUE(database &&
+                    database->run("DROP INDEX account_without_scram; DROP TABLE setting; ALTER TABLE account DROP COLUMN scram_sha_1; "
+                                  "ALTER TABLE account DROP COLUMN scram_sha_256; ALTER TABLE account DROP COLUMN cram_md5; "
+                                  "ALTER TABLE account DROP COLUMN suspended; PRAGMA user_version = 1;"));
     }
     directory_ = open();
     EXPECT_EQ(directory_->find_account("anna@a.example").value().value().password_hash, hash);
@@ -361,11 +360,49 @@ TEST_F(SqliteDirectoryTest, TakesOverADatabaseFromBeforeCramMd5) {
     directory_.reset();
     {
         auto database = Database::open({.path = options_.path});
-        ASSERT_TRUE(database && database->run("ALTER TABLE account DROP COLUMN cram_md5; PRAGMA user_version = 2;"));
+        ASSERT_TRUE(database && database->run("ALTER TABLE account DROP COLUMN cram_md5; ALTER TABLE account DROP COLUMN suspended; "
+                                              "PRAGMA user_version = 2;"));
     }
     directory_ = open();
     EXPECT_EQ(directory_->find_scram_secret("anna@a.example", sasl::Hash::sha256), secret);
     EXPECT_TRUE(directory_->find_cram_md5_secret("nobody")) << "a decoy";
+}
+
+// ---- suspension
+
+TEST_F(SqliteDirectoryTest, ASuspendedAccountKeepsItsMailAndOwnsNothing) {
+    add_anna();
+    EXPECT_TRUE(directory_->suspend("Anna@a.example", "too much mail").value());
+    EXPECT_FALSE(directory_->suspend("anna@a.example", "another reason").value()) << "the first reason stays";
+    directory_.reset();
+    directory_ = open();
+    const auto account = directory_->find_account("anna@a.example").value().value();
+    EXPECT_TRUE(account.enabled);
+    EXPECT_EQ(account.suspended, "too much mail");
+    EXPECT_EQ(directory_->accounts().value().front().suspended, "too much mail");
+    EXPECT_FALSE(directory_->owns("anna@a.example", *mail::parse_mailbox("anna@a.example")).value());
+    EXPECT_TRUE(std::holds_alternative<directory::MailboxOf>(directory_->resolve(*mail::parse_mailbox("anna@a.example")).value()));
+    EXPECT_TRUE(directory_->release("anna@a.example").value());
+    EXPECT_FALSE(directory_->release("anna@a.example").value());
+    EXPECT_FALSE(directory_->find_account("anna@a.example").value().value().suspended);
+    EXPECT_TRUE(directory_->owns("anna@a.example", *mail::parse_mailbox("anna@a.example")).value());
+}
+
+TEST_F(SqliteDirectoryTest, OnlyAccountsCanBeSuspended) {
+    EXPECT_EQ(directory_->suspend("nobody@a.example", "").error().kind, base::ErrorKind::not_found);
+    EXPECT_EQ(directory_->release("nobody@a.example").error().kind, base::ErrorKind::not_found);
+}
+
+TEST_F(SqliteDirectoryTest, TakesOverADatabaseFromBeforeSuspensions) {
+    add_anna();
+    directory_.reset();
+    {
+        auto database = Database::open({.path = options_.path});
+        ASSERT_TRUE(database && database->run("ALTER TABLE account DROP COLUMN suspended; PRAGMA user_version = 3;"));
+    }
+    directory_ = open();
+    EXPECT_FALSE(directory_->find_account("anna@a.example").value().value().suspended);
+    EXPECT_TRUE(directory_->suspend("anna@a.example", "").value());
 }
 
 // A damaged file must never make users unknown (550 removes addresses from senders' lists): it answers with an error.

@@ -8,7 +8,7 @@ using base::pass_on;
 using base::Result;
 using mail::Mailbox;
 
-constexpr std::int64_t kSchemaVersion = 3;
+constexpr std::int64_t kSchemaVersion = 4;
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE domain(
@@ -56,6 +56,12 @@ ALTER TABLE account ADD COLUMN cram_md5 TEXT NOT NULL DEFAULT '';
 PRAGMA user_version = 3;
 )sql";
 
+/// From version 3 to 4.
+constexpr const char* kSuspensionSchema = R"sql(
+ALTER TABLE account ADD COLUMN suspended TEXT;
+PRAGMA user_version = 4;
+)sql";
+
 Result<Mailbox> stored_mailbox(const std::string& text) {
     auto mailbox = mail::parse_mailbox(text, mail::Charset::utf8);
     if (!mailbox) return base::fail(ErrorKind::corrupt, "directory database: a stored address is none: " + mailbox.error().detail);
@@ -95,7 +101,8 @@ auto first_row(Statement& statement, Read&& read) -> Result<std::optional<declty
 }
 
 directory::Account read_account(const Statement& row, const Mailbox& address) {
-    return {mail::render_mailbox(address), row.text(0), row.number(1) != 0};
+    auto suspended = row.is_null(2) ? std::optional<std::string>() : row.text(2);
+    return {mail::render_mailbox(address), row.text(0), row.number(1) != 0, std::move(suspended)};
 }
 
 }  // namespace
@@ -135,7 +142,10 @@ Result<void> SqliteEntries::lay_out() {
     if (*found <= 1) {
         if (auto made = database_.run(kScramSchema); !made) return made;
     }
-    if (auto made = database_.run(kCramMd5Schema); !made) return made;
+    if (*found <= 2) {
+        if (auto made = database_.run(kCramMd5Schema); !made) return made;
+    }
+    if (auto made = database_.run(kSuspensionSchema); !made) return made;
     return transaction->commit();
 }
 
@@ -144,7 +154,7 @@ Result<void> SqliteEntries::prepare() {
         {&find_domain_, "SELECT catch_all FROM domain WHERE name = ?"},
         {&find_targets_, "SELECT target FROM alias JOIN alias_target ON alias = id WHERE domain = ? AND local = ? ORDER BY position"},
         {&has_account_, "SELECT 1 FROM account WHERE domain = ? AND local = ?"},
-        {&find_account_, "SELECT password_hash, enabled FROM account WHERE domain = ? AND local = ?"},
+        {&find_account_, "SELECT password_hash, enabled, suspended FROM account WHERE domain = ? AND local = ?"},
         {&find_scram_sha_1_, "SELECT scram_sha_1 FROM account WHERE domain = ? AND local = ? AND enabled = 1"},
         {&find_scram_sha_256_, "SELECT scram_sha_256 FROM account WHERE domain = ? AND local = ? AND enabled = 1"},
         {&find_cram_md5_, "SELECT cram_md5 FROM account WHERE domain = ? AND local = ? AND enabled = 1"},
@@ -249,11 +259,11 @@ Result<std::vector<std::pair<std::string, std::string>>> SqliteEntries::domains(
 }
 
 Result<std::vector<directory::Account>> SqliteEntries::accounts() {
-    auto select = database_.prepare("SELECT password_hash, enabled, local, domain FROM account ORDER BY domain, local");
+    auto select = database_.prepare("SELECT password_hash, enabled, suspended, local, domain FROM account ORDER BY domain, local");
     if (!select) return pass_on(select);
     std::vector<directory::Account> all;
     auto read = for_each_row(*select, [&](const Statement& row) -> Result<void> {
-        auto address = stored_mailbox(row.text(2), row.text(3));
+        auto address = stored_mailbox(row.text(3), row.text(4));
         if (!address) return pass_on(address);
         all.push_back(read_account(row, *address));
         return {};
@@ -323,6 +333,16 @@ Result<bool> SqliteEntries::update_password(const Mailbox& address, const Stored
 
 Result<bool> SqliteEntries::update_enabled(const Mailbox& address, bool enabled) {
     return change("UPDATE account SET enabled = ? WHERE domain = ? AND local = ?", std::int64_t{enabled}, address.domain.text(),
+                  address.local);
+}
+
+Result<bool> SqliteEntries::insert_suspension(const Mailbox& address, std::string_view reason) {
+    return change("UPDATE account SET suspended = ? WHERE domain = ? AND local = ? AND suspended IS NULL", reason, address.domain.text(),
+                  address.local);
+}
+
+Result<bool> SqliteEntries::delete_suspension(const Mailbox& address) {
+    return change("UPDATE account SET suspended = NULL WHERE domain = ? AND local = ? AND suspended IS NOT NULL", address.domain.text(),
                   address.local);
 }
 

@@ -21,10 +21,11 @@ struct StoredPassword {
 
 /// The tables of the directory database, and the statements on them; no rules.
 ///
-/// Shape    Schema version 3 (`user_version`): domain(name, catch_all), account(id, local, domain, password_hash, enabled, created,
-///          scram_sha_1, scram_sha_256, cram_md5), alias(id, local, domain), alias_target(alias, position, target), setting(name, value). Local parts
+/// Shape    Schema version 4 (`user_version`): domain(name, catch_all), account(id, local, domain, password_hash, enabled, created,
+///          scram_sha_1, scram_sha_256, cram_md5, suspended), alias(id, local, domain), alias_target(alias, position, target), setting(name, value). Local parts
 ///          are folded; targets are rendered mailboxes. Accounts and aliases do not refer to `domain`: their domain may be one of the
-///          configuration. Version 1 had no SCRAM secrets and no settings, version 2 nothing for CRAM-MD5; open() brings them to version 3.
+///          configuration. `suspended` is NULL, or why the account sends nothing. Version 1 had no SCRAM secrets and no settings, version 2
+///          nothing for CRAM-MD5, version 3 no `suspended`; open() brings them to version 4.
 /// Errors   As of Database; `corrupt` also when a stored address is none.
 /// Threads  One at a time.
 class SqliteEntries final : public directory::Entries {
@@ -68,6 +69,8 @@ public:
     [[nodiscard]] base::Result<void> insert_account(const mail::Mailbox& address, const StoredPassword& password);
     [[nodiscard]] base::Result<bool> update_password(const mail::Mailbox& address, const StoredPassword& password);
     [[nodiscard]] base::Result<bool> update_enabled(const mail::Mailbox& address, bool enabled);
+    [[nodiscard]] base::Result<bool> insert_suspension(const mail::Mailbox& address, std::string_view reason);
+    [[nodiscard]] base::Result<bool> delete_suspension(const mail::Mailbox& address);
     [[nodiscard]] base::Result<bool> delete_account(const mail::Mailbox& address);
     /// Adds what is not there yet, of the alias and of its targets.
     [[nodiscard]] base::Result<void> insert_targets(const mail::Mailbox& alias, const std::vector<mail::Mailbox>& targets);

@@ -21,6 +21,7 @@ struct FreeCurl {
 };
 using CurlPtr = std::unique_ptr<CURL, FreeCurl>;
 using UrlPtr = std::unique_ptr<CURLU, FreeCurl>;
+using ListPtr = std::unique_ptr<curl_slist, FreeCurl>;
 using TextPtr = std::unique_ptr<char, FreeCurl>;
 
 struct Received {
@@ -74,6 +75,9 @@ base::Result<WebAnswer> ask_web(const WebRequest& request) {
     if (!handle) return base::fail(base::ErrorKind::full, "no memory to ask a web server");
     Received received;
     ask_for(handle.get(), request, received);
+    const ListPtr fields(request.content_type.empty() ? nullptr
+                                                      : curl_slist_append(nullptr, ("Content-Type: " + request.content_type).c_str()));
+    if (fields) curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, fields.get());
     const CURLcode code = curl_easy_perform(handle.get());
     const std::string server = part_of(request.url, CURLUPART_HOST);
     if (received.too_long) return base::fail(base::ErrorKind::too_long, fmt::format("{}: the answer is over 1 MiB", server));

@@ -9,11 +9,13 @@
 namespace thurn::storage {
 
 /// One question to a web server.
-/// Shape    `form`: sent as application/x-www-form-urlencoded by POST; empty: GET. `user` and `password`: Basic, when there is a user.
+/// Shape    `form`: sent as application/x-www-form-urlencoded by POST, unless `content_type` says
+///          what else it is; empty: GET. `user` and `password`: Basic, when there is a user.
 ///          `ca_file`: empty for the system's roots.
 struct WebRequest {
     std::string url;
     std::string form = {};
+    std::string content_type = {};
     std::string user = {};
     std::string password = {};
     std::filesystem::path ca_file = {};

@@ -140,7 +140,9 @@ protected:
                 .certificates = &certificates_,
                 .hand_over =
                     [this](spool::StoredMessage message) { accepted_.with([&](auto& all) { all.push_back(std::move(message)); }); },
-                .run_queue = [this](std::string domain) { return async_run_queue(std::move(domain)); }},
+                .run_queue = [this](std::string domain) { return async_run_queue(std::move(domain)); },
+                .alarms = alarms_,
+                .accounts = accounts_},
             loops_.count(), connections, per_address);
         service_->configure(std::make_shared<const Options>(options_));
         loops_.start();
@@ -203,6 +205,8 @@ protected:
     support::FakeClock clock_;
     support::MemoryDirectory directory_{"mx.here.example"};
     spool::MemorySpool spool_;
+    policy::Alarms* alarms_ = nullptr;
+    policy::AccountBaseline* accounts_ = nullptr;
     policy::LoginGuard login_guard_{{.capacity = 1000, .seed = 1}};
     support::MemoryJournal journal_;
     base::NullLog log_;

@@ -37,6 +37,18 @@ public:
         const auto gone = directory::fold_mailbox(mailbox(address));
         state_.with([&](State& state) { std::erase_if(state.accounts, [&](const Held& held) { return held.address == gone; }); });
     }
+    base::Result<bool> suspend(std::string_view login, std::string_view reason) override {
+        const auto address = directory::fold_mailbox(mailbox(login));
+        return state_.with([&](State& state) -> base::Result<bool> {
+            for (Held& held : state.accounts)
+                if (held.address == address) {
+                    if (held.suspended) return false;
+                    held.suspended = std::string(reason);
+                    return true;
+                }
+            return base::fail(base::ErrorKind::not_found, "no such account");
+        });
+    }
     void add_alias(std::string_view address, const std::vector<std::string>& targets) {
         state_.with([&](State& state) {
             for (const auto& target : targets) state.aliases[directory::fold_mailbox(mailbox(address))].push_back(mailbox(target));
@@ -71,7 +83,7 @@ public:
             if (state.trouble) return std::unexpected(*state.trouble);
             const Held* held = state.find(login);
             if (held == nullptr) return std::nullopt;
-            return directory::Account{mail::render_mailbox(held->address), held->password, held->enabled};
+            return directory::Account{mail::render_mailbox(held->address), held->password, held->enabled, held->suspended};
         });
     }
     bool offers_scram() override { return true; }
@@ -98,7 +110,7 @@ public:
         return state_.with([&](State& state) -> base::Result<bool> {
             if (state.trouble) return std::unexpected(*state.trouble);
             const Held* held = state.find(login);
-            if (held == nullptr || !held->enabled) return false;
+            if (held == nullptr || !held->enabled || held->suspended) return false;
             return directory::owns_address(state, state.options, held->address, sender);
         });
     }
@@ -115,6 +127,7 @@ private:
         mail::Mailbox address;
         std::string password;
         bool enabled = true;
+        std::optional<std::string> suspended{};
     };
     struct State final : directory::Entries {
         directory::ResolveOptions options;

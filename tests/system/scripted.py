@@ -152,3 +152,37 @@ class BadPeer:
                 self.open.append(peer)
                 with contextlib.suppress(OSError):
                     self.talk(peer)
+
+class FailingServer(BadPeer):
+    """What a server that is asked things may do instead of answering. `half`: an answer that stops in the middle."""
+
+    troubles = ["absent", "dies at once", "dies in the middle", "hangs", "rubbish", "endless"]
+
+    def __init__(self, host, port, trouble, half):
+        self.half = half
+        super().__init__(host, port, trouble)
+
+    def talk(self, peer):
+        if self.trouble == "dies at once":
+            peer.close()
+            return
+        if self.trouble == "hangs":
+            return
+        peer.recv(65536)
+        if self.trouble == "rubbish":
+            peer.sendall(b"\xff\xff this is no answer at all\r\n\r\n\0")
+        if self.trouble == "dies in the middle":
+            peer.sendall(self.half)
+        if self.trouble == "endless":
+            with contextlib.suppress(OSError):
+                while True:
+                    peer.sendall(b"x" * 65536)
+        with contextlib.suppress(OSError):
+            peer.shutdown(socket.SHUT_RDWR)
+        peer.close()
+
+    def close(self):
+        for one in [self.listener, *self.open]:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()

@@ -87,7 +87,7 @@ WRONG_SECRET = "a-secret-that-is-wrong"
 @pytest.fixture(scope="module")
 def smarthost_user(lab, make_thurn):
     """a.example sends by the submission ports of b.example, under logins that are right and wrong."""
-    b = make_thurn("b", submission={"any_sender": True}, domain=[{"name": "b.example"}, {"name": "starttls.example", "catch_all": "bob@b.example"},
+    b = make_thurn("b", submission={"senders": "any"}, domain=[{"name": "b.example"}, {"name": "starttls.example", "catch_all": "bob@b.example"},
                                                                  {"name": "implicit.example", "catch_all": "bob@b.example"}])
     secrets = {}
     for name, password in (("right", PASSWORD), ("wrong", WRONG_SECRET)):

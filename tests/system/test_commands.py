@@ -67,15 +67,15 @@ def test_domains(lab, server):
 
 def test_accounts(lab, server):
     server.add_account("Carol@a.example", "first")
-    assert server.json("account", "show", "CAROL@a.example") == [{"address": "carol@a.example", "enabled": True}]
-    assert {"address": "carol@a.example", "enabled": True} in server.json("account", "list")
+    assert server.json("account", "show", "CAROL@a.example") == [{"address": "carol@a.example", "enabled": True, "suspended": None, "watch": None}]
+    assert {"address": "carol@a.example", "enabled": True, "suspended": None, "watch": None} in server.json("account", "list")
     assert re.search(r"^carol@a.example +enabled$", server.cli("account", "list").stdout, re.M)
     assert rcpt(lab, server, "carol@a.example")[0] == 250 and may_log_in(lab, server, "carol@a.example", "first")
 
     assert "changed the password" in server.cli("account", "password", "carol@a.example", "--password-stdin", input="second\n").stdout
     assert not may_log_in(lab, server, "carol@a.example", "first") and may_log_in(lab, server, "carol@a.example", "second")
     server.cli("account", "disable", "carol@a.example")
-    assert server.json("account", "show", "carol@a.example") == [{"address": "carol@a.example", "enabled": False}]
+    assert server.json("account", "show", "carol@a.example") == [{"address": "carol@a.example", "enabled": False, "suspended": None, "watch": None}]
     assert not may_log_in(lab, server, "carol@a.example", "second")
     assert rcpt(lab, server, "carol@a.example")[0] == 250, "its mail is still taken"
     server.cli("account", "enable", "carol@a.example")

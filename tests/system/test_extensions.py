@@ -166,7 +166,7 @@ def test_a_bare_line_feed_in_a_chunk_is_refused(lab, a):
 def test_utf8_address_is_delivered_and_passed_on(lab, a, b):
     a.add_account("jürgen@a.example")
     b.add_account("jürgen@b.example")
-    content = "From: jürgen@a.example\r\nSubject: Grüße\r\n\r\nHallo.\r\n".encode()
+    content = "From: Jürgen <alice@a.example>\r\nSubject: Grüße\r\n\r\nHallo.\r\n".encode()
     with smtp(lab["client"], a.host, 587, "starttls", "alice@a.example") as client:
         assert client.has_extn("smtputf8")
         client.command_encoding = "utf-8"

@@ -183,6 +183,21 @@ def test_what_the_checks_found_are_facts(net, under):
     assert re.match(r"550 5\.7\.1 prove that you are x@b\.example \(\w{13}\)", refused(net, server, subject="unproven"))
 
 
+def test_spf_is_known_at_rcpt(net, under):
+    server = under({"name": "named", "stage": "rcpt", "when": 'client.stranger and spf != "pass" and sender.domain = "b.example"', "action": "reject",
+                    "text": "SPF says {spf} of {sender}"})
+    replies = dialogue(net, server, "EHLO odd.lab", "MAIL FROM:<x@b.example>", "RCPT TO:<bob@a.example>")
+    assert re.match(r"550 5\.7\.1 SPF says (none|neutral|softfail|fail) of x@b\.example", replies[0]), replies
+
+
+def test_what_was_known_of_one_sender_is_not_known_of_the_next(net, under):
+    server = under({"name": "late", "stage": "rcpt", "when": "client.stranger and not sender.exists", "action": "reject"})
+    first = ["EHLO odd.lab", "MAIL FROM:<x@b.example>", "RCPT TO:<bob@a.example>"]
+    assert dialogue(net, server, *first)[0].startswith("250 ")
+    assert dialogue(net, server, *first, "RSET", "MAIL FROM:<x@nowhere.example>", "RCPT TO:<bob@a.example>")[0].startswith("550 ")
+    assert dialogue(net, server, "EHLO odd.lab", "MAIL FROM:<x@nowhere.example>", "RCPT TO:<bob@a.example>", "RSET", *first[1:])[0].startswith("250 ")
+
+
 def test_held_mail_waits_with_its_reason(net, under):
     server = under({"name": "look", "stage": "rcpt", "when": 'recipient = "bob@a.example"', "action": "hold"})
     identifier = message_id(send(net, server, "held by rule"))

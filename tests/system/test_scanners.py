@@ -4,12 +4,11 @@ import contextlib
 import json
 import shutil
 import smtplib
-import socket
 
 import pytest
 from clients import make_message, send_on, smtp, submit
 from lab import wait_until
-from scripted import BadPeer
+from scripted import FailingServer
 from thurn import message_id
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\r\n"
@@ -167,36 +166,7 @@ def test_both_at_once(lab, make_thurn, clamd, spamd):
 
 # Scanners that fail
 
-class BadScanner(BadPeer):
-    """Listens at a port of host b, and does `trouble` with whoever comes."""
-
-    def talk(self, peer):
-        if self.trouble == "dies at once":
-            peer.close()
-            return
-        if self.trouble == "hangs":
-            return
-        peer.recv(65536)
-        if self.trouble == "rubbish":
-            peer.sendall(b"\xff\xff this is no scanner at all\r\n\r\n\0")
-        if self.trouble == "dies in the middle":
-            peer.sendall(b"SPAMD/1.1 0 EX_OK\r\nContent-length: 10\r\nSpam: Fa")
-        if self.trouble == "endless":
-            with contextlib.suppress(OSError):
-                while True:
-                    peer.sendall(b"x" * 65536)
-        with contextlib.suppress(OSError):
-            peer.shutdown(socket.SHUT_RDWR)
-        peer.close()
-
-    def close(self):
-        for one in [self.listener, *self.open]:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-
-
-TROUBLES = ["absent", "dies at once", "dies in the middle", "hangs", "rubbish", "endless"]
+HALF_AN_ANSWER = b"SPAMD/1.1 0 EX_OK\r\nContent-length: 10\r\nSpam: Fa"
 
 
 @pytest.fixture(scope="module", params=["tempfail", "accept", "quarantine"])
@@ -207,9 +177,9 @@ def careless(request):
 @pytest.mark.parametrize("kind", ["clamd", "spamd"])
 def test_nothing_is_lost_by_a_scanner_that_fails(lab, make_thurn, careless, kind):
     server = make_thurn("b", scanner=[{"name": "bad", "kind": kind, "socket": f"inet:{lab['b'].ip}:7358", "default_action": careless, "time_limit": "1s"}])
-    for trouble in TROUBLES:
+    for trouble in FailingServer.troubles:
         subject = f"{careless} {kind} {trouble}"
-        bad = None if trouble == "absent" else BadScanner(lab["b"], 7358, trouble)
+        bad = None if trouble == "absent" else FailingServer(lab["b"], 7358, trouble, HALF_AN_ANSWER)
         try:
             if careless == "tempfail":
                 code, text = refusal(lab, subject)

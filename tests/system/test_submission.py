@@ -183,23 +183,43 @@ def test_foreign_sender_is_553(client, server):
 
 
 def test_foreign_sender_is_taken_where_any_sender_is_allowed(client, server):
-    def set_any_sender(value):
+    def set_senders(value):
         logged = len(server.log_text())
-        server.configure(submission={"any_sender": value})
+        server.configure(submission={"senders": value})
         server.reload()
         server.wait_for_log("event=reloaded", after=logged)
 
-    set_any_sender(True)
+    set_senders("any")
     with smtp(client, server.host, 587, "starttls", "alice@a.example") as session:
         identifier = message_id(send_on(session, make_message("as another", sender="ceo@b.example"), "ceo@b.example", ["bob@a.example"]))
     assert server.wait_for_mail("bob@a.example", "as another")["Return-Path"] == "<ceo@b.example>"
     assert server.json("trace", identifier)[0]["login"] == "alice@a.example"
     with smtp(client, server.host, 587, "starttls") as session:
         assert session.mail("ceo@b.example")[0] == 530, "logging in is needed all the same"
-    set_any_sender(False)
+    set_senders("domain")
+    with smtp(client, server.host, 587, "starttls", "alice@a.example") as session:
+        message_id(send_on(session, make_message("as another of the domain", sender="anyone@a.example"), "anyone@a.example", ["bob@a.example"]))
+        code, reply = session.mail("ceo@b.example")
+        assert (code, reply[:5]) == (553, b"5.7.1")
+    set_senders("own")
     with smtp(client, server.host, 587, "starttls", "alice@a.example") as session:
         code, reply = session.mail("ceo@b.example")
         assert (code, reply[:5]) == (553, b"5.7.1")
+
+
+@pytest.mark.parametrize("author", ["bob@a.example", "Alice <alice@a.example>, Bob <bob@a.example>", "alice@a.example\r\nFrom: bob@a.example", "root"])
+def test_author_that_is_another_is_550(client, server, author):
+    with smtp(client, server.host, 587, "starttls", "alice@a.example") as session:
+        session.mail("alice@a.example")
+        session.rcpt("bob@a.example")
+        code, reply = session.data(f"From: {author}\r\nSubject: as another\r\n\r\nhello\r\n".encode())
+        assert (code, reply[:5]) == (550, b"5.7.1")
+        identifier = reply.decode().rsplit("(", 1)[1].rstrip(")")
+        for own in ("Alice <alice+news@a.example>", '"bob@a.example" <ALICE@a.example>'):
+            session.mail("alice@a.example")
+            session.rcpt("bob@a.example")
+            assert session.data(f"From: {own}\r\nSubject: as herself\r\n\r\nhello\r\n".encode())[0] == 250, own
+    assert "author-ownership" in str(server.json("trace", identifier))
 
 
 RELAY_ATTEMPTS = ["victim@elsewhere.example", "victim%elsewhere.example@a.example", "elsewhere.example!victim@a.example", '"victim@elsewhere.example"@a.example',
