@@ -163,9 +163,13 @@ private:
                          [this] { return config_show(context_, changed_only_); });
         show->add_flag("--changed", changed_only_, "Only what differs from the defaults");
         add_json(show);
-        auto* test =
-            add(*config, "test", "Look for mistakes in a file that is not in use yet", [this] { return config_test(context_, file_); });
+        auto* test = add(*config, "test", "Look for mistakes in a file that is not in use yet, and at what it would change", [this] {
+            return replay_since_.empty() ? config_test(context_, file_) : config_replay(context_, file_, replay_since_);
+        });
         test->add_option("file", file_, "The file")->required()->option_text(" ");
+        test->add_option("--replay", replay_since_, "Tell what it would have done with the mail since then: 24h, or a time")
+            ->option_text("SINCE");
+        add_json(test);
         app_.add_subcommand("version", "Print the version")->group(kGroup)->callback([this] { action_ = print_version; });
     }
 
@@ -628,6 +632,7 @@ private:
     std::function<int()> action_;
     bool changed_only_ = false;
     std::string file_;
+    std::string replay_since_;
     DirectoryCommand directory_;
     bool password_stdin_ = false;
     DkimCommand dkim_;

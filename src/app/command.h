@@ -60,6 +60,8 @@ int serve(const CommandContext& context);
 int check(const CommandContext& context);
 int config_show(const CommandContext& context, bool changed_only);
 int config_test(const CommandContext& context, const std::string& file);
+/// The mail since then, through the file's rules.
+int config_replay(const CommandContext& context, const std::string& file, const std::string& since);
 
 /// Whether an alias and an account may have the same address; the alias gets the mail then.
 enum class Overlap { refuse, allow };

@@ -60,15 +60,7 @@ asio::awaitable<Result<void>> ReportMailer::async_send(base::MessageId id, std::
     auto stored = co_await async_commit(with_.spool, std::move(draft), envelope_to(to, with_.clock.now()));
     if (!stored) co_return base::pass_on(stored);
     with_.journal.append({id, with_.clock.now(),
-                          trace::Accepted{.listener = std::move(as),
-                                          .client = {},
-                                          .client_name = {},
-                                          .helo = {},
-                                          .tls = {},
-                                          .login = {},
-                                          .sender = {},
-                                          .recipients = {mail::render_mailbox(to)},
-                                          .size = message.size()}});
+                          trace::Accepted{{.listener = std::move(as), .recipients = {mail::render_mailbox(to)}, .size = message.size()}}});
     with_.hand_over(*std::move(stored));
     co_return Result<void>{};
 }

@@ -52,7 +52,7 @@ base::Result<std::unique_ptr<storage::FileJournal>> open_journal(const config::C
     return storage::FileJournal::open(*std::move(filesystem), options, clock, log);
 }
 
-base::Result<std::unique_ptr<trace::Journal>> read_journal(const config::Config& config, base::Log& log) {
+base::Result<std::unique_ptr<storage::JournalReader>> read_journal(const config::Config& config, base::Log& log) {
     auto filesystem = storage::PosixFilesystem::open(config.data_dir.string());
     if (!filesystem) return base::pass_on(filesystem);
     return std::make_unique<storage::JournalReader>(*std::move(filesystem), log);

@@ -23,11 +23,11 @@ struct OpenSpool {
     std::unique_ptr<spool::Spool> spool;
 };
 
-/// Makes this process the only one that works on the spool in data_dir/spool, for as long as the lock lives.
-/// Errors   `refused`: another process has it.
 /// nullptr: none is configured.
 [[nodiscard]] base::Result<std::unique_ptr<directory::TokenChecker>> make_token_checker(const config::OauthConfig& oauth,
                                                                                         const base::Clock& clock);
+/// Makes this process the only one that works on the spool in data_dir/spool, for as long as the lock lives.
+/// Errors   `refused`: another process has it.
 [[nodiscard]] base::Result<std::unique_ptr<spool::FilesystemLock>> claim_spool(const config::Config& config);
 /// Opens, and after a crash recovers, the spool. Precondition: claim_spool() holds: the index must not be touched while another works on
 /// it.
@@ -39,6 +39,6 @@ struct OpenSpool {
                                                                                base::Log& log);
 
 /// The same to read only, beside a running server.
-[[nodiscard]] base::Result<std::unique_ptr<trace::Journal>> read_journal(const config::Config& config, base::Log& log);
+[[nodiscard]] base::Result<std::unique_ptr<storage::JournalReader>> read_journal(const config::Config& config, base::Log& log);
 
 }  // namespace thurn::app

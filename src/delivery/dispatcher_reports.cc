@@ -198,15 +198,8 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std
          .state = {.standing = spool::Standing::waiting, .attempts = 0, .due = now, .last_status = {}, .site = {}}});
     auto stored = co_await async_commit(std::move(draft), std::move(envelope));
     if (!stored) co_return base::pass_on(stored);
-    trace(id, trace::Accepted{.listener = "dsn",
-                              .client = {},
-                              .client_name = {},
-                              .helo = {},
-                              .tls = {},
-                              .login = {},
-                              .sender = {},
-                              .recipients = {mail::render_mailbox(*message->envelope.sender.mailbox)},
-                              .size = dsn.size()});
+    trace(id, trace::Accepted{
+                  {.listener = "dsn", .recipients = {mail::render_mailbox(*message->envelope.sender.mailbox)}, .size = dsn.size()}});
     trace(id, trace::Noted{"report about", message->id.text()});
     accept(*std::move(stored));
     co_return id;

@@ -97,6 +97,7 @@ smtp::ServerExtensions Conversation::extensions() const {
 
 awaitable<void> Conversation::async_run() {
     if (co_await async_begin()) co_await async_converse();
+    close_transaction();
     if (milters_) co_await milters_->async_quit();
     if (!counted_as_.empty()) co_await stream_.async_hang_up(net::within(kLinger), kMostDiscarded);  // who was turned away gets no time
     stream_.close();
@@ -272,7 +273,7 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent& event) {
         co_await async_begin_content();
     } else if (std::holds_alternative<smtp::ContentEnded>(event)) {
         co_await async_finish_message();
-        transaction_ = {};
+        close_transaction();
     } else if (auto* hello = std::get_if<smtp::HelloGiven>(&event)) {
         co_await async_take_hello(std::move(hello->name));
     } else {
@@ -347,7 +348,7 @@ awaitable<bool> Conversation::async_start_tls() {
         session_.certificate_shown(agreed->client_mailboxes);
     }
     client_.login.clear();
-    transaction_ = {};
+    close_transaction();
     auto bindings = stream_.tls_bindings();
     session_.bind_channel({.exporter = std::move(bindings.exporter), .server_end_point = std::move(bindings.server_end_point)});
     if (profile_.tls != smtp::TlsState::active) session_.tls_started();

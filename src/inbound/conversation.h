@@ -51,6 +51,8 @@ struct Transaction {
     policy::Filing filing = policy::Filing::inbox;
     std::string filed_because;
     std::string discarded_by;                     // the rule; empty: it is not
+    std::vector<trace::Found> found;              // about each recipient, as far as rules asked
+    bool traced = false;
     std::chrono::steady_clock::time_point begun;  // with MAIL
     std::optional<base::Error> storage_error;     // the first one; the rest of the content is thrown away then
 };
@@ -224,8 +226,7 @@ private:
     [[nodiscard]] std::string sign(Transaction& transaction);
     static void tell_signing(Transaction& transaction, const std::string& reason);
     void refuse_content(const Transaction& transaction, const policy::Decision& decision);
-    void trace_without_message(const Transaction& transaction, std::string what);
-    void discard(const Transaction& transaction);
+    void discard(Transaction& transaction);
     void tally(const Transaction& transaction, const mailauth::Findings& findings);
     void report_failure(const Transaction& transaction, const mailauth::Findings& findings);
 
@@ -241,8 +242,18 @@ private:
     Awaitable<base::Result<void>> async_write_part(Transaction& transaction, std::string_view octets);
     void change_envelope(Transaction& transaction, MessageChanges& changes) const;
 
+    // conversation_tracing.cc: what the trace tells of it
+    void note_found(Transaction& transaction, const std::string& recipient);
+    void note_refusal(std::string_view what, const std::string& subject, const policy::Decision& decision);
+    void trace_accepted(Transaction& transaction, base::Octets size);
+    void trace_refused(Transaction& transaction);
+    [[nodiscard]] trace::Parties parties(const Transaction& transaction, base::Octets size) const;
+    void trace_steps(const Transaction& transaction, base::Time at);
+    [[nodiscard]] std::vector<std::string> facts_found(const Transaction& transaction) const;
+
     // conversation_content.cc: the content and the commit
     Awaitable<> async_begin_content();
+    void close_transaction();
     void end_transaction();
     bool store_at_once(std::string_view octets);
     Awaitable<> async_store(std::string_view octets);
@@ -255,7 +266,6 @@ private:
     Awaitable<> async_finish_message();
     Awaitable<base::Result<base::MessageId>> async_commit(std::unique_ptr<spool::Draft> draft, spool::Envelope envelope);
     [[nodiscard]] spool::Envelope make_envelope(Transaction& transaction, base::Time now) const;
-    void trace_accepted(const Transaction& transaction, base::Octets size, base::Time at);
     void log_accepted(const Transaction& transaction, std::size_t recipients, base::Octets size);
     void log_spool_failure(base::MessageId id, const base::Error& error);
     [[nodiscard]] const std::string& helo_name() const;

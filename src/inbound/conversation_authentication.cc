@@ -118,26 +118,18 @@ std::string Conversation::sign(Transaction& transaction) {
     return head + results_field({.authserv_id = options_->authentication->authserv_id, .results = {std::move(result)}});
 }
 
-/// The trace tells of it although there is no message: whoever asks why has the id from the reply, which most bounces quote.
+/// Whoever asks why has the id from the reply, which most bounces quote: the trace tells of it although there is no message.
 void Conversation::refuse_content(const Transaction& transaction, const policy::Decision& decision) {
     const auto reply = smtp::make_reply(decision.code, decision.status, fmt::format("{} ({})", decision.text, transaction.id.text()));
     log_.info("message_refused", {.id = transaction.id, .subject = "content", .rule = decision.rule, .reply = &reply});
-    trace_without_message(transaction, "refused");
     session_.answer(reply);
 }
 
-void Conversation::trace_without_message(const Transaction& transaction, std::string what) {
-    const auto now = with_.clock.now();
-    const auto from = fmt::format("from {} by {}", mail::render_path(transaction.sender), client_.address);
-    with_.journal.append({transaction.id, now, trace::Noted{std::move(what), from}});
-    for (const auto& decided : transaction.decisions) with_.journal.append({transaction.id, now, decided});
-    for (const auto& line : transaction.findings) with_.journal.append({transaction.id, now, trace::Noted{line.what, line.detail}});
-}
-
 /// Whoever sent it is told what those are told whose mail arrives; the trace knows better.
-void Conversation::discard(const Transaction& transaction) {
+void Conversation::discard(Transaction& transaction) {
     log_.warning("discarded", {.id = transaction.id, .subject = mail::render_path(transaction.sender), .rule = transaction.discarded_by});
-    trace_without_message(transaction, "discarded");
+    trace_accepted(transaction, transaction.draft->size());
+    with_.journal.append({transaction.id, with_.clock.now(), trace::Noted{"discarded", "by " + transaction.discarded_by}});
     session_.accept("queued as " + transaction.id.text());
 }
 

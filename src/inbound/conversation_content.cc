@@ -39,8 +39,14 @@ mail::BodyType body_of(const Transaction& transaction) {
 
 }  // namespace
 
-void Conversation::end_transaction() {
+/// What was refused in it is told, though there is no message.
+void Conversation::close_transaction() {
+    trace_refused(transaction_);
     transaction_ = {};
+}
+
+void Conversation::end_transaction() {
+    close_transaction();
     if (milters_) milters_->reset();
     forwarded_.clear();
 }
@@ -188,7 +194,7 @@ awaitable<void> Conversation::async_accept(Transaction& transaction) {
     const auto now = with_.clock.now();
     const auto size = transaction.draft->size();
     const auto count = transaction.recipients.size();
-    trace_accepted(transaction, size, now);
+    trace_accepted(transaction, size);
     const auto committed = co_await async_commit(std::move(transaction.draft), make_envelope(transaction, now));
     const auto id = transaction.id.text();
     if (!committed) {
@@ -257,25 +263,6 @@ awaitable<base::Result<base::MessageId>> Conversation::async_commit(std::unique_
     };
     co_return co_await net::asio::async_initiate<const net::asio::use_awaitable_t<>, void(base::Result<base::MessageId>)>(
         std::move(initiate), net::asio::use_awaitable, std::move(draft), std::move(envelope));
-}
-
-void Conversation::trace_accepted(const Transaction& transaction, base::Octets size, base::Time at) {
-    trace::Accepted accepted{.listener = client_.listener,
-                             .client = fmt::format("{}:{}", client_.address, client_.port),
-                             .client_name = client_.name,
-                             .helo = helo_name(),
-                             .tls = client_.tls,
-                             .login = client_.login,
-                             .sender = mail::render_path(transaction.sender),
-                             .recipients = {},
-                             .size = size.count};
-    for (const auto& recipient : transaction.recipients) accepted.recipients.push_back(mail::render_mailbox(recipient.mailbox));
-    with_.journal.append({transaction.id, at, std::move(accepted)});
-    if (!through_.empty()) with_.journal.append({transaction.id, at, trace::Noted{"came through", through_}});
-    if (!transaction.forwarded.empty())
-        with_.journal.append({transaction.id, at, trace::Noted{"forwarded for", describe_origin(transaction.forwarded)}});
-    for (const auto& decided : transaction.decisions) with_.journal.append({transaction.id, at, decided});
-    for (const auto& line : transaction.findings) with_.journal.append({transaction.id, at, trace::Noted{line.what, line.detail}});
 }
 
 }  // namespace thurn::inbound

@@ -54,12 +54,17 @@ base::Result<Claim> find_claim(directory::Directory& directory, const std::strin
 policy::Facts Conversation::facts() const { return {.role = profile_.role, .client_address = client_.address, .login = client_.login}; }
 
 awaitable<void> Conversation::async_take_sender(smtp::SenderGiven&& given) {
-    transaction_ = {};
+    close_transaction();
     forget_facts(policy::Stage::mail);
     if (!with_.spool.has_room()) {
         put_off("mail", mail::render_path(given.path), {base::ErrorKind::full, "the spool has no room for new mail"});
         co_return;
     }
+    transaction_.id = with_.ids.next();
+    transaction_.sender = given.path;
+    transaction_.declared_size = given.parameters.size.value_or(base::Octets{}).count;
+    transaction_.marks = so_far_.marks;
+    transaction_.decisions = so_far_.decisions;
     auto claim = Claim::somebody_elses;
     if (!client_.login.empty()) {
         const bool asked = given.path.mailbox && !policy::is_within(options_->senders, client_.login, *given.path.mailbox);
@@ -67,6 +72,7 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven&& given) {
         auto found = co_await with_.pool.async_run([this, mailbox] { return find_claim(with_.directory, client_.login, mailbox); });
         if (!found) {
             put_off("mail", mail::render_path(given.path), found.error());
+            close_transaction();
             co_return;
         }
         claim = *found;
@@ -75,18 +81,14 @@ awaitable<void> Conversation::async_take_sender(smtp::SenderGiven&& given) {
                                                   : policy::decide_sender(facts(), given.path, claim == Claim::owner, options_->senders);
     if (decision.kind != policy::Decision::Kind::accept) {
         refuse("mail", mail::render_path(given.path), decision);
+        close_transaction();
         co_return;
     }
-    transaction_.id = with_.ids.next();
     transaction_.wishes = wishes_of(given.parameters, with_.clock.now());
     transaction_.declared = given.parameters.body;
-    transaction_.sender = std::move(given.path);
-    transaction_.declared_size = given.parameters.size.value_or(base::Octets{}).count;
     transaction_.begun = std::chrono::steady_clock::now();
-    transaction_.marks = so_far_.marks;
-    transaction_.decisions = so_far_.decisions;
     if (is_ruled(policy::Stage::mail) && !co_await async_pass_message(policy::Stage::mail)) {
-        transaction_ = {};
+        close_transaction();
         co_return;
     }
     meet_filters();
@@ -208,9 +210,7 @@ void Conversation::take_way_back(smtp::RecipientGiven given) {
 void Conversation::refuse(std::string_view what, const std::string& subject, const policy::Decision& decision) {
     auto reply = smtp::make_reply(decision.code, decision.status, decision.text);
     log_.info("refused", {.id = transaction_.id, .stage = what, .subject = subject, .rule = decision.rule, .reply = &reply});
-    if (transaction_.id.value != 0)
-        transaction_.decisions.push_back({std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject",
-                                          decision.rule, decision.reason});
+    note_refusal(what, subject, decision);
     session_.answer(reply);
 }
 

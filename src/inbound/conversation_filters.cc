@@ -101,7 +101,7 @@ awaitable<bool> Conversation::async_filter_sender(const smtp::MailParameters& pa
                                                         std::move(macros));
     if (decision.kind == policy::Decision::Kind::accept) co_return true;
     refuse("mail", mail::render_path(transaction_.sender), decision);
-    transaction_ = {};
+    close_transaction();
     co_return false;
 }
 

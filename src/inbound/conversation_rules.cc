@@ -138,6 +138,7 @@ awaitable<policy::Ruling> Conversation::async_rule(Stage stage, Transaction& tra
     }
     auto ruling = walk.take();
     const auto subject = stage == Stage::rcpt ? mail::render_mailbox(*now.recipient) : std::string();
+    if (stage == Stage::rcpt) note_found(transaction, subject);
     for (const auto& applied : ruling.applied) {
         const auto& said = applied.rule->said;
         const auto reason = policy::reason_of(applied, ruling);
@@ -231,7 +232,10 @@ awaitable<std::optional<policy::Decision>> Conversation::async_rule_connection()
     const auto ruling = co_await async_rule(Stage::connect, none, situation(none));
     at_connect_ = so_far_;
     auto refusal = refusal_of(ruling, Stage::connect);
-    if (refusal) log_.info("refused", {.stage = "connect", .rule = refusal->rule, .reason = refusal->text});
+    if (refusal) {
+        log_.info("refused", {.stage = "connect", .rule = refusal->rule, .reason = refusal->text});
+        note_refusal("connect", "", *refusal);
+    }
     co_return refusal;
 }
 
@@ -244,7 +248,7 @@ awaitable<bool> Conversation::async_pass_connection() {
 }
 
 awaitable<void> Conversation::async_take_hello(std::string name) {
-    transaction_ = {};
+    close_transaction();
     forget_facts(Stage::helo);
     helo_ = std::move(name);
     so_far_ = at_connect_;  // a client may say hello again, and does after STARTTLS
@@ -263,9 +267,9 @@ awaitable<void> Conversation::async_take_login() {
         session_.accept();
         co_return;
     }
-    const auto login = std::exchange(client_.login, {});
+    refuse("auth", client_.login, *refusal);
+    client_.login.clear();
     client_.mechanism.clear();
-    refuse("auth", login, *refusal);
 }
 
 /// MAIL, and when all recipients are known. False: refused, and answered.

@@ -17,6 +17,7 @@ struct AuthenticationRules {
     enum class OnNoAuthor { mark, reject } no_author = OnNoAuthor::reject;
     enum class OnTemperror { mark, defer } temperror = OnTemperror::mark;  // of DMARC: its policy or an aligned result cannot be had now
     std::vector<std::string> trusted_sealers{};  // domains whose ARC seals are believed about what they saw (RFC 8617 §7.2)
+    friend bool operator==(const AuthenticationRules&, const AuthenticationRules&) = default;
 };
 
 /// Where a message goes that is accepted.

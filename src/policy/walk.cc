@@ -48,6 +48,7 @@ bool Walk::done() {
         if (watch_) watch_(stage_[at_], truth, facts_told(reading_.read, rules_, facts_));
         if (truth == Truth::yes) apply(stage_[at_]);
         advice_.reset();
+        decreed_.reset();
         ++at_;
     }
     reading_.wanted.clear();
@@ -58,6 +59,7 @@ void Walk::answer(Advice advice) { advice_ = fit_to_stage(std::move(advice), std
 
 /// Its reply may need facts that its condition did not, or the one it asks.
 Truth Walk::judge(const Rule& rule) {
+    if (decreed_) return *decreed_;
     const auto truth = rule.when ? rule.when->evaluate(facts_, reading_) : Truth::yes;
     if (truth != Truth::yes) return truth;
     reading_.wanted.clear();

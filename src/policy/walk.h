@@ -64,6 +64,10 @@ public:
     void answer(Advice advice);
     /// What it waits for; not empty unless done or asking.
     [[nodiscard]] std::span<const std::size_t> wanted() const { return reading_.wanted; }
+    /// The rule at hand. Precondition: not done.
+    [[nodiscard]] const Rule& at_hand() const { return stage_[at_]; }
+    /// Whether the rule at hand applies, for who cannot give what is wanted and knows it all the same. Precondition: wanted().
+    void decree(bool applies) { decreed_ = applies ? Truth::yes : Truth::unavailable; }
     [[nodiscard]] Ruling take();
 
 private:
@@ -83,6 +87,7 @@ private:
     Reading reading_;
     const Rule* asking_ = nullptr;
     std::optional<Advice> advice_;  // to the rule at hand
+    std::optional<Truth> decreed_;  // of the rule at hand
     Ruling ruling_;
 };
 

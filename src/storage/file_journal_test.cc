@@ -177,7 +177,7 @@ TEST_F(FileJournalTest, SearchesByAddressAndTime) {
     journal->append(accepted(first, "Alice@A.example", {"bob@b.example", "carol@c.example"}));
     journal->append(accepted(second, "alice@a.example", {"list@b.example"}));
     journal->append({.id = second, .at = second.time(), .body = trace::Settled{"bob@b.example", "delivered", "250 ok", {}}});
-    journal->append({.id = third, .at = third.time(), .body = trace::Decided{"rcpt", "bob@b.example", "reject", "no-relay", ""}});
+    journal->append({.id = third, .at = third.time(), .body = trace::Refused{{.listener = "mx", .recipients = {"bob@b.example"}}}});
     using Ids = std::vector<base::MessageId>;
     const auto found = [&journal](trace::Query query) { return *journal->search(query); };
     const auto query = [](std::string from, std::string to) {

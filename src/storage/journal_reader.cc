@@ -188,14 +188,9 @@ private:
     }
 
     [[nodiscard]] unsigned conditions_met(const trace::Body& body) const {
-        if (const auto* accepted = std::get_if<trace::Accepted>(&body)) {
-            const bool to = std::ranges::any_of(accepted->recipients, [this](const std::string& each) { return is_to(each); });
-            return (is_from(accepted->sender) ? kFrom : 0) | (to ? kTo : 0);
-        }
-        // A transaction that was refused has only these.
-        if (const auto* decided = std::get_if<trace::Decided>(&body)) {
-            return (decided->stage == "mail" && is_from(decided->subject) ? kFrom : 0) |
-                   (decided->stage == "rcpt" && is_to(decided->subject) ? kTo : 0);
+        if (const auto* parties = trace::parties_of(body)) {
+            const bool to = std::ranges::any_of(parties->recipients, [this](const std::string& each) { return is_to(each); });
+            return (is_from(parties->sender) ? kFrom : 0) | (to ? kTo : 0);
         }
         if (const auto* routed = std::get_if<trace::Routed>(&body)) return is_to(routed->recipient) ? kTo : 0;
         if (const auto* settled = std::get_if<trace::Settled>(&body)) return is_to(settled->recipient) ? kTo : 0;
@@ -285,6 +280,17 @@ Result<std::vector<base::MessageId>> JournalReader::search(const trace::Query& q
     read_files(files_about(*files, since, until),
                [&sieve](std::string_view payload, std::uint32_t checksum) { sieve.offer(payload, checksum); });
     return sieve.take();
+}
+
+Result<void> JournalReader::read(base::Time since, const std::function<void(trace::Event)>& visit) {
+    auto files = list_journal(*filesystem_);
+    if (!files) return base::pass_on(files);
+    read_files(files_about(*files, since, base::Time::max() - kSlack), [&](std::string_view payload, std::uint32_t checksum) {
+        const auto head = trace::decode_head(payload);
+        if (!head || head->at < since) return;
+        if (auto event = decode_checked(payload, checksum)) visit(*std::move(event));
+    });
+    return {};
 }
 
 void JournalReader::read_files(const std::vector<JournalFile>& files, const Visitor& visit) {

@@ -50,6 +50,8 @@ public:
     void append(trace::Event event) override;
     base::Result<std::vector<trace::Event>> find(base::MessageId id) override;
     base::Result<std::vector<base::MessageId>> search(const trace::Query& query) override;
+    /// All events since then, as they were written: those of one message stand together but for what others wrote meanwhile.
+    [[nodiscard]] base::Result<void> read(base::Time since, const std::function<void(trace::Event)>& visit);
 
 private:
     using Visitor = std::function<void(std::string_view payload, std::uint32_t checksum)>;

@@ -11,18 +11,22 @@
 
 namespace thurn::trace {
 
-/// The message was taken in: the 250 was promised.
-struct Accepted {
-    std::string listener;  // mx, submission, sendmail, dsn
-    std::string client;    // address and port; empty when made here
-    std::string client_name;
-    std::string helo;
-    std::string tls;  // version and cipher, empty without
-    std::string login;
-    std::string sender;  // empty for the null path
-    std::vector<std::string> recipients;
+/// Who sends what to whom, as far as it was told.
+struct Parties {
+    std::string listener{};  // mx, submission, sendmail, dsn
+    std::string client{};    // address and port; empty when made here
+    std::string client_name{};
+    std::string helo{};
+    std::string tls{};  // version and cipher, empty without
+    std::string login{};
+    std::string sender{};  // empty for the null path
+    std::vector<std::string> recipients{};
     std::uint64_t size = 0;
 };
+/// The message was taken in: the 250 was promised.
+struct Accepted : Parties {};
+/// It was not, or the client did not get as far as a message. `recipients` are all that it named; who refused is `Decided`.
+struct Refused : Parties {};
 /// A rule decided about a recipient or the whole message.
 struct Decided {
     std::string stage;     // connect, helo, auth, mail, rcpt, data, content
@@ -60,7 +64,16 @@ struct Noted {
     std::string detail;
 };
 
-using Body = std::variant<Accepted, Decided, Routed, Attempted, Settled, Noted>;
+/// What rules asked others about, and what mail authentication found, for `config test --replay`: `spf = "pass"`. Nothing of the content.
+struct Found {
+    std::string recipient;  // whom it is about; empty: the whole message
+    std::vector<std::string> facts;
+};
+
+using Body = std::variant<Accepted, Decided, Routed, Attempted, Settled, Noted, Refused, Found>;
+
+/// Of those that tell; else null.
+[[nodiscard]] const Parties* parties_of(const Body& body);
 
 /// One step in the life of one message.
 /// Shape    Texts hold no control octets; the journal replaces them.

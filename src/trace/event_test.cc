@@ -14,15 +14,15 @@ const base::Time kNoon = base::Time(std::chrono::sys_days{std::chrono::year{2026
 const base::MessageId kId{static_cast<std::uint64_t>(kNoon.time_since_epoch().count()) << 22 | 5};
 
 Accepted accepted() {
-    return {.listener = "mx",
-            .client = "[192.0.2.1]:51234",
-            .client_name = "mail.example",
-            .helo = "mail.example",
-            .tls = "TLSv1.3 TLS_AES_256_GCM_SHA384",
-            .login = "",
-            .sender = "a@b",
-            .recipients = {"c@d"},
-            .size = 10240};
+    return {{.listener = "mx",
+             .client = "[192.0.2.1]:51234",
+             .client_name = "mail.example",
+             .helo = "mail.example",
+             .tls = "TLSv1.3 TLS_AES_256_GCM_SHA384",
+             .login = "",
+             .sender = "a@b",
+             .recipients = {"c@d"},
+             .size = 10240}};
 }
 
 struct LineCase {
@@ -50,6 +50,14 @@ std::vector<LineCase> lines() {
          "settled    c@d deferred until 12:05:00: 451 4.7.1 greylisted"},
         {"DeferredPastMidnight", Settled{"c@d", "deferred", "", kNoon + 13h}, "settled    c@d deferred until 2026-11-23 01:00:00"},
         {"Delivered", Settled{"c@d", "delivered", "250 2.0.0 ok", {}}, "settled    c@d delivered: 250 2.0.0 ok"},
+        {"Refused", Refused{accepted()},
+         "refused    from mail.example [192.0.2.1]:51234 (helo mail.example) by mx, TLSv1.3 TLS_AES_256_GCM_SHA384, 10,240 octets, from "
+         "<a@b> to <c@d>"},
+        {"RefusedAtMail", Refused{{.listener = "mx", .client = "192.0.2.1:9", .sender = "a@b"}},
+         "refused    from 192.0.2.1:9 by mx, from <a@b>"},
+        {"RefusedAtConnect", Refused{{.listener = "mx", .client = "192.0.2.1:9"}}, "refused    from 192.0.2.1:9 by mx"},
+        {"Found", Found{"", {"spf = \"pass\"", "dnsbl_score = 3"}}, "found      spf = \"pass\", dnsbl_score = 3"},
+        {"FoundOfOne", Found{"c@d", {"greylist_wait = 60"}}, "found      for c@d: greylist_wait = 60"},
         {"Noted", Noted{"recovered", ""}, "noted      recovered"},
         {"Hostile", Noted{"a\r\nb\x1b[2J", "\xc2\x9b \xff \xc3\xa9\x7f"}, "noted      a??b?[2J: ?? ? \xc3\xa9?"},
     };

@@ -12,8 +12,7 @@ template <class Body>
 struct Fields;
 
 template <>
-struct Fields<Accepted> {
-    static constexpr const char* kName = "accepted";
+struct Fields<Parties> {
     template <class Value, class Visitor>
     static void visit(Value& body, Visitor&& visitor) {
         visitor("listener", body.listener);
@@ -26,6 +25,16 @@ struct Fields<Accepted> {
         visitor("recipients", body.recipients);
         visitor("size", body.size);
     }
+};
+
+template <>
+struct Fields<Accepted> : Fields<Parties> {
+    static constexpr const char* kName = "accepted";
+};
+
+template <>
+struct Fields<Refused> : Fields<Parties> {
+    static constexpr const char* kName = "refused";
 };
 
 template <>
@@ -86,6 +95,16 @@ struct Fields<Noted> {
     static void visit(Value& body, Visitor&& visitor) {
         visitor("what", body.what);
         visitor("detail", body.detail);
+    }
+};
+
+template <>
+struct Fields<Found> {
+    static constexpr const char* kName = "found";
+    template <class Value, class Visitor>
+    static void visit(Value& body, Visitor&& visitor) {
+        visitor("recipient", body.recipient);
+        visitor("facts", body.facts);
     }
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace thurn::trace {
 namespace {
@@ -46,11 +47,20 @@ std::string render_list(const std::vector<std::string>& items) {
 /// `separator` and the text, or nothing for an empty text.
 std::string also(const char* separator, const std::string& text) { return text.empty() ? "" : separator + text; }
 
-std::string tell(const Accepted& body, base::Time) {
+std::string tell_client(const Parties& body) {
     std::string line = body.client.empty() ? "made here" : "from" + also(" ", body.client_name) + " " + body.client;
     if (!body.helo.empty()) line += " (helo " + body.helo + ")";
-    line += also(" by ", body.listener) + also(" as ", body.login) + also(", ", body.tls);
-    return line + fmt::format(", {} octets, from <{}> to {}", with_commas(body.size), body.sender, render_list(body.recipients));
+    return line + also(" by ", body.listener) + also(" as ", body.login) + also(", ", body.tls);
+}
+std::string tell_envelope(const Parties& body) { return fmt::format("from <{}> to {}", body.sender, render_list(body.recipients)); }
+std::string tell(const Accepted& body, base::Time) {
+    return fmt::format("{}, {} octets, {}", tell_client(body), with_commas(body.size), tell_envelope(body));
+}
+std::string tell(const Refused& body, base::Time) {
+    auto line = tell_client(body);
+    if (body.size > 0) line += fmt::format(", {} octets", with_commas(body.size));
+    if (!body.recipients.empty()) return line + ", " + tell_envelope(body);
+    return line + (body.sender.empty() ? "" : fmt::format(", from <{}>", body.sender));
 }
 std::string tell(const Decided& body, base::Time) {
     return body.stage + also(" ", body.subject) + ": " + body.decision + also(" by ", body.rule) + also(": ", body.reason);
@@ -70,20 +80,29 @@ std::string tell(const Settled& body, base::Time at) {
 }
 std::string tell(const Noted& body, base::Time) { return body.what + also(": ", body.detail); }
 
-const Accepted* find_accepted(std::span<const Event> events) {
-    const auto found = std::ranges::find_if(events, [](const Event& event) { return std::holds_alternative<Accepted>(event.body); });
-    return found == events.end() ? nullptr : &std::get<Accepted>(found->body);
+std::string tell(const Found& body, base::Time) {
+    return (body.recipient.empty() ? "" : "for " + body.recipient + ": ") + fmt::format("{}", fmt::join(body.facts, ", "));
+}
+
+const Parties* find_parties(std::span<const Event> events) {
+    for (const Event& event : events)
+        if (const auto* parties = parties_of(event.body)) return parties;
+    return nullptr;
 }
 
 std::string render_heading(std::span<const Event> events) {
     const Event& first = events.front();
     std::string line = "message " + first.id.text() + " of " + mail::render_date(plausible(first.id.time()));
-    if (const Accepted* accepted = find_accepted(events))
-        line += " from <" + accepted->sender + "> to " + render_list(accepted->recipients);
+    if (const auto* parties = find_parties(events); parties && !parties->recipients.empty()) line += " " + tell_envelope(*parties);
     return clean_text(line) + "\n";
 }
 
 }  // namespace
+
+const Parties* parties_of(const Body& body) {
+    if (const auto* accepted = std::get_if<Accepted>(&body)) return accepted;
+    return std::get_if<Refused>(&body);
+}
 
 std::string render_text(const Event& event) {
     return std::visit(
