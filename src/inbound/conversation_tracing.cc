@@ -15,7 +15,7 @@ using policy::Stage;
 namespace {
 
 /// What mail authentication finds without being asked.
-constexpr std::array<std::string_view, 5> kFoundAnyway{"arc", "author", "dkim", "dmarc", "dmarc.policy"};
+constexpr std::array<std::string_view, 4> kFoundAnyway{"arc", "dkim", "dmarc", "dmarc.policy"};
 
 /// Refusals cost who causes them nothing: without a bound they would push the stories of mail out of the trace. The log has them all.
 constexpr std::string_view kTracedRefusals = "traced refusals";  // no rate of the configuration is called so
@@ -25,7 +25,8 @@ bool refuses(const trace::Decided& decided) {
     return decided.decision == "reject" || decided.decision == "defer" || decided.decision == "disconnect";
 }
 
-bool is_kept(const policy::FactKind& kind) { return kind.looked_up && !kind.is_content; }
+/// What cannot be told from who sent what to whom, and is none of the content.
+bool is_kept(const policy::FactKind& kind) { return (kind.looked_up && !kind.is_content) || kind.name == "author"; }
 
 }  // namespace
 
@@ -51,10 +52,9 @@ std::vector<std::string> Conversation::facts_found(const Transaction& transactio
     }
     if (!transaction.checked) return facts;
     const auto now = situation(transaction);
-    for (const auto name : kFoundAnyway) {
-        if (name == "author" && transaction.header.empty()) continue;
+    for (const auto name : kFoundAnyway)
         facts.push_back(policy::write_fact(name, policy::fact_of({policy::find_fact_kind(name), {}}, now)));
-    }
+    facts.push_back(policy::write_fact("author.domain", transaction.checked->signatures.author.domain));
     const auto& found = transaction.checked->origin.mail_from.result;
     if (!spf) facts.push_back(policy::write_fact("spf", std::string(mailauth::spf_result_name(found))));
     return facts;

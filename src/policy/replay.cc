@@ -140,7 +140,6 @@ public:
         address_ = address_in(past.parties.client);
         network_ = network_of(address_);
         if (auto sender = mail::parse_mailbox(past.parties.sender, mail::Charset::utf8)) sender_ = *std::move(sender);
-        author_ = memory_.text("author");
     }
 
     Result<Comparison> run() {
@@ -342,11 +341,11 @@ private:
     Result<std::optional<FactValue>> recall(const Fact& fact, const Situation& now, const std::string& recipient) {
         if (auto kept = memory_.fact(fact.name, recipient)) return kept;
         const auto& kind = *fact.kind;
-        if (asks_directory(fact)) return recall_ours(kind.name == "sender.ours" ? domain_of(past_.parties.sender) : domain_of(author_));
+        if (asks_directory(fact))
+            return recall_ours(kind.name == "sender.ours" ? domain_of(past_.parties.sender) : memory_.text("author.domain"));
         if (asks_next_hop(fact) && now.recipient_kind != "relayed" && now.recipient_kind != "foreign")
             return now.recipient_kind != "unknown";
         if (kind.name == "client.name" && !past_.parties.client_name.empty()) return past_.parties.client_name;
-        if (kind.name == "author.domain" && !author_.empty()) return domain_of(author_);
         const bool of_content = kind.since == Stage::content && kind.name != "recipients";
         if (kind.looked_up || of_content) return std::nullopt;
         return fact_of(fact, now);
@@ -417,7 +416,6 @@ private:
     std::string address_;
     std::string network_;
     std::optional<mail::Mailbox> sender_;
-    std::string author_;
     Marks marks_;
     Fate so_far_;  // what MAIL's rules made of it
     Texts accepted_;
