@@ -341,8 +341,8 @@ private:
     Result<std::optional<FactValue>> recall(const Fact& fact, const Situation& now, const std::string& recipient) {
         if (auto kept = memory_.fact(fact.name, recipient)) return kept;
         const auto& kind = *fact.kind;
-        if (asks_directory(fact))
-            return recall_ours(kind.name == "sender.ours" ? domain_of(past_.parties.sender) : memory_.text("author.domain"));
+        if (kind.name == "sender.ours") return recall_ours(domain_of(past_.parties.sender));
+        if (kind.name == "author.ours" && memory_.fact("author.domain", {})) return recall_ours(memory_.text("author.domain"));
         if (asks_next_hop(fact) && now.recipient_kind != "relayed" && now.recipient_kind != "foreign")
             return now.recipient_kind != "unknown";
         if (kind.name == "client.name" && !past_.parties.client_name.empty()) return past_.parties.client_name;

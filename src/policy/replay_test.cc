@@ -159,6 +159,16 @@ TEST_F(ReplayTest, WhatIsNotKeptIsTold) {
     EXPECT_THAT(compare(taken(), {}, {.rules = {listed("authenticated and dnsbl.other > 0")}}).unjudged, IsEmpty()) << "it does not matter";
 }
 
+TEST_F(ReplayTest, TheAuthorIsKnownByDomain) {
+    const auto with = [](const char* when) { return Configuration{.rules = {{.name = "author", .when = when, .action = Action::reject}}}; };
+    auto past = taken();
+    EXPECT_EQ(compare(past, {}, with("author.ours")).unjudged.size(), 1U) << "it was not checked";
+    past.found.front().facts.push_back(R"(author.domain = "here.example")");
+    EXPECT_THAT(told(compare(past, {}, with("author.ours"))), ElementsAre("u@here.example: accept -> reject author"));
+    EXPECT_THAT(told(compare(past, {}, with("author.domain = \"here.example\""))), ElementsAre("u@here.example: accept -> reject author"));
+    EXPECT_EQ(compare(past, {}, with("author = \"x@here.example\"")).unjudged.size(), 1U);
+}
+
 TEST_F(ReplayTest, WordsOfAReplyHoldNothingUp) {
     auto rule = listed("client.stranger");
     rule.text = "{client.name} is not liked";
