@@ -1,10 +1,7 @@
 #include "admin/ban_commands.h"
 #include "app/command.h"
-#include "app/privileges.h"
-#include "app/stores.h"
-#include "app/system.h"
+#include "app/kept_policy.h"
 #include "config/duration.h"
-#include "storage/policy_state.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -23,32 +20,19 @@ std::string text(const json::object& object, const char* key) {
     return value && value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
-/// What is kept, while no server runs that knows better.
-ControlResult ask_what_is_kept(const config::Config& config, const json::object& request) {
-    const auto claim = claim_spool(config);
-    if (!claim) return std::unexpected(claim.error());
-    auto files = storage::PosixFilesystem::open((config.data_dir / "policy").string());
-    if (!files) return base::pass_on(files);
-    SystemClock clock;
-    base::NullLog log;
-    policy::LoginGuard guard({.seed = SystemRandom().next()});
-    storage::PolicyState state(*std::move(files), log, clock);
-    state.add("logins", guard);
+ControlResult answer(const json::object& request, const KeptPolicy& kept) {
+    policy::LoginGuard guard({.seed = kept.seed});
+    kept.state.add("logins", guard);
     const auto verb = text(request, "command");
-    if (verb == "bans.list") return json::value(admin::list_bans(guard, clock.now()));
+    if (verb == "bans.list") return json::value(admin::list_bans(guard, kept.now));
     auto changed =
-        verb == "bans.add" ? admin::add_ban(guard, request, clock.now(), log) : admin::remove_ban(guard, request, clock.now(), log);
-    if (auto saved = state.save(); !saved) return base::pass_on(saved);
+        verb == "bans.add" ? admin::add_ban(guard, request, kept.now, kept.log) : admin::remove_ban(guard, request, kept.now, kept.log);
+    if (auto saved = kept.state.save(); !saved) return base::pass_on(saved);
     return changed;
 }
 
-/// The running server, or what it left.
 ControlResult ask(const config::Config& config, const json::object& request) {
-    auto answer = admin::ask_server(config.data_dir / "control.sock", request);
-    std::error_code ignored;
-    if (answer || answer.error().kind != base::ErrorKind::peer_gone || !std::filesystem::exists(config.data_dir / "spool", ignored))
-        return answer;
-    return ask_what_is_kept(config, request);
+    return ask_or_open(config, request, [&](const KeptPolicy& kept) { return answer(request, kept); });
 }
 
 void print_bans(const json::array& bans) {

@@ -1,9 +1,7 @@
 #include "app/kept_watch.h"
 
 #include "admin/alarm_commands.h"
-#include "app/stores.h"
-#include "app/system.h"
-#include "storage/policy_state.h"
+#include "app/kept_policy.h"
 
 namespace thurn::app {
 
@@ -11,36 +9,25 @@ namespace {
 
 using admin::ControlResult;
 
-ControlResult ask_what_is_kept(const config::Config& config, const boost::json::object& request) {
-    const auto claim = claim_spool(config);
-    if (!claim) return std::unexpected(claim.error());
-    auto files = storage::PosixFilesystem::open((config.data_dir / "policy").string());
-    if (!files) return base::pass_on(files);
-    SystemClock clock;
-    base::NullLog log;
-    policy::AccountBaseline accounts({.seed = SystemRandom().next()});
+ControlResult answer(const boost::json::object& request, const KeptPolicy& kept) {
+    policy::AccountBaseline accounts({.seed = kept.seed});
     policy::AlarmBook book;
-    storage::PolicyState state(*std::move(files), log, clock);
-    state.add("accounts", accounts);
-    state.add("alarms", book);
+    kept.state.add("accounts", accounts);
+    kept.state.add("alarms", book);
     const auto* command = request.if_contains("command");
     const auto verb = command && command->is_string() ? std::string_view(command->as_string()) : std::string_view();
     if (verb == "alarms.list") return admin::list_alarms(book, request);
     if (verb == "alarms.counts") return boost::json::value(admin::count_alarms(book));
-    if (verb == "accounts.show") return admin::show_accounts(accounts, request, clock.now());
-    auto released = admin::release_account(accounts, request, clock.now(), log);
-    if (auto saved = state.save(); !saved) return base::pass_on(saved);
+    if (verb == "accounts.show") return admin::show_accounts(accounts, request, kept.now);
+    auto released = admin::release_account(accounts, request, kept.now, kept.log);
+    if (auto saved = kept.state.save(); !saved) return base::pass_on(saved);
     return released;
 }
 
 }  // namespace
 
 ControlResult ask_watch(const config::Config& config, const boost::json::object& request) {
-    auto answer = admin::ask_server(config.data_dir / "control.sock", request);
-    std::error_code ignored;
-    if (answer || answer.error().kind != base::ErrorKind::peer_gone || !std::filesystem::exists(config.data_dir / "policy", ignored))
-        return answer;
-    return ask_what_is_kept(config, request);
+    return ask_or_open(config, request, [&](const KeptPolicy& kept) { return answer(request, kept); });
 }
 
 }  // namespace thurn::app
