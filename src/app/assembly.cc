@@ -62,7 +62,8 @@ inbound::ListenerProfile listener_profile(const config::ListenerConfig& listener
             .networks = listener.networks,
             .proxy_protocol_from = listener.proxy_protocol_from,
             .xclient_from = listener.xclient_from,
-            .xforward_from = listener.xforward_from};
+            .xforward_from = listener.xforward_from,
+            .relays = listener.relay};
 }
 
 std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const config::Config& config,

@@ -432,6 +432,7 @@ TEST(Listener, BelievesWhomItNames) {
         proxy_protocol_from = ["10.0.0.0/8"]
         xclient_from = ["10.0.0.1"]
         xforward_from = ["10.0.0.2", "::1"]
+        relay = false
         [smtp]
         vrfy = "on"
         expn = "authenticated"
@@ -443,6 +444,8 @@ TEST(Listener, BelievesWhomItNames) {
     EXPECT_TRUE(listener.proxy_protocol_from.at(0).contains("10.255.0.1"));
     EXPECT_TRUE(listener.xclient_from.at(0).contains("10.0.0.1"));
     EXPECT_TRUE(listener.xforward_from.at(1).contains("::1"));
+    EXPECT_FALSE(listener.relay);
+    EXPECT_TRUE(ListenerConfig().relay);
     EXPECT_EQ(loaded.config.vrfy, inbound::Disclosure::on);
     EXPECT_EQ(loaded.config.expn, inbound::Disclosure::authenticated);
     EXPECT_EQ(loaded.config.etrn, inbound::QueueRunBy::everyone);

@@ -50,8 +50,8 @@ struct Transaction {
     policy::Marks marks;                                 // that rules left
     policy::Filing filing = policy::Filing::inbox;
     std::string filed_because;
-    std::string discarded_by;                     // the rule; empty: it is not
-    std::vector<trace::Found> found;              // about each recipient, as far as rules asked
+    std::string discarded_by;         // the rule; empty: it is not
+    std::vector<trace::Found> found;  // about each recipient, as far as rules asked
     bool traced = false;
     std::chrono::steady_clock::time_point begun;  // with MAIL
     std::optional<base::Error> storage_error;     // the first one; the rest of the content is thrown away then
@@ -281,7 +281,7 @@ private:
     IdleConnections& idle_;  // to servers outside, of this loop
     Client client_;
     SessionLog log_{with_.log, client_};
-    bool in_relay_networks_ = false;  // the client's address, as it is now
+    bool in_relay_networks_ = false;  // the client's address, as it is now, where the listener relays for such
     std::string speaker_;             // the client's address before XCLIENT said another one
     std::string through_;             // who told of the client, and how; empty without PROXY and XCLIENT
     smtp::ServerSession session_;

@@ -51,6 +51,7 @@ struct ListenerProfile {
     std::vector<policy::Network> proxy_protocol_from{};  // who must say by the PROXY protocol for whom it connects
     std::vector<policy::Network> xclient_from{};         // who may say by XCLIENT who the client is
     std::vector<policy::Network> xforward_from{};        // who may say by XFORWARD who the client was
+    bool relays = true;                                  // for relay_networks
 };
 
 /// What the configuration says; a snapshot, taken anew for each connection.
