@@ -8,10 +8,12 @@ namespace thurn::app {
 
 std::shared_ptr<const inbound::Options> inbound_options(const config::Config& config,
                                                         std::shared_ptr<const inbound::AuthenticationOptions> authentication,
-                                                        std::shared_ptr<const mailauth::SenderRewriting> rewriting) {
+                                                        std::shared_ptr<const mailauth::SenderRewriting> rewriting,
+                                                        std::shared_ptr<const policy::Countries> countries) {
     inbound::Options options;
     options.authentication = std::move(authentication);
     options.rewriting = std::move(rewriting);
+    options.countries = std::move(countries);
     options.header_size = config.limits.header_size.count;
     options.session.hostname = config.hostname;
     options.session.message_size = config.limits.message_size;

@@ -128,7 +128,7 @@ Parties parties_of(const ExplainCommand& command, const mailauth::MessageOrigin&
 }
 
 policy::Situation situation_of(const ExplainCommand& command, const config::Config& config, const mailauth::MessageOrigin& asked,
-                               const ToolMessage& message, const Parties& parties) {
+                               const ToolMessage& message, const Parties& parties, const policy::Countries* countries) {
     const bool ours = std::ranges::any_of(config.relay_networks, [&](const auto& network) { return network.contains(command.ip); });
     return {.listener = command.login.empty() ? "mx" : "submission",
             .hostname = config.hostname,
@@ -139,7 +139,9 @@ policy::Situation situation_of(const ExplainCommand& command, const config::Conf
             .helo = asked.helo,
             .sender = parties.sender ? &*parties.sender : nullptr,
             .size = message.octets.size(),
-            .header = message.header()};
+            .header = message.header(),
+            .countries = countries,
+            .local_time = [at = asked.now] { return SystemClock().local(at); }};
 }
 
 /// By what the server saved last; nothing is noted.
@@ -211,6 +213,8 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     if (!asked) return complain({base::ErrorKind::invalid, asked.error().detail});
     auto options = authentication_options(config, nullptr);
     if (!options) return complain(options.error());
+    const auto countries = open_countries(config);
+    if (!countries) return complain(countries.error());
     LazyDirectory directory(config);
     std::optional<RecipientTold> recipient;
     if (!command.to.empty()) {
@@ -225,7 +229,7 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     const auto findings = find_out(*asked, *message, **options, resolver);
     if (!findings) return complain(findings.error());
     const auto parties = parties_of(command, *asked);
-    auto now = situation_of(command, config, *asked, *message, parties);
+    auto now = situation_of(command, config, *asked, *message, parties, countries->get());
     const bool checked = now.stranger && config.authentication.check;
     if (checked) now.findings = &*findings;
     RuleExplanation rules(

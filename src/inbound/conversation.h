@@ -192,12 +192,9 @@ private:
     // conversation_scanning.cc: what rules ask about the content
     Awaitable<policy::FactValue> async_look_inside(const policy::Fact& fact, Transaction& transaction);
     Awaitable<> async_ask_scanner(policy::ContentSource source, Transaction& transaction);
-    Awaitable<base::Result<scan::TestPattern>> async_find_test_pattern(const spool::Draft& draft);
     // conversation_parts.cc
-    Awaitable<> async_take_apart(Transaction& transaction);
-    Awaitable<base::Result<scan::MessageArchives>> async_open_archives(const Transaction& transaction);
+    Awaitable<> async_look_at_parts(Transaction& transaction);
     Awaitable<> async_look_into_archives(Transaction& transaction);
-    [[nodiscard]] const ScannerOptions* find_scanner(ScannerOptions::Kind kind) const;
     template <class Verdict>
     [[nodiscard]] base::Result<Verdict> tell_scanned(Transaction& transaction, const ScannerOptions& scanner, base::Result<Verdict> verdict,
                                                      std::chrono::steady_clock::time_point begun);

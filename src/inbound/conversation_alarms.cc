@@ -67,7 +67,7 @@ awaitable<void> Conversation::async_watch_for_spoofing(const Transaction& transa
 awaitable<bool> Conversation::async_watch_account() {
     const auto& rules = options_->accounts;
     if (!rules.any()) co_return true;
-    const auto country = with_.countries ? with_.countries->country_of(client_.address) : std::string();
+    const auto country = options_->countries ? options_->countries->country_of(client_.address) : std::string();
     const auto verdict =
         with_.accounts->add({.login = client_.login, .recipients = transaction_.recipients, .country = country}, rules, with_.clock.now());
     if (verdict.new_country && rules.alarm)

@@ -44,7 +44,9 @@ policy::Situation Conversation::situation(const Transaction& transaction) const 
             .recipients = [&transaction] { return recipients_of(transaction); },
             .size = transaction.draft ? transaction.draft->size().count : transaction.declared_size,
             .header = transaction.header,
-            .findings = transaction.checked ? &*transaction.checked : nullptr};
+            .findings = transaction.checked ? &*transaction.checked : nullptr,
+            .countries = options_->countries.get(),
+            .local_time = [this] { return with_.clock.local(with_.clock.now()); }};
 }
 
 /// Whether a rule or a rate has a say at the stage.

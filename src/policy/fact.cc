@@ -45,6 +45,8 @@ constexpr FactKind kKinds[] = {
     {"attachment.size", FactType::number, Stage::content, kLast, true, "octets of the largest, decoded"},
     {"attachment.types", FactType::texts, Stage::content, kLast, true, "their media types, as declared"},
     {"client.address", FactType::address, Stage::connect, kLast, false, "the client's IP address"},
+    {"client.country", FactType::text, Stage::connect, kLast, false,
+     "the country it is in by `geoip.file`, in two letters: `DE`; empty: in none that is known"},
     {"client.name", FactType::text, Stage::connect, kLast, true, "its host name, if that leads back to the address; else empty"},
     {"client.network", FactType::text, Stage::connect, kLast, false, "the network that counts as one client: the address, or its /64"},
     {"client.stranger", FactType::flag, Stage::connect, kLast, false, "neither logged in nor of relay.networks"},
@@ -85,6 +87,8 @@ constexpr FactKind kKinds[] = {
     {"spf", FactType::text, Stage::mail, kLast, true, "the result of RFC 7208 for the reverse path; of a bounce, for the client's name"},
     {"tags", FactType::texts, Stage::connect, kLast, false, "what the rules have tagged by now"},
     {"test_pattern", FactType::text, Stage::content, kLast, true, "gtube or eicar: it holds what scanners are tested with; empty: neither"},
+    {"time.hour", FactType::number, Stage::connect, kLast, false, "the hour of the day in the server's time zone, 0 to 23"},
+    {"time.weekday", FactType::text, Stage::connect, kLast, false, "the day of the week there: monday, tuesday, …"},
     {"virus", FactType::text, Stage::content, kLast, true, "the virus scanner's name of what it found; empty: nothing"},
 };
 

@@ -80,6 +80,29 @@ TEST(Rate, CodesComeWithTheAction) {
     EXPECT_EQ(closed.text, "go");
 }
 
+TEST(Rate, LookingCountsNothing) {
+    const auto rates = rates_of({{.name = "r", .per = {"login"}, .limit = {4, 1h}},
+                                 {.name = "all", .limit = {3, 1h}, .when = "client.stranger", .action = Action::hold},
+                                 {.name = "others", .limit = {1, 1h}, .when = "not client.stranger"}});
+    auto state = buckets();
+    const Situation now{.login = "anna@a.example"};
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(rates.take(Counted::messages, 1, now, state, kStart));
+    for (int i = 0; i < 2; ++i) {
+        const auto seen = rates.look(Counted::messages, 1, now, state, kStart);
+        ASSERT_EQ(seen.size(), 2u) << "those of others do not concern it";
+        EXPECT_EQ(seen[0].rate->name, "r");
+        EXPECT_EQ(seen[0].values, "login = \"anna@a.example\"");
+        EXPECT_NEAR(seen[0].counted, 3, 0.001);
+        EXPECT_FALSE(seen[0].excess);
+        EXPECT_NEAR(seen[1].counted, 3, 0.001);
+        ASSERT_TRUE(seen[1].excess);
+        EXPECT_EQ(seen[1].excess->wait, 20min);
+    }
+    EXPECT_NEAR(rates.look(Counted::messages, 1, now, state, kStart + 10min)[1].counted, 2.5, 0.001) << "half of one has come back";
+    EXPECT_TRUE(rates.look(Counted::recipients, 1, now, state, kStart).empty());
+    EXPECT_NEAR(rates.look(Counted::messages, 1, {}, state, kStart)[0].counted, 0, 0.001) << "nobody else has sent";
+}
+
 struct WrongRate {
     RateText rate;
     const char* error;

@@ -4,6 +4,8 @@
 #include "mail/charset.h"
 #include "mail/header.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 namespace thurn::policy {
@@ -56,6 +58,21 @@ FactValue finding(const Fact& fact, const Situation& now) {
     return signers;
 }
 
+FactValue country(const Fact&, const Situation& now) {
+    if (!now.countries) return Unavailable{"there is no geoip.file"};
+    return now.countries->country_of(now.client_address);
+}
+
+constexpr std::array<std::string_view, 7> kWeekdays{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
+
+FactValue moment(const Fact& fact, const Situation& now) {
+    if (!now.local_time) return Unavailable{"nobody knows what time it was"};
+    const auto time = now.local_time();
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    if (fact.kind->name == "time.weekday") return std::string(kWeekdays[std::chrono::weekday(day).c_encoding()]);
+    return static_cast<double>(std::chrono::floor<std::chrono::hours>(time - day).count());
+}
+
 using Get = FactValue (*)(const Fact&, const Situation&);
 
 struct Getter {
@@ -72,6 +89,7 @@ constexpr Getter kGetters[] = {
     {"client.network", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_network); }},
     {"client.stranger", [](const Fact&, const Situation& now) -> FactValue { return now.stranger; }},
     {"client.tls", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_tls); }},
+    {"client.country", country},
     {"dkim", finding},
     {"dmarc", finding},
     {"dmarc.policy", finding},
@@ -90,6 +108,8 @@ constexpr Getter kGetters[] = {
     {"sender", [](const Fact&, const Situation& now) -> FactValue { return text_of(now.sender); }},
     {"sender.domain", [](const Fact&, const Situation& now) -> FactValue { return domain_of(now.sender); }},
     {"size", [](const Fact&, const Situation& now) -> FactValue { return static_cast<double>(now.size); }},
+    {"time.hour", moment},
+    {"time.weekday", moment},
 };
 
 /// In the order of the kinds; null where a kind is looked up.

@@ -1,7 +1,9 @@
 #pragma once
 
+#include "base/clock.h"
 #include "mail/mailbox.h"
 #include "mailauth/findings.h"
+#include "policy/country.h"
 #include "policy/fact.h"
 #include "policy/lookup.h"
 
@@ -28,8 +30,10 @@ struct Situation {
     std::size_t recipient_count = 0;      // accepted so far
     std::function<Texts()> recipients{};  // who they are
     std::uint64_t size = 0;
-    std::string_view header{};                     // of the message
-    const mailauth::Findings* findings = nullptr;  // null: it was not checked
+    std::string_view header{};                      // of the message
+    const mailauth::Findings* findings = nullptr;   // null: it was not checked
+    const Countries* countries = nullptr;           // null: nobody knows any
+    std::function<base::LocalTime()> local_time{};  // when it is; empty: nobody knows
 
     [[nodiscard]] Subject subject() const;
 };

@@ -53,6 +53,31 @@ TEST(Situation, ReadsTheHeader) {
     EXPECT_EQ(get("author", {.header = "From: a@b.example\r\nFrom: c@d.example\r\n\r\n"}), FactValue(std::string()));
 }
 
+class Germany final : public Countries {
+public:
+    [[nodiscard]] std::string country_of(std::string_view address) const override { return address.starts_with("192.0.2.") ? "DE" : ""; }
+};
+
+TEST(Situation, TellsTheCountryIfSomebodyKnowsCountries) {
+    const Germany countries;
+    EXPECT_EQ(get("client.country", {.client_address = "192.0.2.1", .countries = &countries}), FactValue(std::string("DE")));
+    EXPECT_EQ(get("client.country", {.client_address = "198.51.100.1", .countries = &countries}), FactValue(std::string()));
+    EXPECT_EQ(get("client.country", {.client_address = "192.0.2.1"}), FactValue(Unavailable{"there is no geoip.file"}));
+}
+
+TEST(Situation, TellsHourAndDayAsTheClockOnTheWallHasThem) {
+    using namespace std::chrono_literals;
+    const auto at = [](base::LocalTime time) { return Situation{.local_time = [time] { return time; }}; };
+    const auto sunday = base::LocalTime(std::chrono::local_days(2026y / 11 / 22).time_since_epoch());
+    EXPECT_EQ(get("time.hour", at(sunday)), FactValue(0.0));
+    EXPECT_EQ(get("time.weekday", at(sunday)), FactValue(std::string("sunday")));
+    EXPECT_EQ(get("time.hour", at(sunday - 1ms)), FactValue(23.0));
+    EXPECT_EQ(get("time.weekday", at(sunday - 1ms)), FactValue(std::string("saturday")));
+    EXPECT_EQ(get("time.hour", at(sunday + 37h + 59min)), FactValue(13.0));
+    EXPECT_EQ(get("time.weekday", at(sunday + 37h + 59min)), FactValue(std::string("monday")));
+    EXPECT_EQ(get("time.hour", {}), FactValue(Unavailable{"nobody knows what time it was"}));
+}
+
 TEST(Situation, TellsWhatTheChecksFound) {
     EXPECT_TRUE(std::holds_alternative<Unavailable>(get("dmarc", {})));
     mailauth::Findings findings{};

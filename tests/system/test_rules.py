@@ -8,6 +8,7 @@ import time
 
 import pytest
 from clients import make_message, send_on, smtp, submit
+from countries import country_database
 from lab import Lab, wait_until
 from thurn import BINARY, Thurn, message_id, render_toml
 
@@ -344,3 +345,51 @@ def test_explain_tells_every_rule_that_was_reached(net, under, tmp_path):
     assert re.search(r'helo +rule first \(\S+thurn\.toml:\d+\) does not apply; helo = "client.lab"', text), text
     assert re.search(r"mail +rule mark \(\S+\) applies: none; client.stranger = true", text), text
     assert 'content   rule last' in text and "550 5.7.1 no prizes for" in text, text
+
+
+def test_a_rule_about_countries_goes_by_the_file_and_by_its_successor_after_a_reload(net, under, tmp_path):
+    file, ip = tmp_path / "countries.mmdb", net["client"].ip
+    abroad = {"name": "abroad", "stage": "connect", "when": 'client.country = "DE"', "action": "reject", "text": "no mail from {client.country}"}
+    unknown = {"name": "unknown", "stage": "helo", "when": "client.country unavailable", "action": "reject", "text": "nobody knows"}
+    server = under(abroad, unknown)
+    assert dialogue(net, server, "EHLO client.lab")[0] == "550 5.7.1 nobody knows"
+    try:
+        file.write_bytes(country_database({f"{ip}/32": "DE", "203.0.113.0/24": "NG"}))
+        server.configure(geoip={"file": str(file)})
+        server = under(abroad, unknown)
+        assert dialogue(net, server, greeting="554")[0] == "554 5.7.1 no mail from DE"
+        successor = tmp_path / "new"
+        successor.write_bytes(country_database({f"{ip}/32": "FR"}))
+        successor.rename(file)
+        assert dialogue(net, server, greeting="554")[0] == "554 5.7.1 no mail from DE", "nobody said anything yet"
+        server = under(abroad, unknown)
+        assert dialogue(net, server, "EHLO client.lab")[0].startswith("250 ")
+        assert "restart_needed" not in server.log_text()
+        told = server.cli("explain", "--ip", ip, "--from", "x@b.example", input="", check=False).stdout
+        assert 'rule abroad' in told and 'does not apply; client.country = "FR"' in told, told
+        file.write_text("nonsense")
+        heard = len(server.log_text())
+        server.reload()
+        server.wait_for_log(r"event=reload_failed .*geoip\.file: .*countries\.mmdb", after=heard)
+        assert "geoip.file: " in server.cli("check", check=False).stdout
+        assert dialogue(net, server, "EHLO client.lab")[0].startswith("250 ")
+    finally:
+        server.settings.pop("geoip", None)
+        under()
+
+
+def test_a_rule_about_the_time_goes_by_the_servers_time_zone(net, under, monkeypatch):
+    server = under({"name": "now", "stage": "mail", "when": "time.hour >= 0", "action": "reject", "text": "{time.weekday} {time.hour}"})
+    monkeypatch.setenv("TZ", "TEST-13")  # thirteen hours ahead of UTC
+    server.stop()
+    server.start()
+    try:
+        before = time.gmtime(time.time() + 13 * 3600)
+        reply = dialogue(net, server, "EHLO client.lab", "MAIL FROM:<x@b.example>")[0]
+        after = time.gmtime(time.time() + 13 * 3600)
+        assert reply in [f"550 5.7.1 {time.strftime('%A', at).lower()} {at.tm_hour}" for at in (before, after)]
+    finally:
+        monkeypatch.undo()
+        server.stop()
+        server.start()
+        under()
