@@ -123,6 +123,8 @@ private:
     Awaitable<bool> async_hold_back(std::string_view mechanism, std::string_view login);
     void refuse_login(std::string_view mechanism, std::string_view login, const policy::LoginGuard::Verdict& verdict);
     void count_failed_login(std::string_view login);
+    [[nodiscard]] std::optional<policy::Decision> find_excess_of_failures(std::string_view login);
+    [[nodiscard]] policy::Situation failed_situation(const Transaction& none, std::string_view login) const;
     void count_right_login(std::string_view login);
     enum class Belief { right, suspended, wrong, locked };  // locked: since others failed while it waited for its turn
     Awaitable<> async_find_secret(smtp::SecretWanted wanted);

@@ -87,9 +87,37 @@ awaitable<bool> Conversation::async_hold_back(std::string_view mechanism, std::s
         log_.info("auth_delayed", {.mechanism = mechanism, .login = login, .rule = "login_protection.delay", .begun = begun});
         verdict = judge_login(login);  // others went on
     }
-    if (verdict.answer == Answer::check) co_return true;
-    refuse_login(mechanism, login, verdict);
+    if (verdict.answer != Answer::check) {
+        refuse_login(mechanism, login, verdict);
+        co_return false;
+    }
+    const auto excess = find_excess_of_failures(login);
+    if (!excess) co_return true;
+    const auto reply = smtp::make_reply(excess->code, excess->status, excess->text);
+    log_.warning(
+        "auth",
+        {.mechanism = mechanism, .login = login, .rule = excess->rule, .result = "locked_out", .reason = excess->reason, .reply = &reply});
+    session_.answer(reply);
     co_return false;
+}
+
+/// Where a rate has no room for another failure the login is not checked, be it right or wrong.
+std::optional<policy::Decision> Conversation::find_excess_of_failures(std::string_view login) {
+    using enum policy::Counted;
+    const auto& rates = options_->rulebook->rates;
+    if (!with_.buckets || !rates.counts(failed_logins)) return std::nullopt;
+    Transaction none;
+    const auto now = failed_situation(none, login);
+    const auto full = [](const auto& counting) { return counting.excess && counting.rate->action != policy::Action::none; };
+    if (std::ranges::none_of(rates.look(failed_logins, 1, now, *with_.buckets, with_.clock.now()), full)) return std::nullopt;
+    return count(failed_logins, 1, none, now);
+}
+
+policy::Situation Conversation::failed_situation(const Transaction& none, std::string_view login) const {
+    auto now = situation(none);
+    now.login = login;
+    now.login_failed = true;
+    return now;
 }
 
 /// In the same words whether there is such a login or not. A lock passes, so the client may keep the password it has (RFC 4954 §6: 454).
@@ -121,6 +149,10 @@ void Conversation::count_failed_login(std::string_view login) {
                                   {"count", ban.failures},
                                   {"until", ban.until ? mail::render_timestamp(*ban.until) : std::string()}});
     };
+    if (options_->rulebook->rates.counts(policy::Counted::failed_logins)) {
+        Transaction none;
+        static_cast<void>(count(policy::Counted::failed_logins, 1, none, failed_situation(none, login)));  // the next try hears of it
+    }
     if (lockouts.client) {
         tell("banned", *lockouts.client);
         raise(policy::AlarmKind::lockout, lockouts.client->subject.text, {.login = login, .reason = lockouts.client->reason});

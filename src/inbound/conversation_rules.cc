@@ -32,6 +32,7 @@ policy::Texts recipients_of(const Transaction& transaction) {
 
 policy::Situation Conversation::situation(const Transaction& transaction) const {
     return {.listener = client_.listener,
+            .listener_port = stream_.local().port(),
             .hostname = options_->session.hostname,
             .client_address = client_.address,
             .client_network = client_.network,

@@ -32,6 +32,8 @@ Stage stage_of(Counted what) {
     switch (what) {
         case Counted::connections:
             return Stage::connect;
+        case Counted::failed_logins:
+            return Stage::auth;
         case Counted::messages:
             return Stage::data;
         case Counted::recipients:
@@ -53,6 +55,10 @@ std::string Excess::reason() const {
 Decision Excess::decision() const {
     const bool closes = rate->action == Action::disconnect || rate->of == Counted::connections;
     Decision decision{.kind = Decision::Kind::defer, .rule = rate->name, .reason = reason(), .code = 450, .status = {4, 7, 1}, .text = {}};
+    if (rate->of == Counted::failed_logins) {  // RFC 4954 §6
+        decision.code = 454;
+        decision.status = {4, 7, 0};
+    }
     if (closes) {
         decision.code = 421;
         decision.status = {4, 7, 0};

@@ -15,9 +15,10 @@
 namespace thurn::policy {
 
 /// What is counted.
-enum class Counted : std::uint8_t { connections, messages, recipients, octets, unknown_recipients };
+enum class Counted : std::uint8_t { connections, messages, recipients, octets, unknown_recipients, failed_logins };
 
-inline constexpr std::array<std::string_view, 5> kCountedNames{"connections", "messages", "recipients", "octets", "unknown_recipients"};
+inline constexpr std::array<std::string_view, 6> kCountedNames{"connections", "messages",           "recipients",
+                                                               "octets",      "unknown_recipients", "failed_logins"};
 
 /// When it is counted, and so what is known by then.
 [[nodiscard]] Stage stage_of(Counted what);

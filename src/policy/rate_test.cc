@@ -40,6 +40,14 @@ TEST(Rate, CountsEachKeyForItself) {
     EXPECT_FALSE(rates.take(Counted::recipients, 1, anna, state, kStart + 31min)) << "there is room again";
 }
 
+TEST(Rate, OfFailedLoginsHoldsNothing) {
+    RateSet rates;
+    const auto added = rates.add({.name = "r", .of = Counted::failed_logins, .limit = {1, 1h}, .action = Action::hold});
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().detail, "action: there is no message to hold where failed_logins are counted");
+    EXPECT_FALSE(rates.add({.name = "r", .of = Counted::failed_logins, .per = {"sender"}, .limit = {1, 1h}})) << "there is none yet";
+}
+
 TEST(Rate, TryingOnDoesNotMakeTheWaitLonger) {
     const auto rates = rates_of({{.name = "r", .per = {"login"}, .limit = {1, 1h}}});
     auto state = buckets();

@@ -58,6 +58,11 @@ FactValue finding(const Fact& fact, const Situation& now) {
     return signers;
 }
 
+FactValue port(const Fact&, const Situation& now) {
+    if (now.listener_port == 0) return Unavailable{"it came by no port"};
+    return static_cast<double>(now.listener_port);
+}
+
 FactValue country(const Fact&, const Situation& now) {
     if (!now.countries) return Unavailable{"there is no geoip.file"};
     return now.countries->country_of(now.client_address);
@@ -81,12 +86,13 @@ struct Getter {
 };
 
 constexpr Getter kGetters[] = {
-    {"authenticated", [](const Fact&, const Situation& now) -> FactValue { return !now.login.empty(); }},
+    {"authenticated", [](const Fact&, const Situation& now) -> FactValue { return !now.login.empty() && !now.login_failed; }},
     {"author", [](const Fact&, const Situation& now) -> FactValue { return author_of(mail::parse_header(now.header)); }},
     {"author.domain", [](const Fact&, const Situation& now) -> FactValue { return author_domain_of(now); }},
     {"arc", finding},
     {"client.address", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_address); }},
     {"client.network", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_network); }},
+    {"client.subnet", [](const Fact&, const Situation& now) -> FactValue { return client_subnet(now.client_address); }},
     {"client.stranger", [](const Fact&, const Situation& now) -> FactValue { return now.stranger; }},
     {"client.tls", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_tls); }},
     {"client.country", country},
@@ -99,6 +105,7 @@ constexpr Getter kGetters[] = {
     {"helo.is_name", [](const Fact&, const Situation& now) -> FactValue { return is_host_name(now.helo); }},
     {"helo.ours", [](const Fact&, const Situation& now) -> FactValue { return base::equal_ignoring_case(now.helo, now.hostname); }},
     {"listener", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.listener); }},
+    {"listener.port", port},
     {"login", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.login); }},
     {"recipient", [](const Fact&, const Situation& now) -> FactValue { return text_of(now.recipient); }},
     {"recipient.domain", [](const Fact&, const Situation& now) -> FactValue { return domain_of(now.recipient); }},

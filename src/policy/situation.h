@@ -17,11 +17,13 @@ namespace thurn::policy {
 /// made at every stage and copies nothing, since most rules ask for little.
 struct Situation {
     std::string_view listener{};
-    std::string_view hostname{};  // ours
+    std::uint16_t listener_port = 0;  // 0: it has none, or nobody knows
+    std::string_view hostname{};      // ours
     std::string_view client_address{};
     std::string_view client_network{};
     std::string_view client_tls{};
     std::string_view login{};
+    bool login_failed = false;  // it is what was tried
     bool stranger = true;
     std::string_view helo{};
     const mail::Mailbox* sender = nullptr;     // null: the null reverse path, or none yet

@@ -15,6 +15,32 @@ TEST(Situation, KnowsEveryFactThatNeedsNobodyElse) {
     }
 }
 
+struct Neighbours {
+    const char* address;
+    const char* network;
+    const char* subnet;
+};
+
+TEST(Situation, KnowsAClientsNeighbours) {
+    for (const auto& [address, network, subnet] : {Neighbours{"192.0.2.77", "192.0.2.77", "192.0.2.0/24"},
+                                                   {"::ffff:192.0.2.77", "192.0.2.77", "192.0.2.0/24"},
+                                                   {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", "2001:db8:1:2::/64"},
+                                                   {"local", "local", "local"}}) {
+        EXPECT_EQ(client_network(address), network);
+        EXPECT_EQ(get("client.subnet", {.client_address = address}), FactValue(std::string(subnet)));
+    }
+}
+
+TEST(Situation, AFailedLoginIsNotLoggedIn) {
+    EXPECT_EQ(get("authenticated", {.login = "anna@a.example", .login_failed = true}), FactValue(false));
+    EXPECT_EQ(get("login", {.login = "anna@a.example", .login_failed = true}), FactValue(std::string("anna@a.example")));
+}
+
+TEST(Situation, TellsOfThePort) {
+    EXPECT_EQ(get("listener.port", {.listener_port = 587}), FactValue(587.0));
+    EXPECT_TRUE(std::holds_alternative<Unavailable>(get("listener.port", {})));
+}
+
 TEST(Situation, TellsOfTheEnvelope) {
     const auto anna = *mail::parse_mailbox("anna@Example.com");
     const auto ben = *mail::parse_mailbox("ben@b.example");
