@@ -1,5 +1,6 @@
 // What a message is made of, and what its archives hold: found out when a rule first asks, once for each message.
 #include "inbound/archive_readers.h"
+#include "inbound/client_network.h"
 #include "inbound/conversation.h"
 #include "inbound/draft_reading.h"
 
@@ -72,7 +73,8 @@ awaitable<base::Result<scan::MessageArchives>> Conversation::async_open_archives
     if (!with_.archive_readers) co_return base::fail(base::ErrorKind::not_found, "nobody looks into archives here");
     auto file = co_await with_.pool.async_run([&] { return extract(*transaction.draft, archives); });
     if (!file) co_return base::pass_on(file);
-    auto listing = co_await with_.archive_readers->async_list(*std::move(file), options_->attachments, with_.pool);
+    auto listing =
+        co_await with_.archive_readers->async_list(*std::move(file), client_network(client_.address), options_->attachments, with_.pool);
     if (!listing) co_return base::pass_on(listing);
     co_return scan::MessageArchives{std::move(archives.names), *std::move(listing)};
 }
