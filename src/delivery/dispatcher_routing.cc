@@ -2,6 +2,7 @@
 // looked up for all next hops at once. Recipients whose sites are known within kPatience set out together, so that one copy of the message
 // serves those who share a site; a name whose servers are silent holds up nobody but its own.
 #include "delivery/dispatcher.h"
+#include "delivery/failure.h"
 #include "mail/mailbox.h"
 
 #include <algorithm>
@@ -23,13 +24,6 @@ bool is_overdue(const spool::Wishes& wishes, base::Time now) {
     return wishes.deliver_by && wishes.deliver_by->after == spool::DeliverBy::After::give_back && wishes.deliver_by->deadline <= now;
 }
 
-/// A 5yz may also be about us: a blocked address, a policy. Replies without an enhanced code are told by RFC 5321 §4.2.3.
-bool is_about_address(const smtp::Reply& reply) {
-    if (reply.status)
-        return reply.status->subject == 1 && reply.status->detail != 7 && reply.status->detail != 8;  // those are the sender's
-    return reply.code == 550 || reply.code == 551 || reply.code == 553;
-}
-
 }  // namespace
 
 asio::awaitable<base::Result<bool>> Dispatcher::async_ask_next_hop(mail::Mailbox recipient) {
@@ -47,7 +41,7 @@ asio::awaitable<base::Result<bool>> Dispatcher::async_ask_next_hop(mail::Mailbox
     auto reply = co_await courier->async_ask(destination, std::move(recipient));
     if (!reply) co_return base::pass_on(reply);
     if (reply->positive()) co_return true;
-    if (reply->permanent() && is_about_address(*reply)) co_return false;
+    if (says_no_such_mailbox(*reply)) co_return false;
     co_return base::fail(base::ErrorKind::refused, smtp::describe_reply(*reply));
 }
 

@@ -3,6 +3,7 @@
 #include "mail/status.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -93,6 +94,15 @@ RecipientOutcome outcome_of_reply(const smtp::Reply& reply, const std::string& r
 bool is_recipient_limit(const smtp::Reply& reply) {
     if (reply.code != 452 && reply.code != 552) return false;
     return !reply.status || (reply.status->subject == 5 && reply.status->detail == 3);
+}
+
+bool says_no_such_mailbox(const smtp::Reply& reply) {
+    using mail::EnhancedStatus;
+    constexpr std::array<EnhancedStatus, 6> kOfNoMailbox{{{5, 1, 1}, {5, 1, 2}, {5, 1, 3}, {5, 1, 6}, {5, 1, 10}, {5, 4, 1}}};
+    if (!reply.permanent()) return false;
+    if (reply.status) return std::ranges::find(kOfNoMailbox, *reply.status) != kOfNoMailbox.end();
+    if (mail::leading_status(reply.lines.front())) return false;  // one of another class, which is left in the text
+    return reply.code == 550 || reply.code == 551 || reply.code == 553;
 }
 
 bool is_unknown_command(const smtp::Reply& reply) { return reply.code == 500 || reply.code == 502; }

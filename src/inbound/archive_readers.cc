@@ -31,6 +31,7 @@ using net::asio::awaitable;
 namespace {
 
 constexpr std::size_t kMostHeard = std::size_t{16} << 20;
+constexpr std::size_t kParsedOnLoop = std::size_t{16} << 10;
 constexpr std::chrono::milliseconds kTurn{20};
 
 std::unexpected<base::Error> system_trouble(std::string_view what, int number) {
@@ -137,17 +138,11 @@ awaitable<base::Result<std::string>> async_hear(net::Stream& output, net::Deadli
     }
 }
 
-/// A turn that ends with the coroutine, however that ends.
-class Turn {
-public:
-    explicit Turn(std::atomic<std::size_t>& running) : running_(running) {}
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    ~Turn() { running_.fetch_sub(1); }
-
-private:
-    std::atomic<std::size_t>& running_;
-};
+/// A long one, of tens of thousands of names, would hold up the loop.
+awaitable<base::Result<scan::ArchiveListing>> async_parse(const std::string& heard, net::BlockingPool& pool) {
+    if (heard.size() <= kParsedOnLoop) co_return scan::parse_listing(heard);
+    co_return co_await pool.async_run([&heard] { return scan::parse_listing(heard); });
+}
 
 }  // namespace
 
@@ -197,24 +192,17 @@ base::Result<Descriptor> ArchiveFile::take() {
     return std::move(file_);
 }
 
-bool ArchiveReaders::take_turn(std::size_t readers) {
-    auto running = running_.load();
-    while (running < readers)
-        if (running_.compare_exchange_weak(running, running + 1)) return true;
-    return false;
-}
-
-awaitable<base::Result<scan::ArchiveListing>> ArchiveReaders::async_list(Descriptor archives, const AttachmentOptions& options,
-                                                                         net::BlockingPool& pool) {
+awaitable<base::Result<scan::ArchiveListing>> ArchiveReaders::async_list(Descriptor archives, std::string party,
+                                                                         const AttachmentOptions& options, net::BlockingPool& pool) {
     const auto deadline = net::within(options.time_limit);
     const auto executor = co_await net::asio::this_coro::executor;
     net::asio::steady_timer pause(executor);
-    while (!take_turn(options.readers)) {
+    FairTurns::Ticket turn(turns_, std::move(party));
+    while (!turn.try_take(options.readers)) {
         if (std::chrono::steady_clock::now() >= deadline) co_return fail(ErrorKind::timed_out, "too many archives are looked at already");
         pause.expires_after(kTurn);
         co_await pause.async_wait(net::asio::as_tuple(net::asio::use_awaitable));
     }
-    const Turn turn(running_);
     auto started = co_await pool.async_run([&] { return start(program_, archives, options); });
     if (!started) co_return base::pass_on(started);
     net::asio::generic::stream_protocol::socket socket(
@@ -224,7 +212,7 @@ awaitable<base::Result<scan::ArchiveListing>> ArchiveReaders::async_list(Descrip
     const auto status = co_await pool.async_run([&] { return started->process.end(); });
     if (!heard && heard.error().kind == ErrorKind::timed_out) co_return fail(ErrorKind::timed_out, "it took too long");
     if (!heard) co_return base::pass_on(heard);
-    auto listing = scan::parse_listing(*heard);
+    auto listing = co_await async_parse(*heard, pool);
     if (!listing && status != 0) co_return fail(ErrorKind::peer_gone, describe(status));
     co_return listing;
 }

@@ -2,12 +2,13 @@
 
 #include "base/result.h"
 #include "inbound/attachment_options.h"
+#include "inbound/fair_turns.h"
 #include "net/loops.h"
 #include "scan/attachments.h"
 
-#include <atomic>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -57,8 +58,8 @@ private:
 /// Starts the processes that look into archives, one for each message that holds some and is asked about: what was written to break libarchive breaks
 /// one that knows nothing, can do nothing, and is gone a moment later.
 ///
-/// Limits   At most AttachmentOptions::readers at once, those that wait for their turn look again every 20 ms. Whatever the process does, it ends within
-///          the time limit.
+/// Limits   At most AttachmentOptions::readers at once, and of one party no more than FairTurns lets it have; those that wait for their turn look again
+///          every 20 ms. Whatever the process does, it ends within the time limit.
 /// Errors   `timed_out`: it took too long, or had no turn in time. `peer_gone`: it died; the detail tells how. `syntax`, `too_long`: it wrote what
 ///          is no listing. `refused`: it could not be started.
 /// Threads  Any. Must outlive all that wait in it.
@@ -66,14 +67,14 @@ class ArchiveReaders {
 public:
     /// `program`: what is started, with the arguments of archive::render_arguments(): thurn itself.
     explicit ArchiveReaders(std::string program) : program_(std::move(program)) {}
-    [[nodiscard]] net::asio::awaitable<base::Result<scan::ArchiveListing>> async_list(Descriptor archives, const AttachmentOptions& options,
+    /// `party`: whose archives they are, as client_network() has it.
+    [[nodiscard]] net::asio::awaitable<base::Result<scan::ArchiveListing>> async_list(Descriptor archives, std::string party,
+                                                                                      const AttachmentOptions& options,
                                                                                       net::BlockingPool& pool);
 
 private:
-    [[nodiscard]] bool take_turn(std::size_t readers);
-
     std::string program_;
-    std::atomic<std::size_t> running_{0};
+    FairTurns turns_;
 };
 
 }  // namespace thurn::inbound

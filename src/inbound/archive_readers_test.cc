@@ -48,7 +48,7 @@ protected:
     Listed ask(ArchiveReaders& readers) {
         Listed listed = base::fail(ErrorKind::stopping, "not asked");
         asio::io_context loop;
-        asio::co_spawn(loop, readers.async_list(archives(), options_, pool_),
+        asio::co_spawn(loop, readers.async_list(archives(), "192.0.2.1", options_, pool_),
                        [&](std::exception_ptr, Listed result) { listed = std::move(result); });
         loop.run();
         return listed;
@@ -115,7 +115,7 @@ TEST_F(ArchiveReadersTest, HasThemWaitForTheirTurn) {
     asio::io_context loop;
     int listed = 0;
     for (int i = 0; i < 3; ++i)
-        asio::co_spawn(loop, readers.async_list(archives(), options_, pool_),
+        asio::co_spawn(loop, readers.async_list(archives(), "192.0.2.1", options_, pool_),
                        [&](std::exception_ptr, const Listed& result) { listed += result.has_value() ? 1 : 0; });
     loop.run();
     EXPECT_EQ(listed, 3);
@@ -124,12 +124,45 @@ TEST_F(ArchiveReadersTest, HasThemWaitForTheirTurn) {
     ArchiveReaders slow(program("sleep 600"));
     int timed_out = 0;
     for (int i = 0; i < 2; ++i)
-        asio::co_spawn(loop, slow.async_list(archives(), options_, pool_), [&](std::exception_ptr, const Listed& result) {
+        asio::co_spawn(loop, slow.async_list(archives(), "192.0.2.1", options_, pool_), [&](std::exception_ptr, const Listed& result) {
             timed_out += !result.has_value() && result.error().kind == ErrorKind::timed_out ? 1 : 0;
         });
     loop.restart();
     loop.run();
     EXPECT_EQ(timed_out, 2) << "one for its program, the other for its turn";
+}
+
+TEST_F(ArchiveReadersTest, OneClientsArchivesDoNotTakeAllTurns) {
+    ArchiveReaders readers(program("printf 'thurn-archive 1\\n'; [ \"$(wc -c)\" = 41 ] && printf 'end\\n' || sleep 600"));
+    const std::vector<std::string> names{"slow.zip"};
+    options_ = {.time_limit = std::chrono::seconds(3), .readers = 4};
+    asio::io_context loop;
+    int timed_out = 0;
+    for (int i = 0; i < 8; ++i) {
+        ArchiveFile slow(names);
+        slow.begin();
+        slow.end();
+        asio::co_spawn(loop, readers.async_list(*slow.take(), "192.0.2.1", options_, pool_), [&](std::exception_ptr, const Listed& listed) {
+            timed_out += !listed.has_value() && listed.error().kind == ErrorKind::timed_out ? 1 : 0;
+        });
+    }
+    int listed_first = 0;
+    for (const auto* other : {"192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.2"})
+        asio::co_spawn(loop, readers.async_list(archives(), other, options_, pool_),
+                       [&](std::exception_ptr, const Listed& listed) { listed_first += listed.has_value() && timed_out == 0 ? 1 : 0; });
+    loop.run();
+    EXPECT_EQ(listed_first, 4) << "beside those of the one who floods";
+    EXPECT_EQ(timed_out, 8);
+}
+
+TEST_F(ArchiveReadersTest, TakesALongListing) {
+    const auto listed =
+        ask("printf 'thurn-archive 1\\n'; i=0; while [ $i -lt 2000 ]; do printf 'member 0 1 5 - - a%d\\n' $i; i=$((i+1)); done; printf "
+            "'end\\n'");
+    ASSERT_TRUE(listed.has_value()) << listed.error().detail;
+    ASSERT_EQ(listed->members.size(), 2000U);
+    EXPECT_EQ(listed->members.back().path, "a1999");
+    EXPECT_EQ(ask("printf 'thurn-archive 1\\n'; head -c 20000 /dev/zero").error().kind, ErrorKind::peer_gone);
 }
 
 }  // namespace

@@ -87,7 +87,7 @@ awaitable<base::Result<scan::MessageArchives>> async_open_archives(ArchiveSearch
     if (!search.readers) co_return base::fail(base::ErrorKind::not_found, "nobody looks into archives here");
     auto file = co_await search.pool.async_run([&] { return extract(search.draft, archives); });
     if (!file) co_return base::pass_on(file);
-    auto listing = co_await search.readers->async_list(*std::move(file), search.options, search.pool);
+    auto listing = co_await search.readers->async_list(*std::move(file), std::string(search.party), search.options, search.pool);
     if (!listing) co_return base::pass_on(listing);
     co_return scan::MessageArchives{std::move(archives.names), *std::move(listing)};
 }

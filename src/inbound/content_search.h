@@ -8,6 +8,7 @@
 #include "spool/spool.h"
 
 #include <string>
+#include <string_view>
 
 namespace thurn::inbound {
 
@@ -28,6 +29,7 @@ struct ArchiveSearch {
     ArchiveReaders* readers;  // null: nobody looks into archives
     const AttachmentOptions& options;
     net::BlockingPool& pool;
+    std::string_view party = {};  // whose archives they are, see ArchiveReaders
 };
 /// Nothing is started for a message without archives.
 /// Errors   Besides, those of `parts` and of ArchiveReaders; `not_found`: there are archives and no readers.

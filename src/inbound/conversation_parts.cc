@@ -19,7 +19,8 @@ awaitable<void> Conversation::async_look_into_archives(Transaction& transaction)
                                                                  .parts = *transaction.content.parts,
                                                                  .readers = with_.archive_readers,
                                                                  .options = options_->attachments,
-                                                                 .pool = with_.pool});
+                                                                 .pool = with_.pool,
+                                                                 .party = client_.network});
     const auto& found = *transaction.content.archives;
     if (found && found->names.empty()) co_return;
     const auto story = describe(found);

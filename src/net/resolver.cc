@@ -11,10 +11,13 @@
 #include <thread>
 #include <utility>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -40,9 +43,9 @@ dns::Answer local_answer(const dns::Question& question) {
 
 bool is_localhost(std::string_view name) { return name == "localhost" || name.ends_with(".localhost"); }
 
-dns::Answer stopping() {
+dns::Answer failed(std::string why) {
     dns::Answer answer;
-    answer.detail = "stopping";
+    answer.detail = std::move(why);
     return answer;
 }
 
@@ -126,7 +129,7 @@ void Resolver::State::submit(Request request) {
         box.requests.push_back(std::move(request));
         return true;
     });
-    if (!taken) return request.done(stopping());
+    if (!taken) return request.done(failed("stopping"));
     if (first) unbound->wake();
 }
 
@@ -137,7 +140,7 @@ void Resolver::State::take_requests() {
         return std::exchange(box.requests, {});
     });
     for (auto& request : requests) {
-        closed ? request.done(stopping()) : ask(std::move(request));
+        closed ? request.done(failed("stopping")) : ask(std::move(request));
     }
     if (closed) unbound->leave();
 }
@@ -202,6 +205,36 @@ asio::awaitable<dns::Answer> Resolver::async_ask(dns::Question question) {
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(dns::Answer)>(
         [state = state_.get()](auto handler, dns::Question asked) { state->submit({std::move(asked), resume(std::move(handler))}); },
         asio::use_awaitable, std::move(question));
+}
+
+namespace {
+
+/// Shared by who asks and who answers. Only the asker's executor touches it.
+struct Wait {
+    asio::steady_timer over;
+    std::optional<dns::Answer> answer{};
+};
+
+Unbound::Done wake(std::shared_ptr<Wait> wait) {
+    auto executor = wait->over.get_executor();
+    return [work = asio::make_work_guard(executor), wait = std::move(wait)](dns::Answer answer) mutable {
+        asio::post(work.get_executor(), [wait = std::move(wait), answer = std::move(answer)]() mutable {
+            wait->answer = std::move(answer);
+            wait->over.cancel();
+        });
+    };
+}
+
+}  // namespace
+
+asio::awaitable<dns::Answer> Resolver::async_ask(dns::Question question, std::chrono::steady_clock::time_point deadline) {
+    if (is_localhost(question.name)) co_return local_answer(question);
+    if (auto known = state_->cache.find(question, std::chrono::steady_clock::now())) co_return *std::move(known);
+    const auto wait = std::make_shared<Wait>(Wait{asio::steady_timer(co_await asio::this_coro::executor, deadline)});
+    state_->submit({std::move(question), wake(wait)});
+    co_await wait->over.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (!wait->answer) co_return failed("timed out");
+    co_return *std::move(wait->answer);
 }
 
 }  // namespace thurn::net

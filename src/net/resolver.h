@@ -35,6 +35,8 @@ public:
     [[nodiscard]] static base::Result<std::unique_ptr<Resolver>> start(const ResolverOptions& options);
     ~Resolver();
     [[nodiscard]] boost::asio::awaitable<dns::Answer> async_ask(dns::Question question);
+    /// Waits no longer than until `deadline`: what comes later is for the next one who asks, here it "timed out".
+    [[nodiscard]] boost::asio::awaitable<dns::Answer> async_ask(dns::Question question, std::chrono::steady_clock::time_point deadline);
     /// Answers all that waits, and all that asks from now on, with `failed`.
     void stop();
 

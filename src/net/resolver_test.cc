@@ -127,6 +127,17 @@ TEST_F(ResolverTest, EndsAtTheTimeoutAndDropsWhatComesLater) {
     EXPECT_EQ(ask({"a.example", Type::a}).status, Status::ok) << "others go on";
 }
 
+TEST_F(ResolverTest, WaitsNoLongerThanWhoAsksCan) {
+    const auto before = std::chrono::steady_clock::now();
+    const auto answer = test::run_on(loop_, resolver().async_ask({"silent.example", Type::mx}, before + 100ms));
+    EXPECT_EQ(answer.status, Status::failed);
+    EXPECT_EQ(answer.detail, "timed out");
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 5s) << "the resolver waits for 10 s";
+    const auto in_time = test::run_on(loop_, resolver().async_ask({"a.example", Type::a}, std::chrono::steady_clock::now() + 10s));
+    EXPECT_EQ(in_time.records.size(), 1U);
+    EXPECT_EQ(test::run_on(loop_, resolver().async_ask({"a.example", Type::a}, before)).records.size(), 1U) << "known already";
+}
+
 TEST_F(ResolverTest, AnswersLocalhostItself) {
     EXPECT_EQ(ask({"localhost", Type::a}).records, (std::vector<dns::Record>{dns::Ipv4{{127, 0, 0, 1}}}));
     EXPECT_EQ(ask({"mail.localhost", Type::aaaa}).records,

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "dns/ip_address.h"
 #include "policy/web_hook.h"
+#include "script/counted_strings.h"
 
 #include <algorithm>
 #include <array>
@@ -34,9 +35,13 @@ constexpr int kStride = 1000;  // instructions between two looks at the count
 constexpr std::size_t kMostLines = 20;
 constexpr std::size_t kMostOfALine = 500;
 
+constexpr std::uint64_t kTurnover = 64;  // how often a script may fill its memory: making long texts is one instruction, too
+
 struct Meter {
     std::size_t used = 0;
     std::size_t most = 0;
+    std::uint64_t turned_over = 0;
+    [[nodiscard]] bool worn_out() const { return turned_over / kTurnover > most; }
 };
 
 void* allocate(void* with, void* block, std::size_t old, std::size_t wanted) {
@@ -47,7 +52,10 @@ void* allocate(void* with, void* block, std::size_t old, std::size_t wanted) {
         meter.used -= had;
         return nullptr;
     }
-    if (wanted > had && meter.used + (wanted - had) > meter.most) return nullptr;
+    if (wanted > had) {  // making a block smaller must not fail
+        meter.turned_over += wanted;
+        if (meter.used + (wanted - had) > meter.most || meter.worn_out()) return nullptr;
+    }
     void* const got = std::realloc(block, wanted);
     if (got != nullptr) meter.used = meter.used - had + wanted;
     return got;
@@ -262,22 +270,20 @@ void open_libraries(lua_State* lua) {
     lua_settop(lua, 0);
 }
 
-/// More than the limit, and every instruction is an error: pcall() does not get around it.
 void count(lua_State* lua, lua_Debug*) {
     auto& run = State::of(lua);
     if (run.left > kStride) {
         run.left -= kStride;
         return;
     }
-    run.left = 0;
-    lua_sethook(lua, count, LUA_MASKCOUNT, 1);
-    luaL_error(lua, "more than %I instructions", static_cast<LUAI_UACINT>(run.program->limits().instructions));
+    out_of_instructions(lua);
 }
 
 int prepare(lua_State* lua) {
     auto& run = State::of(lua);
     lua_sethook(lua, count, LUA_MASKCOUNT, kStride);  // which the thread gets from it; __tostring of an error runs on this one
     open_libraries(lua);
+    add_counted_strings(lua);
     add_library(lua, "shared", kShared.data());
     add_library(lua, "dns", kDns.data());
     add_library(lua, "http", kHttp.data());
@@ -384,6 +390,16 @@ int describe(lua_State* lua) {
 
 }  // namespace
 
+std::uint64_t& instructions_left(lua_State* lua) { return State::of(lua).left; }
+
+/// More than the limit, and every instruction is an error: pcall() does not get around it.
+int out_of_instructions(lua_State* lua) {
+    auto& run = State::of(lua);
+    run.left = 0;
+    lua_sethook(lua, count, LUA_MASKCOUNT, 1);
+    return luaL_error(lua, "more than %I instructions", static_cast<LUAI_UACINT>(run.program->limits().instructions));
+}
+
 /// Calls `function` with what lies on top of the main stack.
 bool Run::State::protect(lua_CFunction function, int arguments, int results) {
     if (lua_checkstack(lua.get(), 4) == 0) return false;
@@ -395,6 +411,7 @@ bool Run::State::protect(lua_CFunction function, int arguments, int results) {
 /// What went wrong lies on top of the main stack.
 Step Run::State::fail() {
     if (!protect(describe, lua_gettop(lua.get()) > 0 ? 1 : 0, 0)) trouble = fmt::format("{}: not enough memory", program->name());
+    if (meter.worn_out()) trouble += fmt::format("; it has filled it {} times", kTurnover);
     return Ended{base::fail(base::ErrorKind::invalid, policy::tame(trouble))};
 }
 

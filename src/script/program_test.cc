@@ -1,5 +1,7 @@
 #include "script/program.h"
 
+#include <chrono>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -162,6 +164,57 @@ TEST_F(ScriptTest, EndsWhatTakesTooLongOrTooMuch) {
         if (!std::holds_alternative<Ended>(step)) step = run.go_on(FactValue(policy::Texts(200, std::string(40, 'x'))));
         EXPECT_TRUE(std::holds_alternative<Ended>(step));
     }
+}
+
+TEST_F(ScriptTest, PatternsBehaveAsLuasOwn) {
+    for (const auto* expression : {"('hello'):find('l') == 3",
+                                   "select(2, ('hello'):find('l+')) == 4",
+                                   "('a.b'):find('.', 1, true) == 2",
+                                   "('abc'):find('') == 1",
+                                   "('abc'):find('', 10) == nil",
+                                   "('abc'):find('c', -1) == 3",
+                                   "('abc'):find('a', -9) == 1",
+                                   "('abc'):find('x') == nil",
+                                   "('abc'):find('a', 2, true) == nil",
+                                   "select(3, ('key = value'):find('(%w+) = (%w+)')) == 'key'",
+                                   "('abc'):match('^(b)', 2) == 'b'",
+                                   "('abc'):match('()c') == 3",
+                                   "('abc'):match('a', 10) == nil",
+                                   "(' x '):gsub('^%s+', '') == 'x '",
+                                   "('abc'):gsub('%w', '%0%0', 2) == 'aabbc'",
+                                   "('$a'):gsub('%$(%w+)', {a = 'b'}) == 'b'",
+                                   "('ab'):gsub('.', function(c) return c:upper() end) == 'AB'",
+                                   "('x'):gsub('x', 'y', -1) == 'x'",
+                                   "(function() local t = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do t[#t + 1] = k .. v end "
+                                   "return table.concat(t, ' ') end)() == 'a1 b2'",
+                                   "string.match(123, '3') == '3'",
+                                   "string.find(1234, 23) == 2"})
+        EXPECT_EQ(action("if " + std::string(expression) + " then return 'accept' end"), Action::accept) << expression;
+    EXPECT_THAT(error("\nlocal s = ('x'):match('[a')"), StartsWith("rule.lua:2: malformed pattern (missing ']')"));
+    EXPECT_THAT(error("('x'):match()"), StartsWith("rule.lua:1: bad argument #1 to 'match' (string expected"));
+    EXPECT_THAT(error("('x'):gsub('x', true)"), HasSubstr("rule.lua:1: "));
+}
+
+TEST_F(ScriptTest, PatternsAreCounted) {
+    const auto begun = std::chrono::steady_clock::now();
+    for (const auto* evil :
+         {"('a'):rep(1e6):find('.-.-.-.-.-.-b')", "('a'):rep(1e6):match('(.*)(.*)(.*)b')", "('a'):rep(1e6):gsub('a*a*a*b', '')",
+          "for _ in ('a'):rep(1e6):gmatch('.-.-.-b') do end", "pcall(string.find, ('a'):rep(1e6), '.-.-.-b') while true do end",
+          "local s = ('a'):rep(1e6) while true do s:find(s .. 'b') end", "local s = ('a'):rep(1e5) while true do s:find('x') end"})
+        EXPECT_THAT(error(evil), HasSubstr("more than 1000000 instructions")) << evil;
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(60));
+    EXPECT_EQ(action("local s = ('a'):rep(1e6) if not s:find('b') and not s:match('invoice%s+(%d+)') then return 'accept' end"),
+              Action::accept)
+        << "what is linear fits";
+    EXPECT_EQ(action("local s = ('a'):rep(1e5) .. 'b' if s:find(('a'):rep(4e4) .. 'b') == 60001 then return 'accept' end"), Action::accept);
+}
+
+TEST_F(ScriptTest, MakingLongTextsIsCounted) {
+    const auto begun = std::chrono::steady_clock::now();
+    for (const auto* evil : {"while true do local s = ('a'):rep(4e6) end", "local s = ('a'):rep(1e6) while true do local t = s .. now end",
+                             "local s = ('a'):rep(1e6) while true do s:upper() end"})
+        EXPECT_THAT(error(evil), HasSubstr("not enough memory")) << evil;
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(60));
 }
 
 TEST_F(ScriptTest, HasNoWayOut) {
