@@ -115,13 +115,13 @@ private:
         sasl::Secret secret{};
     };
     struct Refusal {
-        std::string_view rule;
+        std::string rule;
         smtp::Reply reply;
     };
     [[nodiscard]] std::optional<Refusal> find_ban() const;
     [[nodiscard]] policy::LoginGuard::Verdict judge_login(std::string_view login) const;
     Awaitable<bool> async_hold_back(std::string_view mechanism, std::string_view login);
-    void refuse_login(std::string_view mechanism, std::string_view login, const policy::LoginGuard::Verdict& verdict);
+    void refuse_login(std::string_view mechanism, std::string_view login, policy::LoginGuard::Verdict verdict);
     void count_failed_login(std::string_view login);
     [[nodiscard]] std::optional<policy::Decision> find_excess_of_failures(std::string_view login);
     [[nodiscard]] policy::Situation failed_situation(const Transaction& none, std::string_view login) const;

@@ -80,13 +80,7 @@ awaitable<bool> Conversation::async_watch_account() {
     if (verdict.first && rules.alarm) raise(AlarmKind::account, client_.login, note);
     if (verdict.first && verdict.deed == Deed::suspend) co_await async_suspend_account(reason);
     if (verdict.deed == Deed::throttle) {
-        refuse("data", client_.login,
-               {.kind = policy::Decision::Kind::defer,
-                .rule = "account_watch",
-                .reason = reason,
-                .code = 450,
-                .status = {4, 7, 1},
-                .text = "your account sends more than it ever did, try again later"});
+        refuse("data", client_.login, policy::throttle_account(reason));
         co_return false;
     }
     if (verdict.deed == Deed::none) co_return true;
