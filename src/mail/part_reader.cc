@@ -138,10 +138,15 @@ void PartReader::guess_boundary(std::string_view line) {
 
 const PartReader::Delimiter* PartReader::find_delimiter(std::string_view line) {
     if (levels_.empty() || !line.starts_with("--")) return nullptr;
+    if (tally_->comparisons > limits_.comparisons) {
+        blame(PartFault::too_many);
+        return nullptr;
+    }
     const auto text = without_blanks_behind(without_line_end(line.substr(2)));
     std::size_t longest = 0;
     for (std::size_t level = levels_.size(); level-- > 0;)
         for (const auto& boundary : levels_[level].boundaries) {
+            ++tally_->comparisons;
             if (!text.starts_with(boundary)) continue;
             const auto rest = text.substr(boundary.size());
             found_ = {.level = level, .ends = rest == "--"};

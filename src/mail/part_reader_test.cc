@@ -1,6 +1,9 @@
 #include "mail/part_reader.h"
 
+#include <chrono>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -265,6 +268,54 @@ TEST(PartReader, TellsWhatItMet) {
     honest.finish();
     for (std::size_t fault = 0; fault < kPartFaults; ++fault)
         EXPECT_FALSE(honest.has(static_cast<PartFault>(fault))) << name_of(static_cast<PartFault>(fault));
+}
+
+/// Multiparts within each other, with these many boundaries each; then `dashes` lines that are no delimiters, and one that is.
+std::string nested(int levels, int boundaries, int dashes) {
+    std::string message;
+    for (int level = 0; level < levels; ++level) {
+        message += "Content-Type: multipart/mixed";
+        for (int i = 0; i < boundaries; ++i) message += fmt::format("; boundary=bound{}.{}.", level, i);
+        message += fmt::format("\r\n\r\n--bound{}.0.\r\n", level);
+    }
+    message += "\r\n";
+    for (int i = 0; i < dashes; ++i) message += "--\n";
+    return message + fmt::format("--bound{}.0.\r\n\r\nthe last\r\n", levels - 1);
+}
+
+TEST(PartReader, LooksForDelimitersOnlySoOften) {
+    const auto read_with = [](const std::string& message, std::uint64_t comparisons) {
+        Story story;
+        PartReader reader(story, {.comparisons = comparisons});
+        reader.feed(message);
+        reader.finish();
+        return std::pair(story.parts.back().ends_with("the last\r\n.") && reader.parts() > 3, reader.has(PartFault::too_many));
+    };
+    const auto message = nested(2, 1, 10);  // 2 comparisons a line, and 2 for the delimiters before
+    EXPECT_EQ(read_with(message, 50), std::pair(true, false));
+    EXPECT_EQ(read_with(message, 10), std::pair(false, true));
+}
+
+TEST(PartReader, ManyDashesInHonestMailAreNoFault) {
+    Story story;
+    PartReader reader(story);
+    const auto message = nested(4, 1, 1'000'000);
+    reader.feed(message);
+    reader.finish();
+    EXPECT_FALSE(reader.has(PartFault::too_many));
+    EXPECT_EQ(reader.parts(), 6U);
+}
+
+TEST(PartReader, ManyDashesInDeepNestsEndIt) {
+    Story story;
+    PartReader reader(story);
+    const auto message = nested(50, 4, 1'000'000);
+    const auto begun = std::chrono::steady_clock::now();
+    reader.feed(message);
+    reader.finish();
+    EXPECT_TRUE(reader.has(PartFault::too_many));
+    EXPECT_EQ(reader.deepest(), 50U);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
 }
 
 }  // namespace
