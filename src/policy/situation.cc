@@ -59,7 +59,7 @@ FactValue finding(const Fact& fact, const Situation& now) {
 }
 
 FactValue port(const Fact&, const Situation& now) {
-    if (now.listener_port == 0) return Unavailable{"it came by no port"};
+    if (now.listener_port == 0) return Unavailable{"it is not known which"};
     return static_cast<double>(now.listener_port);
 }
 
