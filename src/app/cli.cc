@@ -459,6 +459,8 @@ private:
             ->option_text("ADDRESS");
         command->add_option("--to", explain_.to, "A recipient")->option_text("ADDRESS");
         command->add_option("--login", explain_.login, "Who has logged in; without, nobody")->option_text("ADDRESS");
+        command->add_option("--port", explain_.port, "Where the client comes to; without, the first listener for such mail")
+            ->option_text("PORT");
         command->add_option("--resolver", explain_.resolver, "A name server, 127.0.0.1:5353, in place of the configured ones")
             ->option_text("SERVER");
         add_json(command);

@@ -9,6 +9,7 @@
 #include "app/tool_resolver.h"
 #include "inbound/client_network.h"
 #include "mailauth/findings.h"
+#include "net/endpoint.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -45,6 +46,26 @@ base::Result<Asked> read_asked(const ExplainCommand& command, const config::Conf
                             .now = SystemClock().now()},
                  .sender = *std::move(sender),
                  .recipient = *std::move(recipient)};
+}
+
+/// Where the client comes to.
+struct Door {
+    config::ListenerConfig listener;
+    std::uint16_t port = 0;
+};
+
+/// `--port`, or the first listener for what is to be done. Where none is configured, one as it would be.
+base::Result<Door> find_door(const ExplainCommand& command, const config::Config& config) {
+    const auto role = command.login.empty() ? policy::Role::mx : policy::Role::submission;
+    for (const auto& listener : config.listeners)
+        for (const auto& bound : listener.bind) {
+            const auto endpoint = bound.starts_with(config::kLocalSocket) ? std::nullopt : std::optional(net::parse_endpoint(bound, 25));
+            const auto port = endpoint && *endpoint ? (*endpoint)->port() : std::uint16_t{0};
+            if (command.port ? port == *command.port : listener.role == role) return Door{listener, port};
+        }
+    if (command.port)
+        return base::fail(base::ErrorKind::invalid, fmt::format("--port: there is no [[listener]] at port {}", *command.port));
+    return Door{.listener = {.bind = {}, .role = role}};
 }
 
 /// Nothing: there is none. Nobody who just wants to know about a sender has to end standard input.
@@ -113,6 +134,8 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     const auto& config = loaded->config;
     const auto asked = read_asked(command, config);
     if (!asked) return complain({base::ErrorKind::invalid, asked.error().detail});
+    const auto door = find_door(command, config);
+    if (!door) return complain(door.error());
     const auto options = authentication_options(config, nullptr);
     if (!options) return complain(options.error());
     const auto countries = open_countries(config);
@@ -133,10 +156,13 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     }
     LazyDirectory directory(config);
     SavedState saved(config.data_dir);
-    const bool checked =
-        findings && config.authentication.check && command.login.empty() && !inbound::is_among(config.relay_networks, command.ip);
+    const bool stranger = door->listener.role == policy::Role::mx && command.login.empty() &&
+                          !(door->listener.relay && inbound::is_among(config.relay_networks, command.ip));
+    const bool checked = findings && config.authentication.check && stranger;
     ConversationExplanation conversation(
-        {.origin = asked->origin,
+        {.listener = door->listener,
+         .port = door->port,
+         .origin = asked->origin,
          .login = command.login,
          .sender = asked->sender,
          .recipient = asked->recipient,

@@ -44,6 +44,7 @@ DecisionTold tell_verdict(const policy::AccountBaseline::Verdict& verdict) {
 ConversationExplanation::ConversationExplanation(ExplainedMessage about, Means with)
     : about_(std::move(about)),
       with_(std::move(with)),
+      listener_(about_.listener.name()),
       address_(dns::render_ip(about_.origin.client)),
       network_(inbound::client_network(address_)),
       rules_(*with_.config.rulebook, with_.config.scripts, with_.resolver,
@@ -52,14 +53,17 @@ ConversationExplanation::ConversationExplanation(ExplainedMessage about, Means w
               .content = [this](const policy::Fact& fact) { return look_inside(fact); }},
              story_) {}
 
+bool ConversationExplanation::is_ours() const { return about_.listener.relay && inbound::is_among(with_.config.relay_networks, address_); }
+
 policy::Situation ConversationExplanation::situation() const {
     const auto& config = with_.config;
-    policy::Situation now{.listener = about_.login.empty() ? "mx" : "submission",
+    policy::Situation now{.listener = listener_,
+                          .listener_port = about_.port,
                           .hostname = config.hostname,
                           .client_address = address_,
                           .client_network = network_,
                           .login = about_.login,
-                          .stranger = about_.login.empty() && !inbound::is_among(config.relay_networks, address_),
+                          .stranger = role() == policy::Role::mx && about_.login.empty() && !is_ours(),
                           .helo = about_.origin.helo,
                           .sender = about_.sender ? &*about_.sender : nullptr,
                           .size = about_.message ? about_.message->octets.size() : 0,
@@ -131,6 +135,13 @@ bool ConversationExplanation::count(Counted what, double amount, const policy::S
 }
 
 ConversationExplanation::Passed ConversationExplanation::connect() {
+    if (const auto& let_in = about_.listener.networks; !let_in.empty() && !inbound::is_among(let_in, address_))
+        return story_.decide(Stage::connect, {.decision = {.kind = Decision::Kind::reject,
+                                                           .rule = "listener.networks",
+                                                           .reason = address_ + " is in none of them",
+                                                           .code = 554,
+                                                           .status = {5, 7, 1},
+                                                           .text = "your address may not connect here"}});
     if (const auto* guard = saved(Stage::connect, "bans", with_.saved.logins()))
         if (auto refused = policy::refuse_admission(guard->admit(address_, network_, with_.config.logins, about_.origin.now), role()))
             return story_.decide(Stage::connect, {.decision = *std::move(refused)});
@@ -152,6 +163,9 @@ ConversationExplanation::Passed ConversationExplanation::log_in() {
                                            .text = {}};
         if (!story_.decide(Stage::auth, {.decision = std::move(decision)})) return false;
     }
+    auto failed = situation();
+    failed.login_failed = true;
+    if (!count(Counted::failed_logins, 1, failed)) return false;  // without room for a failure nothing is checked
     return rules_.ask(Stage::auth, situation());
 }
 
@@ -194,8 +208,8 @@ ConversationExplanation::Passed ConversationExplanation::take_recipient() {
     now.recipient = &mailbox;
     now.recipient_kind = policy::recipient_kind(*resolution, relayed);
     if (now.recipient_kind == "unknown" && !count(Counted::unknown_recipients, 1, now)) return false;
-    if (!story_.decide(Stage::rcpt, {.decision = policy::decide_recipient(facts(), *resolution, relayed, with_.config.relay_networks)}))
-        return false;
+    const auto& networks = about_.listener.relay ? with_.config.relay_networks : std::vector<policy::Network>();
+    if (!story_.decide(Stage::rcpt, {.decision = policy::decide_recipient(facts(), *resolution, relayed, networks)})) return false;
     auto passed = rules_.ask(Stage::rcpt, now);
     if (!passed || !*passed) return passed;
     accepted_recipient_ = count(Counted::recipients, 1, now);

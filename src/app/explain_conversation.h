@@ -16,6 +16,8 @@ namespace thurn::app {
 
 /// Who sends what to whom. Views of what outlives the explanation.
 struct ExplainedMessage {
+    const config::ListenerConfig& listener;
+    std::uint16_t port;  // of the listener; 0: it has none
     const mailauth::MessageOrigin& origin;
     const std::string& login;  // empty: nobody
     std::optional<mail::Mailbox> sender;
@@ -68,7 +70,9 @@ private:
     void tell_who_is_not_asked();
 
     [[nodiscard]] bool is_relayed(const mail::Mailbox& mailbox) const;
-    [[nodiscard]] policy::Role role() const { return about_.login.empty() ? policy::Role::mx : policy::Role::submission; }
+    [[nodiscard]] policy::Role role() const { return about_.listener.role; }
+    /// Of relay.networks, where the listener relays for such.
+    [[nodiscard]] bool is_ours() const;
     [[nodiscard]] policy::Facts facts() const { return {.role = role(), .client_address = address_, .login = about_.login}; }
     [[nodiscard]] policy::LoginAttempt attempt() const { return {.address = address_, .network = network_, .login = about_.login}; }
     [[nodiscard]] policy::Situation situation() const;
@@ -76,6 +80,7 @@ private:
 
     const ExplainedMessage about_;
     const Means with_;
+    const std::string listener_;
     const std::string address_;
     const std::string network_;
     bool accepted_recipient_ = false;

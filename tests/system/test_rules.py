@@ -466,6 +466,9 @@ def test_explain_tells_what_becomes_of_a_login(net, server, under):
     assert "result    reject at mail by sender-ownership\n          553 5.7.1 " in told, told
     told = server.cli(*words, "--from", "alice@a.example", input="From: bob@a.example\r\n\r\n", check=False).stdout
     assert "result    reject at content by author-ownership\n          550 5.7.1 " in told, told
+    told = server.cli("explain", "--ip", ip, "--from", "alice@a.example", "--port", "587", input="", check=False).stdout
+    assert "result    reject at mail by " in told and "530 5.7.0 " in told, told
+    assert server.cli("explain", "--ip", ip, "--from", "alice@a.example", "--port", "26", input="", check=False).returncode == 2
     server.cli("bans", "add", "alice@a.example", "--reason", "test")
     try:
         told = server.cli(*words, "--from", "alice@a.example", input=mine, check=False).stdout
