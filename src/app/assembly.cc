@@ -8,10 +8,12 @@ namespace thurn::app {
 
 std::shared_ptr<const inbound::Options> inbound_options(const config::Config& config,
                                                         std::shared_ptr<const inbound::AuthenticationOptions> authentication,
-                                                        std::shared_ptr<const mailauth::SenderRewriting> rewriting) {
+                                                        std::shared_ptr<const mailauth::SenderRewriting> rewriting,
+                                                        std::shared_ptr<const policy::Countries> countries) {
     inbound::Options options;
     options.authentication = std::move(authentication);
     options.rewriting = std::move(rewriting);
+    options.countries = std::move(countries);
     options.header_size = config.limits.header_size.count;
     options.session.hostname = config.hostname;
     options.session.message_size = config.limits.message_size;
@@ -62,7 +64,8 @@ inbound::ListenerProfile listener_profile(const config::ListenerConfig& listener
             .networks = listener.networks,
             .proxy_protocol_from = listener.proxy_protocol_from,
             .xclient_from = listener.xclient_from,
-            .xforward_from = listener.xforward_from};
+            .xforward_from = listener.xforward_from,
+            .relays = listener.relay};
 }
 
 std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(const config::Config& config,

@@ -15,7 +15,8 @@ namespace thurn::app {
 
 [[nodiscard]] std::shared_ptr<const inbound::Options> inbound_options(const config::Config& config,
                                                                       std::shared_ptr<const inbound::AuthenticationOptions> authentication,
-                                                                      std::shared_ptr<const mailauth::SenderRewriting> rewriting);
+                                                                      std::shared_ptr<const mailauth::SenderRewriting> rewriting,
+                                                                      std::shared_ptr<const policy::Countries> countries);
 [[nodiscard]] inbound::ListenerProfile listener_profile(const config::ListenerConfig& listener);
 [[nodiscard]] std::shared_ptr<const delivery::DispatcherOptions> dispatcher_options(
     const config::Config& config, std::shared_ptr<const mailauth::Signatory> signatory,

@@ -110,6 +110,11 @@ void check_directory(const config::Config& config, Remarks& remarks) {
                            fmt::format("{} domains, {} accounts", domains->size() + config.domains.size(), accounts->size())});
 }
 
+void check_countries(const config::Config& config, Remarks& remarks) {
+    if (const auto countries = open_countries(config); !countries)
+        remarks.push_back({Remark::Weight::error, "geoip", countries.error().detail});
+}
+
 void check_spool(const config::Config& config, Remarks& remarks) {
     const auto quarantine = config.data_dir / "spool" / "quarantine";
     std::error_code ignored;
@@ -194,6 +199,7 @@ int check(const CommandContext& context) {
     check_directory(loaded->config, remarks);
     check_spool(loaded->config, remarks);
     check_signing(loaded->config, remarks);
+    check_countries(loaded->config, remarks);
     return print_remarks(context, remarks);
 }
 

@@ -447,10 +447,11 @@ private:
     }
 
     void add_explain_command() {
-        auto* command = add(app_, "explain", "What would be found out about a message from outside, and done with it; sends nothing",
+        auto* command = add(app_, "explain", "What would be found out about a message, and done with it; sends and counts nothing",
                             [this] { return explain(context_, explain_); });
         command->group(kMailGroup);
-        command->add_option("file", explain_.file, "The message; without, standard input")->option_text(" ");
+        command->add_option("file", explain_.file, "The message; without, standard input, unless that is a terminal or empty")
+            ->option_text(" ");
         command->add_option("--ip", explain_.ip, "The client's address")->required()->option_text("ADDRESS");
         command->add_option("--helo", explain_.helo, "What it calls itself")->option_text("NAME=[ADDRESS]");
         command->add_option("--from", explain_.from, "The sender in the envelope; <> is that of bounces")

@@ -137,10 +137,10 @@ struct TraceCommand {
 };
 int trace_command(const CommandContext& context, const TraceCommand& command);
 
-/// What would become of a message from outside. Exit code 1: it would be refused (5yz) or deferred (4yz).
+/// What would become of a message, or of one without its content. Exit code 1: it would be refused (5yz) or deferred (4yz).
 struct ExplainCommand {
     std::string ip, helo, from, to, login;
-    std::string file;      // empty or `-`: standard input
+    std::string file;      // `-`: standard input; empty: likewise, unless that is a terminal or empty
     std::string resolver;  // empty: as the configuration says
 };
 int explain(const CommandContext& context, const ExplainCommand& command);

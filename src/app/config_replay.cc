@@ -2,6 +2,7 @@
 #include "admin/control_server.h"
 #include "app/command.h"
 #include "app/stores.h"
+#include "app/system.h"
 #include "mail/date.h"
 #include "policy/replay.h"
 
@@ -23,13 +24,15 @@ namespace {
 constexpr std::size_t kExamples = 3;  // of each change
 constexpr std::size_t kJsonExamples = 100;
 
-policy::ReplayedConfiguration replayed(const config::Config& config) {
+policy::ReplayedConfiguration replayed(const config::Config& config, const policy::Countries* countries = nullptr) {
     return {.rulebook = *config.rulebook,
             .hostname = config.hostname,
             .relay_networks = config.relay_networks,
             .relay_domains = config.relay_domains,
             .senders = config.senders,
-            .authentication = config.authentication.rules};
+            .authentication = config.authentication.rules,
+            .countries = countries,
+            .local = [](base::Time time) { return SystemClock().local(time); }};
 }
 
 struct Example {
@@ -144,12 +147,14 @@ int config_replay(const CommandContext& context, const std::string& file, const 
     if (auto done = act_as_owner(then->config); !done) return complain(done.error());
     auto directory = open_directory(then->config);
     if (!directory) return complain(directory.error());
+    const auto countries = open_countries(now->config);
+    if (!countries) return complain(countries.error());
     base::NullLog log;
     const auto journal = read_journal(then->config, log);
     if (!journal) return complain(journal.error());
     std::ignore = admin::ask_server(then->config.data_dir / "control.sock", {{"command", "trace.flush"}});
 
-    policy::Replay replay(replayed(then->config), replayed(now->config), **directory);
+    policy::Replay replay(replayed(then->config), replayed(now->config, countries->get()), **directory);
     Summary summary;
     base::Result<void> outcome;
     policy::PastMessages past([&](const policy::PastMessage& message) {

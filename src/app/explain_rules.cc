@@ -20,6 +20,35 @@ policy::FactValue exists(std::string_view recipient_kind) {
     return policy::Unavailable{"only the server asks next hops"};
 }
 
+/// What a rule or who it asks leaves on the message, and does with it.
+struct Deeds {
+    Action action = Action::none;
+    std::string_view to{};
+    double score = 0;
+    std::string_view tag{};
+    std::string_view header{};
+};
+
+std::string describe(const Deeds& deeds) {
+    std::string all;
+    const auto add = [&all](std::string_view one) { all += fmt::format("{}{}", all.empty() ? "" : ", ", one); };
+    if (deeds.action != Action::none)
+        add(deeds.to.empty() ? std::string(name_of(deeds.action)) : fmt::format("{} to {}", name_of(deeds.action), deeds.to));
+    if (deeds.score != 0) add(fmt::format("score {:g}", deeds.score));
+    if (!deeds.tag.empty()) add(fmt::format("tag \"{}\"", deeds.tag));
+    if (!deeds.header.empty()) add(fmt::format("header \"{}\"", deeds.header));
+    return all;
+}
+
+std::string describe(const policy::RuleText& said) {
+    auto all = describe({said.action, said.to, said.score, said.tag, said.header});
+    if (said.delay.count() > 0) all += fmt::format("{}delay {}s", all.empty() ? "" : ", ", said.delay.count());
+    if (said.alarm) all += fmt::format("{}alarm", all.empty() ? "" : ", ");
+    return all;
+}
+
+std::string describe(const policy::Advice& advice) { return describe({advice.action, advice.to, advice.score, advice.tag, advice.header}); }
+
 }  // namespace
 
 base::Result<void> RuleExplanation::test_lists() {
@@ -31,21 +60,22 @@ base::Result<void> RuleExplanation::test_lists() {
     return {};
 }
 
+base::Result<policy::FactValue> RuleExplanation::ask_directory(const std::string& asked) {
+    const auto domain = mail::parse_domain(asked, mail::Charset::utf8);
+    if (!domain) return false;
+    auto directory = sources_.directory();
+    if (!directory) return base::pass_on(directory);
+    auto ours = (*directory)->is_local_domain(*domain);
+    if (!ours) return base::pass_on(ours);
+    return *ours;
+}
+
 base::Result<policy::FactValue> RuleExplanation::find_out(const policy::Fact& fact, const policy::Situation& now) {
     if (!fact.kind->looked_up) return policy::fact_of(fact, now);
-    if (policy::asks_greylist(fact)) return greylist_(now);
+    if (policy::asks_greylist(fact)) return sources_.greylist(now);
     if (policy::asks_next_hop(fact)) return exists(now.recipient_kind);
-    if (policy::asks_directory(fact)) {
-        const auto domain = mail::parse_domain(policy::domain_asked(fact, now), mail::Charset::utf8);
-        if (!domain) return false;
-        auto directory = directory_();
-        if (!directory) return base::pass_on(directory);
-        auto ours = (*directory)->is_local_domain(*domain);
-        if (!ours) return base::pass_on(ours);
-        return *ours;
-    }
-    if (policy::content_source(fact) != policy::ContentSource::none)
-        return policy::Unavailable{"only the server looks into content and asks scanners"};
+    if (policy::asks_directory(fact)) return ask_directory(policy::domain_asked(fact, now));
+    if (policy::content_source(fact) != policy::ContentSource::none) return sources_.content(fact);
     const auto lookup = policy::begin_lookup(fact, now.subject(), book_.lists);
     if (auto answered = resolver_.answer_all(*lookup); !answered) return base::pass_on(answered);
     return lookup->take();
@@ -67,24 +97,58 @@ base::Result<ScriptTold> RuleExplanation::ask_outside(const policy::Rule& rule, 
     for (const auto& script : scripts_)
         if (script.asked.name == rule.said.ask)
             return run_script(script, rule, resolver_, [&](const policy::Fact& fact) -> base::Result<policy::FactValue> {
-                if (fact.kind->name == "score") return marks_.score;
-                if (fact.kind->name == "tags") return marks_.tags;
+                if (fact.kind->name == "score") return story_.marks.score;
+                if (fact.kind->name == "tags") return story_.marks.tags;
                 return find_out(fact, now);
             });
     return ScriptTold{.advice = {.said = "nothing, only the server asks it"}, .log = {}};
+}
+
+void RuleExplanation::tell(const policy::Rule& rule, policy::Truth truth, const std::string& facts, const ScriptTold& heard) {
+    const auto& said = rule.said;
+    RuleTold told{said.name, said.origin, truth, said.action, describe(said), facts};
+    if (!said.ask.empty() && truth == policy::Truth::yes) {
+        told.action = heard.advice.action;
+        told.does = describe(heard.advice);
+        told.facts += fmt::format("{}{} said: {}", facts.empty() ? "" : ", ", said.ask, heard.advice.said);
+        for (const auto& line : heard.log) told.facts += fmt::format(", {} wrote: {}", said.ask, line);
+    }
+    story_.tell(said.stage, std::move(told));
+}
+
+void RuleExplanation::tell_rest(Stage stage, std::size_t reached) {
+    RulesLeft left;
+    const auto& all = book_.rules.at(stage);
+    for (auto rule = reached; rule < all.size(); ++rule) left.rules.push_back(all[rule].said.name);
+    if (!left.rules.empty()) story_.tell(stage, std::move(left));
+}
+
+/// False: it is refused.
+bool RuleExplanation::settle(Stage stage, const policy::Ruling& ruling) {
+    const auto* decider = ruling.decider();
+    if (!decider) return true;
+    const auto action = decider->action();
+    const auto& rule = decider->rule->said.name;
+    if (action == Action::junk) story_.file(policy::Filing::junk, rule);
+    if (action == Action::hold) story_.file(policy::Filing::hold, rule);
+    if (action == Action::discard) story_.discarded_by = rule;
+    if (action == Action::redirect) story_.redirected_to = decider->to();
+    if (!refuses(action)) return true;
+    story_.refusal = Story::Refusal{stage, policy::decision_of(*decider, stage, facts_)};
+    story_.refusal->decision.reason = policy::reason_of(*decider, ruling);
+    return false;
 }
 
 base::Result<bool> RuleExplanation::ask(Stage stage, const policy::Situation& now) {
     for (std::size_t fact = 0; fact < facts_.size(); ++fact)
         if (!book_.rules.facts()[fact].kind->looked_up) facts_.forget(fact);
     ScriptTold heard;
-    policy::Walk walk(book_.rules, stage, facts_, marks_, [&](const policy::Rule& rule, policy::Truth truth, const std::string& facts) {
-        told_.push_back({stage, rule.said.name, rule.said.origin, truth, rule.said.action, facts});
-        if (rule.said.ask.empty() || truth != policy::Truth::yes) return;
-        told_.back().action = heard.advice.action;
-        told_.back().facts += fmt::format("{}{} said: {}", facts.empty() ? "" : ", ", rule.said.ask, heard.advice.said);
-        for (const auto& line : heard.log) told_.back().facts += fmt::format(", {} wrote: {}", rule.said.ask, line);
-    });
+    std::size_t reached = 0;
+    policy::Walk walk(book_.rules, stage, facts_, story_.marks,
+                      [&](const policy::Rule& rule, policy::Truth truth, const std::string& facts) {
+                          ++reached;
+                          tell(rule, truth, facts, heard);
+                      });
     while (!walk.done()) {
         if (const auto* rule = walk.asking()) {
             auto told = ask_outside(*rule, now);
@@ -95,41 +159,8 @@ base::Result<bool> RuleExplanation::ask(Stage stage, const policy::Situation& no
         }
         if (auto gathered = gather({walk.wanted().begin(), walk.wanted().end()}, now); !gathered) return base::pass_on(gathered);
     }
-    const auto ruling = walk.take();
-    const auto* decider = ruling.decider();
-    if (!decider) return true;
-    const auto action = decider->action();
-    if (action != Action::reject && action != Action::defer && action != Action::disconnect) return true;
-    refusal_ = policy::decision_of(*decider, stage, facts_);
-    refusal_->reason = policy::reason_of(*decider, ruling);
-    return false;
-}
-
-base::Result<void> explain_all(RuleExplanation& rules, policy::Situation now, const std::optional<mail::Mailbox>& recipient,
-                               std::string_view recipient_kind) {
-    if (auto tested = rules.test_lists(); !tested) return tested;
-    const auto header = std::exchange(now.header, std::string_view());
-    const auto* findings = std::exchange(now.findings, nullptr);
-    for (const auto stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail, Stage::rcpt, Stage::data, Stage::content}) {
-        if (stage == Stage::auth && now.login.empty()) continue;
-        if (stage == Stage::rcpt && !recipient) continue;
-        if (stage == Stage::rcpt) {
-            now.recipient = &*recipient;
-            now.recipient_kind = recipient_kind;
-        }
-        if (stage == Stage::data && recipient) {
-            now.recipient_count = 1;
-            now.recipients = [&] { return policy::Texts{mail::render_mailbox(*recipient)}; };
-        }
-        if (stage == Stage::content) {
-            now.header = header;
-            now.findings = findings;
-        }
-        auto passed = rules.ask(stage, now);
-        if (!passed) return base::pass_on(passed);
-        if (!*passed) return {};
-    }
-    return {};
+    tell_rest(stage, reached);
+    return settle(stage, walk.take());
 }
 
 }  // namespace thurn::app

@@ -1,77 +1,61 @@
 #pragma once
 
 #include "app/explain_scripts.h"
+#include "app/explain_story.h"
 #include "app/tool_resolver.h"
 #include "directory/directory.h"
 #include "policy/rulebook.h"
 #include "policy/situation.h"
-#include "policy/walk.h"
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace thurn::app {
 
-/// A rule that was reached, and what came of it.
-struct RuleTold {
-    policy::Stage stage;
-    std::string rule;
-    std::string origin;
-    policy::Truth truth;
-    policy::Action action;
-    std::string facts;
-};
-
 /// What the configuration's rules say about one message, stage after stage, as inbound::Conversation would ask them.
 ///
 /// Asked   Scripts are run; policy servers are not asked, since many count what they are asked.
 /// Lists   Are tested first, as the server does at its start.
-/// Errors  As ToolResolver; the directory's.
+/// Errors  As ToolResolver; the directory's, and those of `sources`.
 class RuleExplanation {
 public:
-    /// `directory` is opened for the first rule that asks for it.
     using OpenDirectory = std::function<base::Result<directory::Directory*>()>;
-    /// What greylisting would say, for a rule that asks.
-    using AskGreylist = std::function<base::Result<policy::FactValue>(const policy::Situation&)>;
+    /// Who knows what takes no DNS, each asked when a rule first wants to know.
+    struct Sources {
+        OpenDirectory directory;
+        std::function<base::Result<policy::FactValue>(const policy::Situation&)> greylist;
+        std::function<base::Result<policy::FactValue>(const policy::Fact&)> content;
+    };
+    /// What is found goes into the story.
     RuleExplanation(const policy::Rulebook& book, const std::vector<inbound::ScriptOptions>& scripts, ToolResolver& resolver,
-                    OpenDirectory directory, AskGreylist greylist)
+                    Sources sources, Story& story)
         : book_(book),
           scripts_(scripts),
           resolver_(resolver),
-          directory_(std::move(directory)),
-          greylist_(std::move(greylist)),
+          sources_(std::move(sources)),
+          story_(story),
           facts_(book.rules.facts().size()) {}
 
     [[nodiscard]] base::Result<void> test_lists();
     /// False once a rule refused: a conversation would not get any further.
     [[nodiscard]] base::Result<bool> ask(policy::Stage stage, const policy::Situation& now);
 
-    [[nodiscard]] const std::vector<RuleTold>& told() const { return told_; }
-    /// The refusal, with its reply; or nothing.
-    [[nodiscard]] const std::optional<policy::Decision>& refusal() const { return refusal_; }
-    [[nodiscard]] const policy::Marks& marks() const { return marks_; }
-
 private:
     [[nodiscard]] base::Result<void> gather(std::vector<std::size_t> wanted, const policy::Situation& now);
     [[nodiscard]] base::Result<policy::FactValue> find_out(const policy::Fact& fact, const policy::Situation& now);
-
+    [[nodiscard]] base::Result<policy::FactValue> ask_directory(const std::string& domain);
     [[nodiscard]] base::Result<ScriptTold> ask_outside(const policy::Rule& rule, const policy::Situation& now);
+    void tell(const policy::Rule& rule, policy::Truth truth, const std::string& facts, const ScriptTold& heard);
+    void tell_rest(policy::Stage stage, std::size_t reached);
+    [[nodiscard]] bool settle(policy::Stage stage, const policy::Ruling& ruling);
 
     const policy::Rulebook& book_;
     const std::vector<inbound::ScriptOptions>& scripts_;
     ToolResolver& resolver_;
-    OpenDirectory directory_;
-    AskGreylist greylist_;
+    Sources sources_;
+    Story& story_;
     policy::FactSheet facts_;
-    policy::Marks marks_;
-    std::vector<RuleTold> told_;
-    std::optional<policy::Decision> refusal_;
 };
-
-/// The stages of a whole conversation; `recipient` empty: as far as DATA is not reached, but for content.
-[[nodiscard]] base::Result<void> explain_all(RuleExplanation& rules, policy::Situation now, const std::optional<mail::Mailbox>& recipient,
-                                             std::string_view recipient_kind);
 
 }  // namespace thurn::app

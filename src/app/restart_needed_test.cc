@@ -33,7 +33,7 @@ TEST(RestartNeeded, NamesWhatIsFixedAtStart) {
 TEST(RestartNeeded, NamesListenersThatCameOrWent) {
     const auto with_listener = settings("[[listener]]\nbind = [\"127.0.0.1:2525\"]\n");
     EXPECT_EQ(changes_for_a_restart(settings(""), with_listener),
-              (Keys{"listener[1].bind", "listener[1].networks", "listener[1].proxy_protocol_from", "listener[1].role",
+              (Keys{"listener[1].bind", "listener[1].networks", "listener[1].proxy_protocol_from", "listener[1].relay", "listener[1].role",
                     "listener[1].socket_mode", "listener[1].tls", "listener[1].xclient_from", "listener[1].xforward_from"}));
     EXPECT_EQ(changes_for_a_restart(with_listener, settings("[[listener]]\nbind = [\"127.0.0.1:2526\"]\n")), Keys{"listener[1].bind"});
 }

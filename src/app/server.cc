@@ -129,6 +129,7 @@ private:
     base::Result<void> prepare_signing(const config::Config& config);
     base::Result<void> prepare_rewriting(const config::Config& config);
     base::Result<void> prepare_keys(const config::Config& config);
+    base::Result<void> prepare_countries(const config::Config& config);
     std::shared_ptr<const inbound::Options> service_options(const config::Config& config) const;
     void make_service();
     asio::awaitable<void> async_watch_keys();
@@ -178,7 +179,8 @@ private:
     storage::SrsKeys srs_keys_;
     std::shared_ptr<const inbound::AuthenticationOptions> authentication_;
     std::shared_ptr<const mailauth::SenderRewriting> rewriting_;
-    config::Config current_;  // what was reloaded last
+    std::shared_ptr<const policy::Countries> countries_;  // by geoip.file, likewise; conversations keep theirs
+    config::Config current_;                              // what was reloaded last
     // As the configuration wants them; fixed at start.
     std::unique_ptr<storage::DmarcTallyStore> tallies_;
     std::unique_ptr<ReportMailer> report_mailer_;
@@ -222,6 +224,7 @@ base::Result<void> Server::start() {
         [&] { return drop_root(*identity); },
         [&] { return open_stores(); },
         [&] { return prepare_keys(config_); },
+        [&] { return prepare_countries(config_); },
         [&] { return open_state(); },
         [&] { return make_dispatcher(); },
         [&] { return make_reporting(); },
@@ -365,7 +368,15 @@ base::Result<void> Server::open_state() {
     state_->add("rates", buckets_);
     state_->add("greylist", greylist_);
     watch_.keep_in(*state_);
-    return watch_.prepare(config_);
+    watch_.configure(config_);
+    return {};
+}
+
+base::Result<void> Server::prepare_countries(const config::Config& config) {
+    auto countries = open_countries(config);
+    if (!countries) return base::pass_on(countries);
+    countries_ = *std::move(countries);
+    return {};
 }
 
 base::Result<void> Server::save_state() {
@@ -518,7 +529,6 @@ void Server::make_service() {
             .buckets = &buckets_,
             .alarms = &watch_,
             .accounts = watch_.accounts(),
-            .countries = watch_.countries(),
             .tallies = tallies_.get(),
             .failures = failure_reporter_.get(),
             .archive_readers = &archive_readers_},
@@ -528,7 +538,7 @@ void Server::make_service() {
 
 /// What conversations go by, with the keys that were read last.
 std::shared_ptr<const inbound::Options> Server::service_options(const config::Config& config) const {
-    return inbound_options(config, authentication_, rewriting_);
+    return inbound_options(config, authentication_, rewriting_, countries_);
 }
 
 base::Result<void> Server::prepare_signing(const config::Config& config) {
@@ -696,6 +706,11 @@ void Server::reload() {
         log_.error("reload_failed", {{"reason", directory.error().detail}});
         return;
     }
+    auto countries = open_countries(loaded->config);
+    if (!countries) {
+        log_.error("reload_failed", {{"reason", countries.error().detail}});
+        return;
+    }
     auto carriers = make_carriers(loaded->config);
     if (!carriers) {
         log_.error("reload_failed", {{"reason", carriers.error().detail}});
@@ -703,6 +718,7 @@ void Server::reload() {
     }
     directory_->switch_to(*std::move(directory));
     dispatcher_->configure(*std::move(carriers));
+    countries_ = *std::move(countries);
     service_->configure(service_options(loaded->config));
     watch_.configure(loaded->config);
     current_ = loaded->config;

@@ -2,6 +2,7 @@
 
 #include "app/assembly.h"
 #include "spool/segment_spool.h"
+#include "storage/country_file.h"
 #include "storage/oauth_tokens.h"
 
 #include <fmt/format.h>
@@ -81,6 +82,13 @@ base::Result<std::unique_ptr<directory::TokenChecker>> make_token_checker(const 
                                                                                                      .login_claim = oauth.login_claim});
     }
     return checker;
+}
+
+base::Result<std::shared_ptr<const policy::Countries>> open_countries(const config::Config& config) {
+    if (config.country_file.empty()) return nullptr;
+    auto countries = storage::open_country_file(config.country_file);
+    if (!countries) return base::fail(base::ErrorKind::invalid, "geoip.file: " + countries.error().detail);
+    return *std::move(countries);
 }
 
 }  // namespace thurn::app

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "directory/directory.h"
+#include "policy/country.h"
 #include "spool/spool.h"
 #include "storage/file_journal.h"
 #include "storage/journal_reader.h"
@@ -40,5 +41,9 @@ struct OpenSpool {
 
 /// The same to read only, beside a running server.
 [[nodiscard]] base::Result<std::unique_ptr<storage::JournalReader>> read_journal(const config::Config& config, base::Log& log);
+
+/// What geoip.file knows, shared with whom it outlives; null: none is configured.
+/// Errors  `invalid`: it cannot be used.
+[[nodiscard]] base::Result<std::shared_ptr<const policy::Countries>> open_countries(const config::Config& config);
 
 }  // namespace thurn::app

@@ -4,6 +4,7 @@
 #include "base/random.h"
 
 #include <cstdlib>
+#include <ctime>
 
 #include <sys/random.h>
 
@@ -13,6 +14,14 @@ namespace thurn::app {
 class SystemClock final : public base::Clock {
 public:
     [[nodiscard]] base::Time now() const override { return std::chrono::time_point_cast<base::Duration>(std::chrono::system_clock::now()); }
+    /// By TZ or /etc/localtime, as the process found them when it first asked.
+    [[nodiscard]] base::LocalTime local(base::Time time) const override {
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+        const std::time_t moment = std::chrono::system_clock::to_time_t(seconds);
+        std::tm civil{};
+        const auto offset = ::localtime_r(&moment, &civil) ? std::chrono::seconds(civil.tm_gmtoff) : std::chrono::seconds(0);
+        return base::LocalTime(time.time_since_epoch() + offset);
+    }
 };
 
 /// The kernel's random numbers.

@@ -2,7 +2,6 @@
 
 #include "admin/alarm_commands.h"
 #include "app/alarm_text.h"
-#include "storage/country_file.h"
 #include "storage/replace_file.h"
 #include "storage/web_request.h"
 
@@ -37,15 +36,6 @@ std::function<void(std::exception_ptr)> log_trouble(base::Log& log) {
 
 Watch::Watch(Dependencies dependencies) : with_(dependencies), accounts_({.seed = dependencies.seed}) {}
 Watch::~Watch() = default;
-
-base::Result<void> Watch::prepare(const config::Config& config) {
-    configure(config);
-    if (config.country_file.empty()) return {};
-    auto countries = storage::open_country_file(config.country_file);
-    if (!countries) return base::fail(base::ErrorKind::invalid, "geoip.file: " + countries.error().detail);
-    countries_ = *std::move(countries);
-    return {};
-}
 
 void Watch::keep_in(storage::PolicyState& state) {
     state.add("accounts", accounts_);

@@ -8,7 +8,6 @@
 #include "delivery/dispatcher.h"
 #include "policy/account_baseline.h"
 #include "policy/alarm.h"
-#include "policy/country.h"
 #include "storage/policy_state.h"
 
 #include <deque>
@@ -40,8 +39,6 @@ public:
     explicit Watch(Dependencies dependencies);
     ~Watch() override;
 
-    /// Errors   `invalid`: geoip.file cannot be used.
-    [[nodiscard]] base::Result<void> prepare(const config::Config& config);
     void keep_in(storage::PolicyState& state);
     void tell_by(ReportMailer& mailer) { mailer_ = &mailer; }
     void configure(const config::Config& config);
@@ -49,7 +46,6 @@ public:
     void start(spool::Spool& spool);
 
     [[nodiscard]] policy::AccountBaseline* accounts() { return &accounts_; }
-    [[nodiscard]] const policy::Countries* countries() const { return countries_.get(); }
     bool raise(policy::Alarm alarm) override;
     /// A message that the account submitted could not be delivered.
     void note_bounce(const std::string& login) { accounts_.add_bounce(login, with_.clock.now()); }
@@ -83,7 +79,6 @@ private:
     Dependencies with_;
     policy::AccountBaseline accounts_;
     policy::AlarmBook book_;
-    std::unique_ptr<policy::Countries> countries_;
     // The loop's.
     Settings settings_;
     ReportMailer* mailer_ = nullptr;

@@ -71,7 +71,7 @@ void warn_of_listener(const ListenerConfig& listener, const Config& config, std:
         const auto first = proxy.text().substr(0, proxy.text().find('/'));
         return std::ranges::any_of(config.relay_networks, [&](const auto& network) { return network.contains(first); });
     };
-    if (listener.role == policy::Role::mx && std::ranges::any_of(listener.proxy_protocol_from, may_relay))
+    if (listener.role == policy::Role::mx && listener.relay && std::ranges::any_of(listener.proxy_protocol_from, may_relay))
         warnings.push_back(
             fmt::format("{}: a load balancer of proxy_protocol_from is in relay.networks too: connections for which it names "
                         "no client may send to everyone",

@@ -45,6 +45,7 @@ struct ListenerConfig {
     std::vector<policy::Network> proxy_protocol_from{};
     std::vector<policy::Network> xclient_from{};
     std::vector<policy::Network> xforward_from{};
+    bool relay = true;            // for relay_networks
     unsigned socket_mode = 0660;  // of a local socket
     /// `mx`, `submission`, `submissions` or `lmtp`: for log and trace.
     [[nodiscard]] std::string name() const;

@@ -62,6 +62,7 @@ void read_listener(Section section, Config& config) {
     read_believed(section, "proxy_protocol_from", listener.proxy_protocol_from);
     read_believed(section, "xclient_from", listener.xclient_from);
     read_believed(section, "xforward_from", listener.xforward_from);
+    section.flag("relay", listener.relay);
     read_socket_mode(section, listener.socket_mode);
     check_addresses(section, listener);
     check_lmtp(section, listener);

@@ -68,6 +68,20 @@ TEST_F(AccessTest, LmtpNeverRelays) {
     EXPECT_THAT(client->ask("RCPT TO:<carl@elsewhere.example>"), StartsWith("550 5.7.1"));
 }
 
+TEST_F(AccessTest, RelaysForOurNetworksOnlyWhereTheListenerDoes) {
+    options_.relay_networks = networks({"127.0.0.0/8"});
+    start();
+    for (const bool relays : {true, false}) {
+        ListenerProfile profile{.name = "mx"};
+        profile.relays = relays;
+        auto client = connect(profile);
+        client->hear();
+        client->ask("EHLO client.example");
+        client->ask("MAIL FROM:<anna@here.example>");
+        EXPECT_THAT(client->ask("RCPT TO:<carl@elsewhere.example>"), StartsWith(relays ? "250 " : "550 5.7.1"));
+    }
+}
+
 TEST_F(AccessTest, LetsInOnlyTheListenersNetworks) {
     start();
     auto profile = lmtp_;

@@ -1,7 +1,6 @@
 #include "inbound/client_network.h"
 
 #include <algorithm>
-#include <cstdint>
 
 namespace thurn::inbound {
 
@@ -13,18 +12,6 @@ std::string client_address(const boost::asio::ip::address& address) {
 
 std::string client_address(const boost::asio::ip::tcp::endpoint& peer) {
     return peer.port() == 0 ? std::string(kLocalClient) : client_address(peer.address());
-}
-
-std::string client_network(const std::string& text) {
-    namespace ip = boost::asio::ip;
-    boost::system::error_code error;
-    const auto address = ip::make_address(text, error);
-    if (error || address.is_v4()) return text;
-    const auto v6 = address.to_v6();
-    if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
-    auto octets = v6.to_bytes();
-    std::fill(octets.begin() + 8, octets.end(), std::uint8_t{0});
-    return ip::make_address_v6(octets).to_string();
 }
 
 bool is_among(const std::vector<policy::Network>& networks, std::string_view address) {

@@ -17,9 +17,7 @@ namespace thurn::inbound {
 [[nodiscard]] std::string client_address(const boost::asio::ip::tcp::endpoint& peer);
 inline constexpr std::string_view kLocalClient = "local";
 
-/// Whom an address stands for where clients are counted: an IPv4 address for itself, an IPv6 address for its /64, since whoever has one of
-/// those has all of them (RFC 6177 §2). What is no address stands for itself.
-[[nodiscard]] std::string client_network(const std::string& address);
+using policy::client_network;
 
 [[nodiscard]] bool is_among(const std::vector<policy::Network>& networks, std::string_view address);
 

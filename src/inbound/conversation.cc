@@ -48,14 +48,14 @@ Conversation::Conversation(Service& service, net::Stream stream, const ListenerP
               .address = client_address(stream_.peer()),
               .network = client_network(client_address(stream_.peer())),
               .port = stream_.peer().port()},
-      in_relay_networks_(is_among(options_->relay_networks, client_.address)),
+      in_relay_networks_(profile.relays && is_among(options_->relay_networks, client_.address)),
       speaker_(client_.address),
       session_(session_options()) {}
 
 /// What follows from an address is asked for with every message, and found out once.
 void Conversation::note_address() {
     client_.network = client_network(client_.address);
-    in_relay_networks_ = is_among(options_->relay_networks, client_.address);
+    in_relay_networks_ = profile_.relays && is_among(options_->relay_networks, client_.address);
 }
 
 Conversation::~Conversation() { leave_limits(); }

@@ -116,14 +116,16 @@ private:
         sasl::Secret secret{};
     };
     struct Refusal {
-        std::string_view rule;
+        std::string rule;
         smtp::Reply reply;
     };
     [[nodiscard]] std::optional<Refusal> find_ban() const;
     [[nodiscard]] policy::LoginGuard::Verdict judge_login(std::string_view login) const;
     Awaitable<bool> async_hold_back(std::string_view mechanism, std::string_view login);
-    void refuse_login(std::string_view mechanism, std::string_view login, const policy::LoginGuard::Verdict& verdict);
+    void refuse_login(std::string_view mechanism, std::string_view login, policy::LoginGuard::Verdict verdict);
     void count_failed_login(std::string_view login);
+    [[nodiscard]] std::optional<policy::Decision> find_excess_of_failures(std::string_view login);
+    [[nodiscard]] policy::Situation failed_situation(const Transaction& none, std::string_view login) const;
     void count_right_login(std::string_view login);
     enum class Belief { right, suspended, wrong, locked };  // locked: since others failed while it waited for its turn
     Awaitable<> async_find_secret(smtp::SecretWanted wanted);
@@ -195,12 +197,9 @@ private:
     // conversation_scanning.cc: what rules ask about the content
     Awaitable<policy::FactValue> async_look_inside(const policy::Fact& fact, Transaction& transaction);
     Awaitable<> async_ask_scanner(policy::ContentSource source, Transaction& transaction);
-    Awaitable<base::Result<scan::TestPattern>> async_find_test_pattern(const spool::Draft& draft);
     // conversation_parts.cc
-    Awaitable<> async_take_apart(Transaction& transaction);
-    Awaitable<base::Result<scan::MessageArchives>> async_open_archives(const Transaction& transaction);
+    Awaitable<> async_look_at_parts(Transaction& transaction);
     Awaitable<> async_look_into_archives(Transaction& transaction);
-    [[nodiscard]] const ScannerOptions* find_scanner(ScannerOptions::Kind kind) const;
     template <class Verdict>
     [[nodiscard]] base::Result<Verdict> tell_scanned(Transaction& transaction, const ScannerOptions& scanner, base::Result<Verdict> verdict,
                                                      std::chrono::steady_clock::time_point begun);
@@ -284,7 +283,7 @@ private:
     IdleConnections& idle_;  // to servers outside, of this loop
     Client client_;
     SessionLog log_{with_.log, client_};
-    bool in_relay_networks_ = false;  // the client's address, as it is now
+    bool in_relay_networks_ = false;  // the client's address, as it is now, where the listener relays for such
     std::string speaker_;             // the client's address before XCLIENT said another one
     std::string through_;             // who told of the client, and how; empty without PROXY and XCLIENT
     smtp::ServerSession session_;

@@ -67,7 +67,7 @@ awaitable<void> Conversation::async_watch_for_spoofing(const Transaction& transa
 awaitable<bool> Conversation::async_watch_account() {
     const auto& rules = options_->accounts;
     if (!rules.any()) co_return true;
-    const auto country = with_.countries ? with_.countries->country_of(client_.address) : std::string();
+    const auto country = options_->countries ? options_->countries->country_of(client_.address) : std::string();
     const auto verdict =
         with_.accounts->add({.login = client_.login, .recipients = transaction_.recipients, .country = country}, rules, with_.clock.now());
     if (verdict.new_country && rules.alarm)
@@ -80,13 +80,7 @@ awaitable<bool> Conversation::async_watch_account() {
     if (verdict.first && rules.alarm) raise(AlarmKind::account, client_.login, note);
     if (verdict.first && verdict.deed == Deed::suspend) co_await async_suspend_account(reason);
     if (verdict.deed == Deed::throttle) {
-        refuse("data", client_.login,
-               {.kind = policy::Decision::Kind::defer,
-                .rule = "account_watch",
-                .reason = reason,
-                .code = 450,
-                .status = {4, 7, 1},
-                .text = "your account sends more than it ever did, try again later"});
+        refuse("data", client_.login, policy::throttle_account(reason));
         co_return false;
     }
     if (verdict.deed == Deed::none) co_return true;

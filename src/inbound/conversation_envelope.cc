@@ -151,7 +151,9 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven&& given)
     }
     if (options_->rewriting && !std::holds_alternative<directory::NotLocal>(**resolution) && options_->rewriting->is_rewritten(mailbox))
         co_return take_way_back(std::move(given));
-    auto decision = policy::decide_recipient(facts(), **resolution, relayed(mailbox.domain), options_->relay_networks);
+    static const std::vector<policy::Network> nobody;
+    auto decision =
+        policy::decide_recipient(facts(), **resolution, relayed(mailbox.domain), in_relay_networks_ ? options_->relay_networks : nobody);
     const auto address = mail::render_mailbox(mailbox);
     const auto domain = mailbox.domain.text();
     if (std::holds_alternative<directory::UnknownUser>(**resolution))

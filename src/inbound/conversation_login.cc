@@ -3,6 +3,7 @@
 #include "base/ascii.h"
 #include "inbound/conversation.h"
 #include "mail/date.h"
+#include "policy/login_rule.h"
 
 #include <cstring>
 #include <utility>
@@ -16,8 +17,6 @@ using net::asio::awaitable;
 using Answer = policy::LoginGuard::Verdict::Answer;
 
 namespace {
-
-constexpr const char* kClientLocked = "too many failed logins from your address, try again later";
 
 void wipe(std::string& secret) {
     explicit_bzero(secret.data(), secret.size());
@@ -58,16 +57,11 @@ base::Result<sasl::Secret> find_secret(directory::Directory& directory, const sm
 
 }  // namespace
 
-/// Who is banned by hand gets no further. Who is locked out for failed logins gets no further where one logs in: mail from there to us is
-/// another matter.
 std::optional<Conversation::Refusal> Conversation::find_ban() const {
-    using Admission = policy::LoginGuard::Admission;
     const auto admission = with_.login_guard.admit(client_.address, client_.network, options_->logins, with_.clock.now());
-    if (admission == Admission::banned)
-        return Refusal{"bans", smtp::make_reply(554, {5, 7, 1}, "your address is banned from this server; its administrator can tell why")};
-    if (admission == Admission::locked_out && profile_.role == policy::Role::submission)
-        return Refusal{"login_protection", smtp::make_reply(421, {4, 7, 0}, kClientLocked)};
-    return std::nullopt;
+    auto decision = policy::refuse_admission(admission, profile_.role);
+    if (!decision) return std::nullopt;
+    return Refusal{std::move(decision->rule), smtp::make_reply(decision->code, decision->status, decision->text)};
 }
 
 policy::LoginGuard::Verdict Conversation::judge_login(std::string_view login) const {
@@ -87,21 +81,47 @@ awaitable<bool> Conversation::async_hold_back(std::string_view mechanism, std::s
         log_.info("auth_delayed", {.mechanism = mechanism, .login = login, .rule = "login_protection.delay", .begun = begun});
         verdict = judge_login(login);  // others went on
     }
-    if (verdict.answer == Answer::check) co_return true;
-    refuse_login(mechanism, login, verdict);
+    if (verdict.answer != Answer::check) {
+        refuse_login(mechanism, login, verdict);
+        co_return false;
+    }
+    const auto excess = find_excess_of_failures(login);
+    if (!excess) co_return true;
+    const auto reply = smtp::make_reply(excess->code, excess->status, excess->text);
+    log_.warning(
+        "auth",
+        {.mechanism = mechanism, .login = login, .rule = excess->rule, .result = "locked_out", .reason = excess->reason, .reply = &reply});
+    session_.answer(reply);
     co_return false;
 }
 
-/// In the same words whether there is such a login or not. A lock passes, so the client may keep the password it has (RFC 4954 §6: 454).
-void Conversation::refuse_login(std::string_view mechanism, std::string_view login, const policy::LoginGuard::Verdict& verdict) {
-    const auto reply =
-        verdict.answer == Answer::client_locked ? smtp::make_reply(421, {4, 7, 0}, kClientLocked)
-        : verdict.answer == Answer::banned
-            ? smtp::make_reply(525, {5, 7, 13}, "you are banned from logging in here; the server's administrator can tell why")
-            : smtp::make_reply(454, {4, 7, 0}, "too many failed logins with this name, try again later");
+/// Where a rate has no room for another failure the login is not checked, be it right or wrong.
+std::optional<policy::Decision> Conversation::find_excess_of_failures(std::string_view login) {
+    using enum policy::Counted;
+    const auto& rates = options_->rulebook->rates;
+    if (!with_.buckets || !rates.counts(failed_logins)) return std::nullopt;
+    Transaction none;
+    const auto now = failed_situation(none, login);
+    const auto full = [](const auto& counting) { return counting.excess && counting.rate->action != policy::Action::none; };
+    if (std::ranges::none_of(rates.look(failed_logins, 1, now, *with_.buckets, with_.clock.now()), full)) return std::nullopt;
+    return count(failed_logins, 1, none, now);
+}
+
+policy::Situation Conversation::failed_situation(const Transaction& none, std::string_view login) const {
+    auto now = situation(none);
+    now.login = login;
+    now.login_failed = true;
+    return now;
+}
+
+/// Also where the lock has passed since it was found: the password was not looked at then.
+void Conversation::refuse_login(std::string_view mechanism, std::string_view login, policy::LoginGuard::Verdict verdict) {
+    if (verdict.answer == Answer::check) verdict.answer = Answer::account_locked;
+    const auto decision = *policy::refuse_login(verdict);
+    const auto reply = smtp::make_reply(decision.code, decision.status, decision.text);
     log_.warning("auth", {.mechanism = mechanism,
                           .login = login,
-                          .rule = verdict.answer == Answer::banned ? "bans" : "login_protection",
+                          .rule = decision.rule,
                           .result = verdict.answer == Answer::banned ? "banned" : "locked_out",
                           .reply = &reply});
     session_.answer(reply);
@@ -121,6 +141,10 @@ void Conversation::count_failed_login(std::string_view login) {
                                   {"count", ban.failures},
                                   {"until", ban.until ? mail::render_timestamp(*ban.until) : std::string()}});
     };
+    if (options_->rulebook->rates.counts(policy::Counted::failed_logins)) {
+        Transaction none;
+        static_cast<void>(count(policy::Counted::failed_logins, 1, none, failed_situation(none, login)));  // the next try hears of it
+    }
     if (lockouts.client) {
         tell("banned", *lockouts.client);
         raise(policy::AlarmKind::lockout, lockouts.client->subject.text, {.login = login, .reason = lockouts.client->reason});

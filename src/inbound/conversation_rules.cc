@@ -32,6 +32,7 @@ policy::Texts recipients_of(const Transaction& transaction) {
 
 policy::Situation Conversation::situation(const Transaction& transaction) const {
     return {.listener = client_.listener,
+            .listener_port = stream_.local().port(),
             .hostname = options_->session.hostname,
             .client_address = client_.address,
             .client_network = client_.network,
@@ -44,7 +45,9 @@ policy::Situation Conversation::situation(const Transaction& transaction) const 
             .recipients = [&transaction] { return recipients_of(transaction); },
             .size = transaction.draft ? transaction.draft->size().count : transaction.declared_size,
             .header = transaction.header,
-            .findings = transaction.checked ? &*transaction.checked : nullptr};
+            .findings = transaction.checked ? &*transaction.checked : nullptr,
+            .countries = options_->countries.get(),
+            .local_time = [this] { return with_.clock.local(with_.clock.now()); }};
 }
 
 /// Whether a rule or a rate has a say at the stage.

@@ -38,6 +38,27 @@ TEST_F(LoginProtectionTest, LocksOutAClientThatGuesses) {
     EXPECT_THAT(guess("bob@here.example", "other"), StartsWith("235 "));
 }
 
+TEST_F(LoginProtectionTest, ARateOfFailedLoginsHoldsForWhatItCountsBy) {
+    auto book = std::make_shared<policy::Rulebook>();
+    ASSERT_TRUE(book->rates.add({.name = "guesses",
+                                 .of = policy::Counted::failed_logins,
+                                 .per = {"client.subnet", "login"},
+                                 .limit = {.amount = 2, .period = 1h},
+                                 .when = "listener != \"mx\" and not authenticated"}));
+    options_.rulebook = book;
+    policy::TokenBuckets buckets({.capacity = 100, .seed = 1});
+    buckets_ = &buckets;
+    start();
+    for (int attempt = 0; attempt < 2; ++attempt) EXPECT_THAT(guess("anna@here.example"), StartsWith("535 5.7.8"));
+    EXPECT_THAT(guess("anna@here.example", "secret"), StartsWith("454 4.7.0 too much for now, try again later (guesses)"))
+        << "though it is right";
+    auto scram = submitting();
+    EXPECT_THAT(begin_scram(*scram), StartsWith("454 4.7.0"));
+    EXPECT_THAT(guess("bob@here.example", "other"), StartsWith("235 ")) << "another login";
+    clock_.advance(31min);
+    EXPECT_THAT(guess("anna@here.example", "secret"), StartsWith("235 "));
+}
+
 TEST_F(LoginProtectionTest, AWrongProofCountsAsAWrongPassword) {
     options_.logins.failures = 1;
     start();

@@ -4,11 +4,13 @@
 #include "scan/clamd.h"
 #include "scan/spamd.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace thurn::inbound {
 
@@ -107,6 +109,27 @@ awaitable<base::Result<Verdict>> async_conclude(net::Stream& stream, base::Resul
 }
 
 }  // namespace
+
+const ScannerOptions* find_scanner(const std::vector<ScannerOptions>& scanners, ScannerOptions::Kind kind, policy::Role role) {
+    const auto fits = [&](const ScannerOptions& one) { return one.kind == kind && std::ranges::find(one.on, role) != one.on.end(); };
+    const auto found = std::ranges::find_if(scanners, fits);
+    return found == scanners.end() ? nullptr : &*found;
+}
+
+std::unexpected<base::Error> no_scanner() {
+    return base::fail(base::ErrorKind::not_found, "there is no such [[scanner]] for this listener");
+}
+
+std::string describe(const base::Result<scan::VirusVerdict>& verdict) {
+    if (!verdict) return "not checked: " + verdict.error().detail;
+    return verdict->name.empty() ? "nothing found" : verdict->name + " found";
+}
+
+std::string describe(const base::Result<scan::SpamVerdict>& verdict) {
+    if (!verdict) return "not checked: " + verdict.error().detail;
+    return fmt::format("{:g} of {:g}{}{}", verdict->score, verdict->threshold, verdict->rules.empty() ? "" : ": ",
+                       fmt::join(verdict->rules, ", "));
+}
 
 awaitable<base::Result<scan::VirusVerdict>> async_ask_clamd(const ScannerOptions& clamd, net::Resolver* resolver,
                                                             const ScannedMessage& message) {

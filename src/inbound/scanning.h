@@ -11,6 +11,10 @@
 
 namespace thurn::inbound {
 
+/// The one of that kind for listeners of that role; null: there is none.
+[[nodiscard]] const ScannerOptions* find_scanner(const std::vector<ScannerOptions>& scanners, ScannerOptions::Kind kind, policy::Role role);
+[[nodiscard]] std::unexpected<base::Error> no_scanner();
+
 /// A message as scanners are shown it.
 struct ScannedMessage {
     std::string on_top;         // what stands above the draft: whence it came
@@ -28,5 +32,16 @@ struct ScannedMessage {
                                                                                      const ScannedMessage& message);
 [[nodiscard]] net::asio::awaitable<base::Result<scan::SpamVerdict>> async_ask_spamd(const ScannerOptions& spamd, net::Resolver* resolver,
                                                                                     const ScannedMessage& message);
+
+/// For log and trace: `Eicar found`, `6.1 of 5: BAYES_99`, or why it was not checked.
+[[nodiscard]] std::string describe(const base::Result<scan::VirusVerdict>& verdict);
+[[nodiscard]] std::string describe(const base::Result<scan::SpamVerdict>& verdict);
+
+/// In a message that is too long for a scanner it has found nothing: it would be no shorter next time.
+template <class Verdict>
+[[nodiscard]] base::Result<Verdict> spare_too_long(base::Result<Verdict> verdict) {
+    if (!verdict && verdict.error().kind == base::ErrorKind::too_long) return Verdict{};
+    return verdict;
+}
 
 }  // namespace thurn::inbound

@@ -51,6 +51,7 @@ struct ListenerProfile {
     std::vector<policy::Network> proxy_protocol_from{};  // who must say by the PROXY protocol for whom it connects
     std::vector<policy::Network> xclient_from{};         // who may say by XCLIENT who the client is
     std::vector<policy::Network> xforward_from{};        // who may say by XFORWARD who the client was
+    bool relays = true;                                  // for relay_networks
 };
 
 /// What the configuration says; a snapshot, taken anew for each connection.
@@ -76,6 +77,7 @@ struct Options {
     std::vector<PolicyServerOptions> policy_servers{};             // that rules ask
     std::vector<ScriptOptions> scripts{};                          // likewise
     std::shared_ptr<const mailauth::SenderRewriting> rewriting{};  // knows the way back of bounces to what we forwarded
+    std::shared_ptr<const policy::Countries> countries{};          // null: no geoip.file
     std::size_t header_size = std::size_t{256} << 10;
     std::size_t received_fields = 50;  // more mean a loop: 554 5.4.6 (RFC 5321 §6.3)
 };
@@ -106,7 +108,6 @@ struct Dependencies {
     policy::TokenBuckets* buckets = nullptr;      // without it, nothing is counted by rates
     policy::Alarms* alarms = nullptr;             // without it, all alarms are logged
     policy::AccountBaseline* accounts = nullptr;  // without it, accounts are not watched
-    const policy::Countries* countries = nullptr;
     mailauth::DmarcTallies* tallies = nullptr;    // without it, nobody gets aggregate reports
     mailauth::DmarcFailures* failures = nullptr;  // without it, nobody gets failure reports
     ArchiveReaders* archive_readers = nullptr;    // without it, `archive.*` are unavailable where there are archives

@@ -127,14 +127,19 @@ AuthenticationResults results_of(const Findings& findings, std::string_view auth
     return all;
 }
 
-std::vector<FindingLine> tell(const Findings& findings) {
-    const auto& [asked, origin, signatures, dmarc, lookups] = findings;
+std::vector<FindingLine> tell(const MessageOrigin& asked, const OriginFindings& origin) {
     std::vector<FindingLine> lines;
     const auto& name = origin.iprev.name.empty() ? origin.iprev.detail : origin.iprev.name;
     lines.push_back({"iprev", fmt::format("{} for {} ({})", iprev_result_name(origin.iprev.result), dns::render_ip(asked.client), name)});
     if (origin.helo) lines.push_back({"spf helo", tell(*origin.helo, asked.helo)});
     lines.push_back({"spf", tell(origin.mail_from, asked.reverse_path.empty() ? asked.helo : asked.reverse_path)});
     tell(lines, origin.lookups);
+    return lines;
+}
+
+std::vector<FindingLine> tell(const Findings& findings) {
+    const auto& [asked, origin, signatures, dmarc, lookups] = findings;
+    auto lines = tell(asked, origin);
     if (signatures.dkim.empty()) lines.push_back({"dkim", "none"});
     for (const auto& verdict : signatures.dkim) lines.push_back({"dkim", tell(verdict)});
     lines.push_back({"arc", tell(signatures.arc)});

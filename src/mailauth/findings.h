@@ -33,5 +33,7 @@ struct FindingLine {
 };
 /// Every check in the order they are made; of DKIM one for each signature.
 [[nodiscard]] std::vector<FindingLine> tell(const Findings& findings);
+/// Those that need no message.
+[[nodiscard]] std::vector<FindingLine> tell(const MessageOrigin& asked, const OriginFindings& origin);
 
 }  // namespace thurn::mailauth

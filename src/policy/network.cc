@@ -164,4 +164,18 @@ bool covers_everyone(const std::vector<Network>& networks) {
     return holds_all(kPublicIpv4, std::move(ipv4)) || holds_all(kPublicIpv6, std::move(ipv6));
 }
 
+std::string client_network(std::string_view address) {
+    const auto parsed = parse_address(address);
+    if (!parsed) return std::string(address);
+    const bool ipv4 = is_mapped(parsed->octets);
+    return render_address(ipv4 ? parsed->octets : filled(parsed->octets, 64, false), ipv4);
+}
+
+std::string client_subnet(std::string_view address) {
+    const auto parsed = parse_address(address);
+    if (!parsed) return std::string(address);
+    const bool ipv4 = is_mapped(parsed->octets);
+    return render_address(filled(parsed->octets, ipv4 ? kMappedBits + 24 : 64, false), ipv4) + (ipv4 ? "/24" : "/64");
+}
+
 }  // namespace thurn::policy

@@ -26,18 +26,14 @@ std::unexpected<base::Error> wrong(std::string_view key, const base::Error& erro
     return fail(error.kind, fmt::format("{}: {}", key, error.detail));
 }
 
-std::string values_told(const std::vector<Fact>& facts, const std::vector<std::size_t>& per, const std::vector<std::string>& values) {
-    std::string told;
-    for (std::size_t i = 0; i < per.size(); ++i) told += fmt::format("{}{} = {}", i == 0 ? "" : ", ", facts[per[i]].name, values[i]);
-    return told;
-}
-
 }  // namespace
 
 Stage stage_of(Counted what) {
     switch (what) {
         case Counted::connections:
             return Stage::connect;
+        case Counted::failed_logins:
+            return Stage::auth;
         case Counted::messages:
             return Stage::data;
         case Counted::recipients:
@@ -59,6 +55,10 @@ std::string Excess::reason() const {
 Decision Excess::decision() const {
     const bool closes = rate->action == Action::disconnect || rate->of == Counted::connections;
     Decision decision{.kind = Decision::Kind::defer, .rule = rate->name, .reason = reason(), .code = 450, .status = {4, 7, 1}, .text = {}};
+    if (rate->of == Counted::failed_logins) {  // RFC 4954 §6
+        decision.code = 454;
+        decision.status = {4, 7, 0};
+    }
     if (closes) {
         decision.code = 421;
         decision.status = {4, 7, 0};
@@ -104,10 +104,11 @@ base::Result<void> RateSet::add(RateText said) {
     return {};
 }
 
-std::optional<Excess> RateSet::take(Counted what, double amount, const Situation& now, TokenBuckets& buckets, base::Time at) const {
-    std::optional<Excess> first;
+/// Those that it concerns, each with the values that it counts for.
+template <class Function>
+void RateSet::each(Counted what, const Situation& now, Function function) const {
     const auto& all = rates_[static_cast<std::size_t>(what)];
-    if (all.empty()) return first;
+    if (all.empty()) return;
     FactSheet facts(facts_.all().size());
     const auto know = [&](std::size_t fact) {
         if (!facts.knows(fact)) facts.set(fact, fact_of(facts_.all()[fact], now));
@@ -121,12 +122,38 @@ std::optional<Excess> RateSet::take(Counted what, double amount, const Situation
         std::ranges::for_each(rate.per, know);
         std::vector<std::string> values;
         for (const auto fact : rate.per) values.push_back(render_fact(facts[fact]));
-        const auto taken = buckets.take(rate.said.name, values, amount, rate.said.limit, at);
-        if (taken.room || first) continue;
-        first = Excess{&rate.said, values_told(facts_.all(), rate.per, values), taken.wait, false};
-        if (rate.said.alarm) first->alarm = buckets.take("alarm " + rate.said.name, values, 1, kAlarms, at).room;
+        function(rate, values);
     }
+}
+
+std::string RateSet::tell(const Rate& rate, const std::vector<std::string>& values) const {
+    std::string told;
+    for (std::size_t i = 0; i < values.size(); ++i)
+        told += fmt::format("{}{} = {}", i == 0 ? "" : ", ", facts_.all()[rate.per[i]].name, values[i]);
+    return told;
+}
+
+std::optional<Excess> RateSet::take(Counted what, double amount, const Situation& now, TokenBuckets& buckets, base::Time at) const {
+    std::optional<Excess> first;
+    each(what, now, [&](const Rate& rate, const std::vector<std::string>& values) {
+        const auto taken = buckets.take(rate.said.name, values, amount, rate.said.limit, at);
+        if (taken.room || first) return;
+        first = Excess{&rate.said, tell(rate, values), taken.wait, false};
+        if (rate.said.alarm) first->alarm = buckets.take("alarm " + rate.said.name, values, 1, kAlarms, at).room;
+    });
     return first;
+}
+
+std::vector<Counting> RateSet::look(Counted what, double amount, const Situation& now, const TokenBuckets& buckets, base::Time at) const {
+    std::vector<Counting> all;
+    each(what, now, [&](const Rate& rate, const std::vector<std::string>& values) {
+        const auto& said = rate.said;
+        const auto left = buckets.peek(said.name, values, 0, said.limit, at).left;
+        const auto taken = buckets.peek(said.name, values, amount, said.limit, at);
+        all.push_back({.rate = &said, .values = tell(rate, values), .counted = said.limit.amount - left});
+        if (!taken.room) all.back().excess = Excess{&said, all.back().values, taken.wait, false};
+    });
+    return all;
 }
 
 const std::vector<RateText>& default_rates() {

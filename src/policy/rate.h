@@ -15,9 +15,10 @@
 namespace thurn::policy {
 
 /// What is counted.
-enum class Counted : std::uint8_t { connections, messages, recipients, octets, unknown_recipients };
+enum class Counted : std::uint8_t { connections, messages, recipients, octets, unknown_recipients, failed_logins };
 
-inline constexpr std::array<std::string_view, 5> kCountedNames{"connections", "messages", "recipients", "octets", "unknown_recipients"};
+inline constexpr std::array<std::string_view, 6> kCountedNames{"connections", "messages",           "recipients",
+                                                               "octets",      "unknown_recipients", "failed_logins"};
 
 /// When it is counted, and so what is known by then.
 [[nodiscard]] Stage stage_of(Counted what);
@@ -45,6 +46,14 @@ struct Excess {
     [[nodiscard]] Decision decision() const;  // Precondition: the action is defer or disconnect
 };
 
+/// What a rate knows of what is about to happen.
+struct Counting {
+    const RateText* rate = nullptr;
+    std::string values;              // `login = "anna@example.com"`; empty: it counts all together
+    double counted = 0;              // what its bucket lacks by now; it fills up evenly, so not only whole things
+    std::optional<Excess> excess{};  // it would be too much
+};
+
 /// All rates, by what they count.
 /// Threads  Immutable once built.
 class RateSet {
@@ -56,6 +65,9 @@ public:
     /// Counts what is about to happen, by every rate that it concerns; the first excess. What is beyond the limit is not counted, so that
     /// trying on does not make the wait longer.
     [[nodiscard]] std::optional<Excess> take(Counted what, double amount, const Situation& now, TokenBuckets& buckets, base::Time at) const;
+    /// What take() would go by, from each rate that it concerns; nothing is counted, and no alarm raised. For `thurn explain`.
+    [[nodiscard]] std::vector<Counting> look(Counted what, double amount, const Situation& now, const TokenBuckets& buckets,
+                                             base::Time at) const;
 
 private:
     struct Rate {
@@ -63,6 +75,10 @@ private:
         std::optional<Condition> when;
         std::vector<std::size_t> per;
     };
+    template <class Function>
+    void each(Counted what, const Situation& now, Function function) const;
+    [[nodiscard]] std::string tell(const Rate& rate, const std::vector<std::string>& values) const;
+
     std::array<std::vector<Rate>, kCountedNames.size()> rates_;
     FactIndex facts_;
 };

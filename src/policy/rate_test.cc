@@ -40,6 +40,14 @@ TEST(Rate, CountsEachKeyForItself) {
     EXPECT_FALSE(rates.take(Counted::recipients, 1, anna, state, kStart + 31min)) << "there is room again";
 }
 
+TEST(Rate, OfFailedLoginsHoldsNothing) {
+    RateSet rates;
+    const auto added = rates.add({.name = "r", .of = Counted::failed_logins, .limit = {1, 1h}, .action = Action::hold});
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().detail, "action: there is no message to hold where failed_logins are counted");
+    EXPECT_FALSE(rates.add({.name = "r", .of = Counted::failed_logins, .per = {"sender"}, .limit = {1, 1h}})) << "there is none yet";
+}
+
 TEST(Rate, TryingOnDoesNotMakeTheWaitLonger) {
     const auto rates = rates_of({{.name = "r", .per = {"login"}, .limit = {1, 1h}}});
     auto state = buckets();
@@ -78,6 +86,29 @@ TEST(Rate, CodesComeWithTheAction) {
     const auto closed = rates.take(Counted::connections, 1, {}, state, kStart)->decision();
     EXPECT_EQ(closed.code, 421);
     EXPECT_EQ(closed.text, "go");
+}
+
+TEST(Rate, LookingCountsNothing) {
+    const auto rates = rates_of({{.name = "r", .per = {"login"}, .limit = {4, 1h}},
+                                 {.name = "all", .limit = {3, 1h}, .when = "client.stranger", .action = Action::hold},
+                                 {.name = "others", .limit = {1, 1h}, .when = "not client.stranger"}});
+    auto state = buckets();
+    const Situation now{.login = "anna@a.example"};
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(rates.take(Counted::messages, 1, now, state, kStart));
+    for (int i = 0; i < 2; ++i) {
+        const auto seen = rates.look(Counted::messages, 1, now, state, kStart);
+        ASSERT_EQ(seen.size(), 2u) << "those of others do not concern it";
+        EXPECT_EQ(seen[0].rate->name, "r");
+        EXPECT_EQ(seen[0].values, "login = \"anna@a.example\"");
+        EXPECT_NEAR(seen[0].counted, 3, 0.001);
+        EXPECT_FALSE(seen[0].excess);
+        EXPECT_NEAR(seen[1].counted, 3, 0.001);
+        ASSERT_TRUE(seen[1].excess);
+        EXPECT_EQ(seen[1].excess->wait, 20min);
+    }
+    EXPECT_NEAR(rates.look(Counted::messages, 1, now, state, kStart + 10min)[1].counted, 2.5, 0.001) << "half of one has come back";
+    EXPECT_TRUE(rates.look(Counted::recipients, 1, now, state, kStart).empty());
+    EXPECT_NEAR(rates.look(Counted::messages, 1, {}, state, kStart)[0].counted, 0, 0.001) << "nobody else has sent";
 }
 
 struct WrongRate {

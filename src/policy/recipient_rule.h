@@ -44,6 +44,12 @@ private:
 /// Whether these networks together hold all public addresses of IPv4 or of IPv6 (0.0.0.0/1 with 128.0.0.0/1 does, and 2000::/3).
 [[nodiscard]] bool covers_everyone(const std::vector<Network>& networks);
 
+/// Whom an address stands for where clients are counted: an IPv4 address for itself, an IPv6 address for its /64, since whoever has one of
+/// those has all of them (RFC 6177 §2). What is no address stands for itself.
+[[nodiscard]] std::string client_network(std::string_view address);
+/// What it shares with its neighbours: `192.0.2.0/24`, `2001:db8:1:2::/64`. What is no address stands for itself.
+[[nodiscard]] std::string client_subnet(std::string_view address);
+
 /// What is known when a sender or recipient is given.
 struct Facts {
     Role role = Role::mx;

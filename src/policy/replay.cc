@@ -1,6 +1,5 @@
 #include "policy/replay.h"
 
-#include "dns/ip_address.h"
 #include "policy/fact_text.h"
 #include "policy/walk.h"
 
@@ -57,15 +56,6 @@ std::optional<Enum> by_name(std::string_view name, std::string_view (*name_of)(E
 
 /// `192.0.2.1:25`, `2001:db8::1:25`
 std::string address_in(std::string_view client) { return std::string(client.substr(0, client.rfind(':'))); }
-
-/// As inbound::client_network() has it: of an IPv6 address its /64.
-std::string network_of(const std::string& address) {
-    const auto parsed = dns::parse_ip(address);
-    if (!parsed) return address;
-    auto network = dns::unmapped(*parsed);
-    if (auto* six = std::get_if<dns::Ipv6>(&network)) std::fill(six->octets.begin() + 8, six->octets.end(), std::uint8_t{0});
-    return dns::render_ip(network);
-}
 
 /// One message, with what is known of it by heart.
 class Remembered {
@@ -138,7 +128,7 @@ public:
     Rerun(const PastMessage& past, const ReplayedConfiguration& then, const ReplayedConfiguration& now, directory::Directory& directory)
         : past_(past), memory_(past), then_(then), now_(now), directory_(directory) {
         address_ = address_in(past.parties.client);
-        network_ = network_of(address_);
+        network_ = client_network(address_);
         if (auto sender = mail::parse_mailbox(past.parties.sender, mail::Charset::utf8)) sender_ = *std::move(sender);
     }
 
@@ -191,7 +181,9 @@ private:
                 .sender = sender_ ? &*sender_ : nullptr,
                 .recipient_count = accepted_.size(),
                 .recipients = [this] { return accepted_; },
-                .size = parties.size};
+                .size = parties.size,
+                .countries = now_.countries,
+                .local_time = [this] { return now_.local(past_.at); }};
     }
 
     /// Up to MAIL. Nothing: it got so far.
@@ -346,6 +338,7 @@ private:
         if (asks_next_hop(fact) && now.recipient_kind != "relayed" && now.recipient_kind != "foreign")
             return now.recipient_kind != "unknown";
         if (kind.name == "client.name" && !past_.parties.client_name.empty()) return past_.parties.client_name;
+        if (kind.name == "listener.port") return std::nullopt;
         const bool of_content = kind.since == Stage::content && kind.name != "recipients";
         if (kind.looked_up || of_content) return std::nullopt;
         return fact_of(fact, now);

@@ -7,6 +7,7 @@
 #include "policy/rulebook.h"
 #include "policy/sender_rule.h"
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ struct ReplayedConfiguration {
     const std::vector<std::string>& relay_domains;
     SenderScope senders;
     const AuthenticationRules& authentication;
+    const Countries* countries = nullptr;                   // null: there is no geoip.file
+    std::function<base::LocalTime(base::Time)> local = {};  // the server's time zone
 };
 
 /// What becomes of a message for one recipient.

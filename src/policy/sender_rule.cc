@@ -70,6 +70,15 @@ Decision refuse_stopped_account(const std::string& login) {
             .text = "your account may not send mail now; the server's administrator can tell why"};
 }
 
+Decision throttle_account(std::string reason) {
+    return {.kind = Decision::Kind::defer,
+            .rule = "account_watch",
+            .reason = std::move(reason),
+            .code = 450,
+            .status = {4, 7, 1},
+            .text = "your account sends more than it ever did, try again later"};
+}
+
 base::Result<std::vector<mail::Mailbox>> authors_of(std::string_view text) {
     const auto header = mail::parse_header(text);
     if (has_author_line(text.substr(header.size)))

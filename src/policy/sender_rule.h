@@ -25,6 +25,9 @@ enum class SenderScope { own, domain, any };
 /// MAIL of a login whose account is disabled or suspended since it logged in (RFC 5248 §2.4: X.7.13).
 [[nodiscard]] Decision refuse_stopped_account(const std::string& login);
 
+/// DATA of a login that sends more than can be believed of it, where account_watch.action says `throttle`.
+[[nodiscard]] Decision throttle_account(std::string reason);
+
 /// Whom a message with that header claims to be from. Empty: there is no From.
 /// Errors  `syntax`: it cannot be read as addresses with a domain, is there twice, or stands behind a line that is no field. Mail programs would
 ///         show one of them, or a part.

@@ -4,6 +4,8 @@
 #include "mail/charset.h"
 #include "mail/header.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 namespace thurn::policy {
@@ -56,6 +58,26 @@ FactValue finding(const Fact& fact, const Situation& now) {
     return signers;
 }
 
+FactValue port(const Fact&, const Situation& now) {
+    if (now.listener_port == 0) return Unavailable{"it is not known which"};
+    return static_cast<double>(now.listener_port);
+}
+
+FactValue country(const Fact&, const Situation& now) {
+    if (!now.countries) return Unavailable{"there is no geoip.file"};
+    return now.countries->country_of(now.client_address);
+}
+
+constexpr std::array<std::string_view, 7> kWeekdays{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
+
+FactValue moment(const Fact& fact, const Situation& now) {
+    if (!now.local_time) return Unavailable{"nobody knows what time it was"};
+    const auto time = now.local_time();
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    if (fact.kind->name == "time.weekday") return std::string(kWeekdays[std::chrono::weekday(day).c_encoding()]);
+    return static_cast<double>(std::chrono::floor<std::chrono::hours>(time - day).count());
+}
+
 using Get = FactValue (*)(const Fact&, const Situation&);
 
 struct Getter {
@@ -64,14 +86,16 @@ struct Getter {
 };
 
 constexpr Getter kGetters[] = {
-    {"authenticated", [](const Fact&, const Situation& now) -> FactValue { return !now.login.empty(); }},
+    {"authenticated", [](const Fact&, const Situation& now) -> FactValue { return !now.login.empty() && !now.login_failed; }},
     {"author", [](const Fact&, const Situation& now) -> FactValue { return author_of(mail::parse_header(now.header)); }},
     {"author.domain", [](const Fact&, const Situation& now) -> FactValue { return author_domain_of(now); }},
     {"arc", finding},
     {"client.address", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_address); }},
     {"client.network", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_network); }},
+    {"client.subnet", [](const Fact&, const Situation& now) -> FactValue { return client_subnet(now.client_address); }},
     {"client.stranger", [](const Fact&, const Situation& now) -> FactValue { return now.stranger; }},
     {"client.tls", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.client_tls); }},
+    {"client.country", country},
     {"dkim", finding},
     {"dmarc", finding},
     {"dmarc.policy", finding},
@@ -81,6 +105,7 @@ constexpr Getter kGetters[] = {
     {"helo.is_name", [](const Fact&, const Situation& now) -> FactValue { return is_host_name(now.helo); }},
     {"helo.ours", [](const Fact&, const Situation& now) -> FactValue { return base::equal_ignoring_case(now.helo, now.hostname); }},
     {"listener", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.listener); }},
+    {"listener.port", port},
     {"login", [](const Fact&, const Situation& now) -> FactValue { return std::string(now.login); }},
     {"recipient", [](const Fact&, const Situation& now) -> FactValue { return text_of(now.recipient); }},
     {"recipient.domain", [](const Fact&, const Situation& now) -> FactValue { return domain_of(now.recipient); }},
@@ -90,6 +115,8 @@ constexpr Getter kGetters[] = {
     {"sender", [](const Fact&, const Situation& now) -> FactValue { return text_of(now.sender); }},
     {"sender.domain", [](const Fact&, const Situation& now) -> FactValue { return domain_of(now.sender); }},
     {"size", [](const Fact&, const Situation& now) -> FactValue { return static_cast<double>(now.size); }},
+    {"time.hour", moment},
+    {"time.weekday", moment},
 };
 
 /// In the order of the kinds; null where a kind is looked up.

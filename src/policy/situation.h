@@ -1,7 +1,9 @@
 #pragma once
 
+#include "base/clock.h"
 #include "mail/mailbox.h"
 #include "mailauth/findings.h"
+#include "policy/country.h"
 #include "policy/fact.h"
 #include "policy/lookup.h"
 
@@ -15,11 +17,13 @@ namespace thurn::policy {
 /// made at every stage and copies nothing, since most rules ask for little.
 struct Situation {
     std::string_view listener{};
-    std::string_view hostname{};  // ours
+    std::uint16_t listener_port = 0;  // 0: it has none, or nobody knows
+    std::string_view hostname{};      // ours
     std::string_view client_address{};
     std::string_view client_network{};
     std::string_view client_tls{};
     std::string_view login{};
+    bool login_failed = false;  // it is what was tried
     bool stranger = true;
     std::string_view helo{};
     const mail::Mailbox* sender = nullptr;     // null: the null reverse path, or none yet
@@ -28,8 +32,10 @@ struct Situation {
     std::size_t recipient_count = 0;      // accepted so far
     std::function<Texts()> recipients{};  // who they are
     std::uint64_t size = 0;
-    std::string_view header{};                     // of the message
-    const mailauth::Findings* findings = nullptr;  // null: it was not checked
+    std::string_view header{};                      // of the message
+    const mailauth::Findings* findings = nullptr;   // null: it was not checked
+    const Countries* countries = nullptr;           // null: nobody knows any
+    std::function<base::LocalTime()> local_time{};  // when it is; empty: nobody knows
 
     [[nodiscard]] Subject subject() const;
 };

@@ -15,6 +15,32 @@ TEST(Situation, KnowsEveryFactThatNeedsNobodyElse) {
     }
 }
 
+struct Neighbours {
+    const char* address;
+    const char* network;
+    const char* subnet;
+};
+
+TEST(Situation, KnowsAClientsNeighbours) {
+    for (const auto& [address, network, subnet] : {Neighbours{"192.0.2.77", "192.0.2.77", "192.0.2.0/24"},
+                                                   {"::ffff:192.0.2.77", "192.0.2.77", "192.0.2.0/24"},
+                                                   {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", "2001:db8:1:2::/64"},
+                                                   {"local", "local", "local"}}) {
+        EXPECT_EQ(client_network(address), network);
+        EXPECT_EQ(get("client.subnet", {.client_address = address}), FactValue(std::string(subnet)));
+    }
+}
+
+TEST(Situation, AFailedLoginIsNotLoggedIn) {
+    EXPECT_EQ(get("authenticated", {.login = "anna@a.example", .login_failed = true}), FactValue(false));
+    EXPECT_EQ(get("login", {.login = "anna@a.example", .login_failed = true}), FactValue(std::string("anna@a.example")));
+}
+
+TEST(Situation, TellsOfThePort) {
+    EXPECT_EQ(get("listener.port", {.listener_port = 587}), FactValue(587.0));
+    EXPECT_TRUE(std::holds_alternative<Unavailable>(get("listener.port", {})));
+}
+
 TEST(Situation, TellsOfTheEnvelope) {
     const auto anna = *mail::parse_mailbox("anna@Example.com");
     const auto ben = *mail::parse_mailbox("ben@b.example");
@@ -51,6 +77,31 @@ TEST(Situation, ReadsTheHeader) {
     EXPECT_EQ(get("author.domain", now), FactValue(std::string("example.com")));
     EXPECT_EQ(get("author", {.header = "From: a@b.example, c@d.example\r\n\r\n"}), FactValue(std::string()));
     EXPECT_EQ(get("author", {.header = "From: a@b.example\r\nFrom: c@d.example\r\n\r\n"}), FactValue(std::string()));
+}
+
+class Germany final : public Countries {
+public:
+    [[nodiscard]] std::string country_of(std::string_view address) const override { return address.starts_with("192.0.2.") ? "DE" : ""; }
+};
+
+TEST(Situation, TellsTheCountryIfSomebodyKnowsCountries) {
+    const Germany countries;
+    EXPECT_EQ(get("client.country", {.client_address = "192.0.2.1", .countries = &countries}), FactValue(std::string("DE")));
+    EXPECT_EQ(get("client.country", {.client_address = "198.51.100.1", .countries = &countries}), FactValue(std::string()));
+    EXPECT_EQ(get("client.country", {.client_address = "192.0.2.1"}), FactValue(Unavailable{"there is no geoip.file"}));
+}
+
+TEST(Situation, TellsHourAndDayAsTheClockOnTheWallHasThem) {
+    using namespace std::chrono_literals;
+    const auto at = [](base::LocalTime time) { return Situation{.local_time = [time] { return time; }}; };
+    const auto sunday = base::LocalTime(std::chrono::local_days(2026y / 11 / 22).time_since_epoch());
+    EXPECT_EQ(get("time.hour", at(sunday)), FactValue(0.0));
+    EXPECT_EQ(get("time.weekday", at(sunday)), FactValue(std::string("sunday")));
+    EXPECT_EQ(get("time.hour", at(sunday - 1ms)), FactValue(23.0));
+    EXPECT_EQ(get("time.weekday", at(sunday - 1ms)), FactValue(std::string("saturday")));
+    EXPECT_EQ(get("time.hour", at(sunday + 37h + 59min)), FactValue(13.0));
+    EXPECT_EQ(get("time.weekday", at(sunday + 37h + 59min)), FactValue(std::string("monday")));
+    EXPECT_EQ(get("time.hour", {}), FactValue(Unavailable{"nobody knows what time it was"}));
 }
 
 TEST(Situation, TellsWhatTheChecksFound) {

@@ -7,7 +7,7 @@
 
 namespace thurn::spool {
 
-/// A spool without a disk, for tests of what stands on it: the same contract, gone with the object.
+/// A spool without a disk, for tests of what stands on it, and for tools that have a message and no spool: the same contract, gone with the object.
 ///
 /// Threads  Any. `done` is called before commit() and update() return, on the caller's thread.
 class MemorySpool final : public Spool {

@@ -1,6 +1,9 @@
 // libmaxminddb behind one source file.
 #include "storage/country_file.h"
 
+#include "base/ascii.h"
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -31,7 +34,9 @@ public:
         MMDB_entry_data_s data{};
         if (MMDB_get_value(&found.entry, &data, "country", "iso_code", nullptr) != MMDB_SUCCESS) return {};
         if (!data.has_data || data.type != MMDB_DATA_TYPE_UTF8_STRING || data.data_size != 2) return {};
-        return std::string(data.utf8_string, data.data_size);
+        std::string code(data.utf8_string, data.data_size);
+        std::ranges::transform(code, code.begin(), base::to_upper);  // rules compare it as it stands in ISO 3166
+        return code;
     }
 
 private:

@@ -26,10 +26,12 @@ protected:
 };
 
 TEST_F(CountryFileTest, TellsTheCountryOfAnAddress) {
-    const auto countries = open_country_file(write(support::country_database({{"192.0.2", "DE"}, {"198.51.100", "NG"}})));
+    const auto countries =
+        open_country_file(write(support::country_database({{"192.0.2", "DE"}, {"198.51.100", "NG"}, {"203.0.0", "fr"}})));
     ASSERT_TRUE(countries) << countries.error().detail;
     EXPECT_EQ((*countries)->country_of("192.0.2.7"), "DE");
     EXPECT_EQ((*countries)->country_of("198.51.100.255"), "NG");
+    EXPECT_EQ((*countries)->country_of("203.0.0.1"), "FR") << "as ISO 3166 writes it";
     EXPECT_EQ((*countries)->country_of("203.0.113.1"), "");
     EXPECT_EQ((*countries)->country_of("2001:db8::1"), "") << "a database of IPv4 knows no other";
     EXPECT_EQ((*countries)->country_of("local"), "");

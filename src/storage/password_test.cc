@@ -13,6 +13,7 @@ namespace {
 class HandClock final : public base::Clock {
 public:
     base::Time now() const override { return time; }
+    base::LocalTime local(base::Time at) const override { return base::LocalTime(at.time_since_epoch()); }
     base::Time time{};
 };
 

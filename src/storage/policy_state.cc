@@ -38,6 +38,12 @@ Result<void> write_synced(spool::Filesystem& files, const std::string& name, std
 
 }  // namespace
 
+Result<void> load_policy_state(spool::Filesystem& files, const std::string& name, policy::KeptState& state) {
+    const auto octets = read_whole(files, name);
+    if (!octets) return std::unexpected(octets.error());
+    return state.restore(*octets);
+}
+
 PolicyState::PolicyState(std::shared_ptr<spool::Filesystem> files, base::Log& log, const base::Clock& clock)
     : files_(std::move(files)), log_(log), clock_(clock) {}
 
@@ -47,12 +53,8 @@ void PolicyState::add(std::string name, policy::KeptState& state) {
 }
 
 void PolicyState::restore(const std::string& name, policy::KeptState& state) {
-    const auto octets = read_whole(*files_, name);
-    if (!octets) {
-        if (octets.error().kind != ErrorKind::not_found) put_aside(name, octets.error());
-        return;
-    }
-    if (const auto restored = state.restore(*octets); !restored) put_aside(name, restored.error());
+    const auto loaded = load_policy_state(*files_, name, state);
+    if (!loaded && loaded.error().kind != ErrorKind::not_found) put_aside(name, loaded.error());
 }
 
 /// Somebody may want to look at it; and the next save must not depend on it.

@@ -45,4 +45,8 @@ private:
     base::Guarded<std::vector<Kept>> all_;  // held while files are written: two must not write the same one
 };
 
+/// What was saved last under the name, for who only looks: nothing is put aside, nothing is written.
+/// Errors   `not_found`: nothing was. `corrupt`: it is damaged. `refused`, `disk`.
+[[nodiscard]] base::Result<void> load_policy_state(spool::Filesystem& files, const std::string& name, policy::KeptState& state);
+
 }  // namespace thurn::storage

@@ -95,6 +95,17 @@ TEST_F(PolicyStateTest, ThatIsDamagedIsPutAsideAndCostsOnlyItself) {
     EXPECT_EQ(restored("one"), "new");
 }
 
+TEST_F(PolicyStateTest, CanBeLookedAtWithoutATrace) {
+    Text text;
+    EXPECT_EQ(load_policy_state(*disk_, "one", text).error().kind, ErrorKind::not_found);
+    disk_->overwrite("one", "bad octets");
+    EXPECT_EQ(load_policy_state(*disk_, "one", text).error().kind, ErrorKind::corrupt);
+    EXPECT_EQ(disk_->octets("one"), "bad octets") << "whoever only looks puts nothing aside";
+    disk_->overwrite("one", "good");
+    EXPECT_TRUE(load_policy_state(*disk_, "one", text));
+    EXPECT_EQ(text.text(), "good");
+}
+
 TEST_F(PolicyStateTest, IsTheOldOrTheNewOneWhateverOperationFails) {
     for (std::uint64_t nth = 1; nth < 12; ++nth)
         for (const bool crash : {false, true}) {

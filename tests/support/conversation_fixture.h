@@ -141,6 +141,7 @@ protected:
                 .hand_over =
                     [this](spool::StoredMessage message) { accepted_.with([&](auto& all) { all.push_back(std::move(message)); }); },
                 .run_queue = [this](std::string domain) { return async_run_queue(std::move(domain)); },
+                .buckets = buckets_,
                 .alarms = alarms_,
                 .accounts = accounts_},
             loops_.count(), connections, per_address);
@@ -205,6 +206,7 @@ protected:
     support::FakeClock clock_;
     support::MemoryDirectory directory_{"mx.here.example"};
     spool::MemorySpool spool_;
+    policy::TokenBuckets* buckets_ = nullptr;
     policy::Alarms* alarms_ = nullptr;
     policy::AccountBaseline* accounts_ = nullptr;
     policy::LoginGuard login_guard_{{.capacity = 1000, .seed = 1}};

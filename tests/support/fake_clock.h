@@ -16,12 +16,18 @@ public:
 
     explicit FakeClock(base::Time start = kStart) : now_(start) {}
     [[nodiscard]] base::Time now() const override { return now_.load(); }
+    [[nodiscard]] base::LocalTime local(base::Time time) const override {
+        return base::LocalTime((time + east_.load()).time_since_epoch());
+    }
     void set(base::Time time) { now_.store(time); }
+    /// How far its time zone is ahead of UTC.
+    void stand_east(base::Duration east) { east_.store(east); }
     /// Also back, with a negative step.
     void advance(base::Duration step) { now_.store(now_.load() + step); }
 
 private:
     std::atomic<base::Time> now_;
+    std::atomic<base::Duration> east_{};
 };
 
 }  // namespace thurn::support

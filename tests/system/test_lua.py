@@ -50,9 +50,9 @@ def test_a_rate_of_its_own(lab, make_thurn):
 def test_dns_and_score(lab, make_thurn):
     server = make_thurn("b", relay={"networks": []}, script=[example("helo-of-sender", stages=["mail"])],
                         rule=[{"name": "sum", "stage": "content", "when": 'score >= 2 and tags = "odd-helo"', "action": "junk"}])
-    told = server.cli("explain", "--ip", "203.0.113.77", "--helo", "elsewhere.example", "--from", "carl@p.example", "--to", "alice@b.example", input="Subject: x\r\n\r\n", check=False).stdout
+    told = server.cli("explain", "--ip", "203.0.113.77", "--helo", "elsewhere.example", "--from", "carl@p.example", "--to", "alice@b.example", input="From: carl@p.example\r\nSubject: x\r\n\r\n", check=False).stdout
     assert "rule sum" in told and "junk" in told, told
-    told = server.cli("explain", "--ip", lab["client"].ip, "--helo", "elsewhere.example", "--from", "carl@p.example", "--to", "alice@b.example", input="Subject: x\r\n\r\n", check=False).stdout
+    told = server.cli("explain", "--ip", lab["client"].ip, "--helo", "elsewhere.example", "--from", "carl@p.example", "--to", "alice@b.example", input="From: carl@p.example\r\nSubject: x\r\n\r\n", check=False).stdout
     assert "rule sum" in told and "junk" not in told.split("rule sum")[1], told
 
 

@@ -1,13 +1,18 @@
 """The configuration's rules, each stage and action, against clients of a network of its own with a DNS that plays lists."""
 
+import io
+import json
 import re
 import smtplib
 import socket
 import subprocess
 import time
+import zipfile
+from email.message import EmailMessage
 
 import pytest
 from clients import make_message, send_on, smtp, submit
+from countries import country_database
 from lab import Lab, wait_until
 from thurn import BINARY, Thurn, message_id, render_toml
 
@@ -342,5 +347,179 @@ def test_explain_tells_every_rule_that_was_reached(net, under, tmp_path):
     file.write_text("From: x@b.example\nTo: bob@a.example\nSubject: you win\n\nHello\n")
     text = server.cli("explain", "--ip", net["client"].ip, "--helo", "client.lab", "--from", "x@b.example", "--to", "bob@a.example", file, check=False).stdout
     assert re.search(r'helo +rule first \(\S+thurn\.toml:\d+\) does not apply; helo = "client.lab"', text), text
-    assert re.search(r"mail +rule mark \(\S+\) applies: none; client.stranger = true", text), text
-    assert 'content   rule last' in text and "550 5.7.1 no prizes for" in text, text
+    assert re.search(r"mail +rule mark \(\S+\) applies: score 1; client.stranger = true", text), text
+    assert re.search(r"content +rule last \(\S+\) applies: reject; ", text), text
+    assert text.endswith("result    reject at content by last\n          550 5.7.1 no prizes for [\"bob@a.example\"]\n"), text
+
+
+def explain(net, server, *words, message=None, sender="x@b.example"):
+    """What `thurn explain` says; nothing is said about the content without a message."""
+    return server.cli("explain", "--ip", net["client"].ip, "--helo", "client.lab", "--from", sender, *words, input=message or "", check=False)
+
+
+def test_explain_tells_which_rules_are_not_asked_and_what_comes_of_those_that_are(net, under):
+    server = under({"name": "tags", "stage": "mail", "tag": "odd", "header": "X-Odd: yes", "delay": "3s"}, {"name": "friend", "stage": "rcpt", "action": "accept"},
+                   {"name": "later", "stage": "rcpt", "action": "reject"}, {"name": "aside", "stage": "data", "action": "junk"})
+    begun = time.monotonic()
+    told = explain(net, server, "--to", "bob@a.example")
+    assert told.returncode == 0 and time.monotonic() - begun < 3, "nobody is held back"
+    assert 'rule tags' in told.stdout and 'applies: tag "odd", header "X-Odd: yes", delay 3s\n' in told.stdout, told.stdout
+    assert "rcpt      not asked any more: later\n" in told.stdout, told.stdout
+    assert told.stdout.endswith('result    accepted, into the junk folder by aside, tags odd, with "X-Odd: yes" on top, as far as one can tell without its content\n'), told.stdout
+    assert "dkim" not in told.stdout and "\ncontent " not in told.stdout, "nobody looks into what is not there"
+    found = server.json("explain", "--ip", net["client"].ip, "--from", "x@b.example", "--to", "bob@a.example")
+    assert found["not_asked"] == [{"stage": "rcpt", "rule": "later"}] and found["filing"] == "junk" and found["accepted"] and found["tags"] == ["odd"]
+
+
+def test_explain_ends_where_the_server_would(net, under):
+    server = under({"name": "never", "stage": "content", "action": "reject"})
+    for address, reply in (("nobody@a.example", "550 5.1.1 "), ("x@far.example", "550 5.7.1 relaying denied")):
+        told = explain(net, server, "--to", address, message="From: x@b.example\r\n\r\n")
+        assert told.returncode == 1 and "result    reject at rcpt by " in told.stdout and reply in told.stdout and "never" not in told.stdout, told.stdout
+
+
+def test_explain_looks_into_the_message(net, under, tmp_path):
+    server = under({"name": "pattern", "stage": "content", "when": 'test_pattern != ""', "action": "reject", "text": "a {test_pattern}"},
+                   {"name": "words", "stage": "content", "when": "body matches '(?i)cheap watches'", "score": 3},
+                   {"name": "files", "stage": "content", "when": 'attachment.names like "*.zip" and part_count = 3', "tag": "zip"},
+                   {"name": "programs", "stage": "content", "when": 'archive.executable != ""', "action": "reject", "text": "no programs: {archive.executable}"},
+                   {"name": "scanned", "stage": "content", "when": "virus unavailable or spam unavailable", "action": "hold"})
+    file = tmp_path / "message"
+
+    def told(body, *files):
+        message = EmailMessage()
+        message["From"], message["To"] = "x@b.example", "bob@a.example"
+        message.set_content(body)
+        for name, content in files:
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w") as archive:
+                archive.writestr(name, content)
+            message.add_attachment(packed.getvalue(), maintype="application", subtype="zip", filename="a.zip")
+        file.write_bytes(message.as_bytes())
+        return explain(net, server, "--to", "bob@a.example", file).stdout
+    assert "550 5.7.1 a gtube\n" in told("XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\n")
+    text = told("Cheap watches!\n", ("run.exe", b"MZ\x90\x00" + bytes(200)))
+    assert "rule words" in text and "applies: score 3; body = (1 texts, not told)\n" in text, text
+    assert 'applies: tag "zip"; attachment.names = ["a.zip"], part_count = 3\n' in text and "content   archives: 1 files in 1 archives\n" in text, text
+    assert "550 5.7.1 no programs: a.zip/run.exe (windows-program)\n" in text, text
+    text = told("Nothing.\n", ("readme", b"x"))
+    assert "virus = unavailable (there is no such [[scanner]] for this listener)" in text and text.endswith("result    accepted, and held by scanned, tags zip\n"), text
+
+
+def test_explain_tells_what_rates_have_counted_and_counts_nothing(net, server, without_rates):
+    server.settings.pop("rule", None)
+    server.configure(rate=[{"name": "few", "of": "messages", "per": ["sender"], "limit": "2/1h", "text": "enough"},
+                           {"name": "none-of-this", "of": "messages", "limit": "1/1h", "when": "authenticated"},
+                           {"name": "volume", "of": "octets", "limit": "1KiB/1h", "action": "hold"}])
+    server.stop()
+    server.start()
+    counted = "data      rate few \\(\\S+thurn\\.toml:\\d+\\) %s counted for sender = \"counted@b.example\"%s\n"
+
+    def told(*words, message=None):
+        server.stop()  # which saves what it knows
+        server.start()
+        done = explain(net, server, "--to", "bob@a.example", *words, message=message, sender="counted@b.example")
+        return done.returncode, done.stdout
+    for _ in range(3):
+        code, text = told()
+        assert code == 0 and re.search(counted % ("has room; 0 of 2 messages in 1h", ""), text) and "none-of-this" not in text, text
+    send(net, server, sender="counted@b.example")
+    code, text = told()
+    assert code == 0 and re.search(counted % ("has room; 1 of 2 messages in 1h", ""), text), text
+    send(net, server, sender="counted@b.example")
+    code, text = told(message="From: x@b.example\r\n\r\n" + "x" * 2000)
+    assert code == 1 and re.search(counted % (r"is exceeded: defer; (2|1\.9) of 2 messages in 1h", r", room again in \d+s"), text), text
+    assert text.endswith("result    defer at data by few\n          450 4.7.1 enough\n"), text
+    done = explain(net, server, "--to", "bob@a.example", message="From: x@b.example\r\n\r\n" + "x" * 2000, sender="other@b.example")
+    assert re.search(r"content   rate volume \(\S+\) is exceeded: hold; \d+ of 1KiB in 1h counted", done.stdout) and "held by volume" in done.stdout, done.stdout
+    found = server.cli("explain", "--ip", net["client"].ip, "--from", "counted@b.example", "--json", input="", check=False)
+    rate = json.loads(found.stdout)["rates"][0]
+    assert rate["rate"] == "few" and rate["exceeded"] and 1.9 < rate["counted"] <= 2 and rate["wait_seconds"] > 0, rate
+
+
+def test_explain_puts_nothing_aside_that_it_cannot_read(net, server, without_rates):
+    server.settings.pop("rule", None)
+    server.configure(rate=[{"name": "few", "of": "messages", "limit": "2/1h"}])
+    server.stop()
+    kept = server.data / "policy" / "rates"
+    before = kept.read_bytes()
+    try:
+        kept.write_bytes(b"nonsense")
+        told = explain(net, server, "--to", "bob@a.example")
+        assert told.returncode == 0 and re.search(r"data      what rates have counted cannot be told: \S+/policy/rates: ", told.stdout), told.stdout
+        assert kept.read_bytes() == b"nonsense" and not kept.with_name("rates.damaged").exists()
+    finally:
+        kept.write_bytes(before)
+        server.start()
+
+
+def test_explain_tells_what_becomes_of_a_login(net, server, under):
+    under()
+    ip = net["client"].ip
+    words = ["explain", "--ip", ip, "--login", "alice@a.example", "--to", "x@far.example"]
+    mine = "From: alice@a.example\r\n\r\nHello\r\n"
+    told = server.cli(*words, "--from", "alice@a.example", input=mine).stdout
+    for text in (f"auth      accept by login_protection: alice@a.example may try from here", "mail      accept by sender-ownership", "data      accept by account_watch: as usual",
+                 "content   SPF, DKIM and DMARC have no say: the client is no stranger", "result    accepted\n"):
+        assert text in told, told
+    told = server.cli(*words, "--from", "bob@a.example", input=mine, check=False).stdout
+    assert "result    reject at mail by sender-ownership\n          553 5.7.1 " in told, told
+    told = server.cli(*words, "--from", "alice@a.example", input="From: bob@a.example\r\n\r\n", check=False).stdout
+    assert "result    reject at content by author-ownership\n          550 5.7.1 " in told, told
+    server.cli("bans", "add", "alice@a.example", "--reason", "test")
+    try:
+        told = server.cli(*words, "--from", "alice@a.example", input=mine, check=False).stdout
+        assert "result    reject at auth by bans\n          525 5.7.13 you are banned from logging in here" in told, told
+        server.cli("bans", "add", ip)
+        told = server.cli(*words, "--from", "alice@a.example", input=mine, check=False).stdout
+        assert "result    reject at connect by bans\n          554 5.7.1 your address is banned" in told, told
+    finally:
+        server.cli("bans", "remove", "alice@a.example", ip, check=False)
+
+
+def test_a_rule_about_countries_goes_by_the_file_and_by_its_successor_after_a_reload(net, under, tmp_path):
+    file, ip = tmp_path / "countries.mmdb", net["client"].ip
+    abroad = {"name": "abroad", "stage": "connect", "when": 'client.country = "DE"', "action": "reject", "text": "no mail from {client.country}"}
+    unknown = {"name": "unknown", "stage": "helo", "when": "client.country unavailable", "action": "reject", "text": "nobody knows"}
+    server = under(abroad, unknown)
+    assert dialogue(net, server, "EHLO client.lab")[0] == "550 5.7.1 nobody knows"
+    try:
+        file.write_bytes(country_database({f"{ip}/32": "DE", "203.0.113.0/24": "NG"}))
+        server.configure(geoip={"file": str(file)})
+        server = under(abroad, unknown)
+        assert dialogue(net, server, greeting="554")[0] == "554 5.7.1 no mail from DE"
+        successor = tmp_path / "new"
+        successor.write_bytes(country_database({f"{ip}/32": "FR"}))
+        successor.rename(file)
+        assert dialogue(net, server, greeting="554")[0] == "554 5.7.1 no mail from DE", "nobody said anything yet"
+        server = under(abroad, unknown)
+        assert dialogue(net, server, "EHLO client.lab")[0].startswith("250 ")
+        assert "restart_needed" not in server.log_text()
+        told = server.cli("explain", "--ip", ip, "--from", "x@b.example", input="", check=False).stdout
+        assert 'rule abroad' in told and 'does not apply; client.country = "FR"' in told, told
+        file.write_text("nonsense")
+        heard = len(server.log_text())
+        server.reload()
+        server.wait_for_log(r"event=reload_failed .*geoip\.file: .*countries\.mmdb", after=heard)
+        assert "geoip.file: " in server.cli("check", check=False).stdout
+        assert dialogue(net, server, "EHLO client.lab")[0].startswith("250 ")
+    finally:
+        server.settings.pop("geoip", None)
+        under()
+
+
+def test_a_rule_about_the_time_goes_by_the_servers_time_zone(net, under, monkeypatch):
+    server = under({"name": "now", "stage": "mail", "when": "time.hour >= 0", "action": "reject", "text": "{time.weekday} {time.hour}"})
+    monkeypatch.setenv("TZ", "TEST-13")  # thirteen hours ahead of UTC
+    server.stop()
+    server.start()
+    try:
+        before = time.gmtime(time.time() + 13 * 3600)
+        reply = dialogue(net, server, "EHLO client.lab", "MAIL FROM:<x@b.example>")[0]
+        after = time.gmtime(time.time() + 13 * 3600)
+        assert reply in [f"550 5.7.1 {time.strftime('%A', at).lower()} {at.tm_hour}" for at in (before, after)]
+    finally:
+        monkeypatch.undo()
+        server.stop()
+        server.start()
+        under()

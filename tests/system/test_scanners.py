@@ -174,6 +174,19 @@ def careless(request):
     return request.param
 
 
+def test_explain_asks_both(lab, make_thurn, clamd, spamd):
+    server = make_thurn("b", scanner=[clamav(f"unix:{clamd}"), spamassassin(spamd, action="reject")])
+
+    def told(body):
+        return server.cli("explain", "--ip", lab["client"].ip, "--helo", "client.lab", "--from", "carl@p.example", "--to", "alice@b.example",
+                          input=make_message("explained", body, "carl@p.example", "alice@b.example").as_string(), check=False).stdout
+    text = told("Hello.\r\n")
+    assert "content   scanner clamav: nothing found\n" in text and "content   scanner sa: " in text and text.endswith("result    accepted\n"), text
+    text = told(SIGNATURE + "\r\n")
+    assert "550 5.7.1 the message holds Own.Test.UNOFFICIAL" in text and "scanner sa: " not in text, "the server would not ask it either"
+    assert "TEST_WATCHES\n" in (text := told("cheap watches\r\n")) and "550 5.7.1 the message looks like spam" in text, text
+
+
 @pytest.mark.parametrize("kind", ["clamd", "spamd"])
 def test_nothing_is_lost_by_a_scanner_that_fails(lab, make_thurn, careless, kind):
     server = make_thurn("b", scanner=[{"name": "bad", "kind": kind, "socket": f"inet:{lab['b'].ip}:7358", "default_action": careless, "time_limit": "1s"}])
