@@ -50,8 +50,9 @@ struct Transaction {
     policy::Marks marks;                                 // that rules left
     policy::Filing filing = policy::Filing::inbox;
     std::string filed_because;
-    std::string discarded_by;         // the rule; empty: it is not
-    std::vector<trace::Found> found;  // about each recipient, as far as rules asked
+    std::string discarded_by;           // the rule; empty: it is not
+    std::vector<mail::Mailbox> copies;  // who gets it, too, as those want whom rules asked
+    std::vector<trace::Found> found;    // about each recipient, as far as rules asked
     bool traced = false;
     std::chrono::steady_clock::time_point begun;  // with MAIL
     std::optional<base::Error> storage_error;     // the first one; the rest of the content is thrown away then
@@ -178,6 +179,8 @@ private:
     Awaitable<bool> async_pass_content(Transaction& transaction);
 
     // conversation_asking.cc: rules that ask somebody
+    static void note_copies(Transaction& transaction, const policy::Ruling& ruling);
+    static void add_copies(Transaction& transaction);
     [[nodiscard]] policy::Question question(const policy::Rule& rule, const Transaction& transaction, const policy::Situation& now,
                                             const policy::Marks& marks, std::string_view message) const;
     Awaitable<policy::Advice> async_ask(const policy::Rule& rule, Transaction& transaction, const policy::Situation& now,

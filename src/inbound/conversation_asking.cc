@@ -14,6 +14,8 @@ using policy::Advice;
 
 namespace {
 
+constexpr mail::Notify kNotifyNobody{.given = true};
+
 template <class Options>
 auto find_asked(const std::vector<Options>& all, std::string_view name) {
     return std::ranges::find_if(all, [name](const Options& one) { return one.asked.name == name; });
@@ -28,6 +30,24 @@ Advice advice_of(const PolicyServerOptions& server, const base::Error& error) {
 }
 
 }  // namespace
+
+/// Precondition: what they ruled about was taken.
+void Conversation::note_copies(Transaction& transaction, const policy::Ruling& ruling) {
+    for (const auto& applied : ruling.applied) {
+        if (!applied.advice || applied.advice->bcc.empty()) continue;
+        auto mailbox = *mail::parse_mailbox(applied.advice->bcc, mail::Charset::utf8);  // fit_to_stage() has seen to it
+        if (std::ranges::find(transaction.copies, mailbox) == transaction.copies.end()) transaction.copies.push_back(std::move(mailbox));
+    }
+}
+
+/// Whom the operator asks is believed: copies need no permission to be relayed. Their sender hears nothing of them, not even that they came back.
+void Conversation::add_copies(Transaction& transaction) {
+    for (auto& mailbox : transaction.copies) {
+        if (std::ranges::find(transaction.recipients, mailbox, &spool::Recipient::mailbox) != transaction.recipients.end()) continue;
+        transaction.recipients.push_back({.mailbox = std::move(mailbox), .original = {}, .notify = kNotifyNobody, .state = {}});
+    }
+    transaction.copies.clear();
+}
 
 policy::Question Conversation::question(const policy::Rule& rule, const Transaction& transaction, const policy::Situation& now,
                                         const policy::Marks& marks, std::string_view message) const {

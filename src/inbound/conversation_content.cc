@@ -187,6 +187,7 @@ awaitable<void> Conversation::async_finish_message() {
         session_.answer(try_again(on_top.error()));
         co_return;
     }
+    add_copies(transaction);
     co_await async_accept(transaction);
 }
 

@@ -282,7 +282,10 @@ awaitable<bool> Conversation::async_pass_message(Stage stage) {
     auto refusal = refusal_of(ruling, stage);
     if (!refusal && stage == Stage::data && options_->rulebook->rates.counts(policy::Counted::messages))
         refusal = count(policy::Counted::messages, 1, transaction_, situation(transaction_));
-    if (refusal) refuse(name_of(stage), mail::render_path(transaction_.sender), *refusal);
+    if (refusal)
+        refuse(name_of(stage), mail::render_path(transaction_.sender), *refusal);
+    else
+        note_copies(transaction_, ruling);
     co_return !refusal;
 }
 
@@ -301,6 +304,7 @@ awaitable<bool> Conversation::async_pass_recipient(const mail::Mailbox& mailbox,
         refuse("rcpt", mail::render_mailbox(mailbox), *refusal);
         co_return false;
     }
+    note_copies(transaction_, ruling);
     if (const auto* decider = ruling.decider(); decider && decider->action() == Action::redirect)
         redirected = *mail::parse_mailbox(decider->to(), mail::Charset::utf8);
     co_return true;
@@ -315,7 +319,10 @@ awaitable<bool> Conversation::async_pass_content(Transaction& transaction) {
         const auto now = situation(transaction);
         refusal = count(policy::Counted::octets, static_cast<double>(now.size), transaction, now);
     }
-    if (refusal) refuse_content(transaction, *refusal);
+    if (refusal)
+        refuse_content(transaction, *refusal);
+    else
+        note_copies(transaction, ruling);
     co_return !refusal;
 }
 

@@ -98,6 +98,53 @@ TEST_F(PolicyAskingTest, DeferIfPermitGivesWayToARejection) {
     EXPECT_THAT(to(*client, "bob@here.example"), StartsWith("550 5.7.1 "));
 }
 
+TEST_F(PolicyAskingTest, ACopyGoesToWhomTheServerNames) {
+    ScriptedPeer peer(
+        {"L: recipient=anna\ns: action=BCC archive@elsewhere.example||\nL: recipient=bob\ns: action=BCC archive@elsewhere.example||\n"
+         "L: recipient=postmaster\ns: action=BCC anna@here.example||\nL: =DATA\ns: action=BCC audit@elsewhere.example||"});
+    use(delegated(peer, {Stage::rcpt, Stage::data}));
+    auto client = greeted();
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("250 "));
+    for (const auto* who : {"anna@here.example", "bob@here.example", "postmaster@here.example"})
+        EXPECT_THAT(to(*client, who), StartsWith("250 ")) << who;
+    EXPECT_THAT(client->ask("DATA"), StartsWith("354 "));
+    EXPECT_THAT(client->ask("Subject: x\r\n\r\nHello.\r\n."), StartsWith("250 "));
+    const auto messages = accepted();
+    std::map<std::string, mail::Notify> recipients;
+    for (const auto& one : messages.at(0).envelope.recipients) recipients.emplace(mail::render_mailbox(one.mailbox), one.notify);
+    ASSERT_THAT(recipients, SizeIs(5));
+    EXPECT_EQ(recipients.at("archive@elsewhere.example"), mail::Notify{.given = true}) << "nobody is told of it";
+    EXPECT_EQ(recipients.at("audit@elsewhere.example"), mail::Notify{.given = true});
+    EXPECT_EQ(recipients.at("anna@here.example"), mail::Notify{}) << "who gets it anyway gets it once, as its sender wants";
+    EXPECT_THAT(text(messages[0]), testing::Not(HasSubstr("archive"))) << "nor are readers";
+}
+
+TEST_F(PolicyAskingTest, ACopyOfWhatIsRefusedGoesNowhere) {
+    behind_.push_back({.name = "no-bob", .stage = Stage::rcpt, .when = "recipient like 'bob@*'", .action = policy::Action::reject});
+    ScriptedPeer peer({"L: recipient=bob\ns: action=BCC archive@elsewhere.example||\nL: recipient=anna\ns: action=DUNNO||"});
+    use(delegated(peer));
+    auto client = greeted();
+    EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("250 "));
+    EXPECT_THAT(to(*client, "bob@here.example"), StartsWith("550 "));
+    EXPECT_THAT(to(*client, "anna@here.example"), StartsWith("250 "));
+    EXPECT_THAT(client->ask("DATA"), StartsWith("354 "));
+    EXPECT_THAT(client->ask("Subject: x\r\n\r\nHello.\r\n."), StartsWith("250 "));
+    EXPECT_THAT(accepted().at(0).envelope.recipients, SizeIs(1));
+}
+
+TEST_F(PolicyAskingTest, WhatCannotBeDoneIsNotPassedOver) {
+    for (const auto* action : {"FILTER smtp:[127.0.0.1]:10025", "BCC not an address", "BCC"}) {
+        ScriptedPeer peer({fmt::format("L: anna\ns: action={}||", action)});
+        use(delegated(peer));
+        EXPECT_THAT(rcpt(), StartsWith("451 4.3.5 ")) << action;
+    }
+    ScriptedPeer peer({"L: =EHLO\ns: action=BCC anna@here.example||"});
+    use(delegated(peer, {Stage::helo}));
+    auto client = connect(mx_);
+    EXPECT_THAT(client->hear(), StartsWith("220 "));
+    EXPECT_THAT(client->ask("EHLO client.example"), StartsWith("451 4.3.5 ")) << "there is no message to copy";
+}
+
 TEST_F(PolicyAskingTest, NobodyIsLetRelay) {
     ScriptedPeer peer({"-"});
     use(delegated(peer));

@@ -17,10 +17,13 @@ namespace {
 constexpr std::size_t kMostOfWords = 300;
 constexpr std::size_t kMostOfATag = 100;
 
+bool is_mailbox(std::string_view text) { return mail::parse_mailbox(text, mail::Charset::utf8).has_value(); }
+
 bool can_be_done(const Advice& advice, Stage stage) {
+    if (!advice.bcc.empty() && (stage < Stage::mail || !is_mailbox(advice.bcc))) return false;
     if (is_of_message(advice.action)) return stage >= Stage::mail;
     if (advice.action != Action::redirect) return true;
-    return stage == Stage::rcpt && mail::parse_mailbox(advice.to, mail::Charset::utf8).has_value();
+    return stage == Stage::rcpt && is_mailbox(advice.to);
 }
 
 }  // namespace

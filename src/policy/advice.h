@@ -24,6 +24,7 @@ struct Advice {
     std::optional<mail::EnhancedStatus> status{};  // likewise
     std::string text{};                            // of the reply
     std::string to{};                              // of redirect
+    std::string bcc{};                             // who gets the message, too, if it is taken; with any action
     double score = 0;
     std::string tag{};
     std::string header{};
@@ -36,7 +37,7 @@ struct Advice {
 /// For those who cannot be asked, or make no sense: 451 4.3.5, so the client tries again.
 [[nodiscard]] Advice advice_to_wait(std::string why);
 
-/// What of it can be done at the stage; where the action cannot, or its address is none, advice_to_wait(). A header that is none is left out.
+/// What of it can be done at the stage; where the action or the copy cannot, or its address is none, advice_to_wait(). A header that is none is left out.
 [[nodiscard]] Advice fit_to_stage(Advice advice, Stage stage);
 
 /// `4.7.1 Greylisted, see …`: takes a status of the code's class from the front of `text`, if one is there. `code_class`: 4 or 5; a status

@@ -103,6 +103,13 @@ Advice redirect(std::string_view to) {
     return advice;
 }
 
+Advice bcc(std::string_view to) {
+    if (to.empty()) return advice_to_wait("");
+    Advice advice;
+    advice.bcc = to;
+    return advice;
+}
+
 Advice prepend(std::string_view header) {
     Advice advice;
     advice.header = header;
@@ -125,6 +132,7 @@ constexpr std::array kWords{
     Word{"DISCARD", [](std::string_view) { return Advice{.action = Action::discard}; }},
     Word{"REDIRECT", redirect},
     Word{"PREPEND", prepend},
+    Word{"BCC", bcc},
     Word{"WARN", [](std::string_view) { return Advice{}; }},  // the words are in log and trace anyway
     Word{"INFO", [](std::string_view) { return Advice{}; }},
 };

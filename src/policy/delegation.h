@@ -28,7 +28,7 @@ inline constexpr std::size_t kMostOfADelegationReply = 8192;
 [[nodiscard]] base::Result<std::optional<Advice>> parse_delegation_reply(std::string_view octets);
 
 /// `REJECT go away`, `DUNNO`, `450 4.7.1 later`, `prepend X-A: b`.
-/// Unknown  What we cannot do (FILTER, BCC, names of Postfix's restrictions) puts the command off with 451 4.3.5, as Postfix does.
+/// Unknown  What we cannot do (FILTER, names of Postfix's restrictions) puts the command off with 451 4.3.5, as Postfix does.
 [[nodiscard]] Advice parse_access_action(std::string_view action);
 
 }  // namespace thurn::policy

@@ -158,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
                     ActionCase{"HOLD looks odd", Action::hold}, ActionCase{"DISCARD", Action::discard}, ActionCase{"WARN hm", Action::none},
                     ActionCase{"INFO hm", Action::none},
                     ActionCase{"FILTER smtp:[127.0.0.1]:10025", Action::defer, Reserve::none, 451, kCannot, "4.3.5"},
-                    ActionCase{"BCC a@b.example", Action::defer, Reserve::none, 451, kCannot, "4.3.5"},
+                    ActionCase{"BCC a@b.example", Action::none}, ActionCase{"BCC", Action::defer, Reserve::none, 451, kCannot, "4.3.5"},
                     ActionCase{"reject_unauth_destination", Action::defer, Reserve::none, 451, kCannot, "4.3.5"},
                     ActionCase{"250 ok", Action::defer, Reserve::none, 451, kCannot, "4.3.5"},
                     ActionCase{"", Action::defer, Reserve::none, 451, kCannot, "4.3.5"}));
@@ -168,6 +168,7 @@ TEST(AccessAction, CarriesAddressesAndHeaders) {
     EXPECT_EQ(parse_access_action("REDIRECT other@here.example").action, Action::redirect);
     EXPECT_EQ(parse_access_action("PREPEND X-Greylist: delayed 5 seconds").header, "X-Greylist: delayed 5 seconds");
     EXPECT_EQ(parse_access_action("PREPEND X-Greylist: delayed 5 seconds").action, Action::none);
+    EXPECT_EQ(parse_access_action("bcc archive@here.example").bcc, "archive@here.example");
 }
 
 TEST(DelegationReply, IsWholeWithItsEmptyLine) {

@@ -1,5 +1,6 @@
 """Real peers from Debian's packages, each on a host of the lab with a configuration and folders of its own."""
 
+import datetime
 import email
 import email.policy
 import os
@@ -19,6 +20,35 @@ def make_certificate(folder, name):
         "-addext", f"subjectAltName=DNS:{name}", "-keyout", key, "-out", certificate)
     key.chmod(0o644)  # a test's key: servers of several users read it
     return certificate, key
+
+
+class Authority:
+    """Signs certificates, and says by OCSP that they are good."""
+
+    def __init__(self, folder, name):
+        self.folder = folder / name
+        self.folder.mkdir(parents=True)
+        self.certificate, self.key, self.index = self.folder / "ca.crt", self.folder / "ca.key", self.folder / "index.txt"
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", f"/CN={name}",
+            "-addext", "basicConstraints=critical,CA:TRUE", "-keyout", self.key, "-out", self.certificate)
+        self.index.touch()
+
+    def sign(self, name, alternative):
+        certificate, key, request, extensions = (self.folder / f"{name}.{kind}" for kind in ("crt", "key", "csr", "ext"))
+        extensions.write_text(f"subjectAltName={alternative}\n")
+        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        run("openssl", "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial", "-days", "30", "-extfile", extensions, "-out", certificate)
+        key.chmod(0o644)
+        return certificate, key
+
+    def say_good(self, certificate, into):
+        """A response about `certificate`, good for an hour."""
+        serial = run("openssl", "x509", "-in", certificate, "-noout", "-serial").stdout.strip().partition("=")[2]
+        until = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=30)).strftime("%y%m%d%H%M%SZ")
+        self.index.write_text(f"V\t{until}\t\t{serial}\tunknown\t/CN=x\n")
+        run("openssl", "ocsp", "-index", self.index, "-rsigner", self.certificate, "-rkey", self.key, "-CA", self.certificate, "-issuer", self.certificate,
+            "-cert", certificate, "-respout", into, "-nmin", "60")
+        return into
 
 
 class MailboxHolder:

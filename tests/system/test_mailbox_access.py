@@ -1,9 +1,13 @@
 """Dovecot reads the Maildirs thurn writes, over IMAP and POP3."""
 
+import email.message
 import imaplib
+import io
 import pathlib
 import poplib
 import pwd
+import smtplib
+import zipfile
 
 import pytest
 from clients import make_message, send_on, smtp
@@ -13,7 +17,7 @@ from peers import Dovecot
 @pytest.fixture(scope="module")
 def server(make_thurn):
     # Dovecot does not read root's mail; so this server drops its privileges, and root's command line works beside it.
-    return make_thurn("a", user="mail", allow_root=False)
+    return make_thurn("a", user="mail", allow_root=False, rule=[{"name": "in-archives", "stage": "content", "when": 'archive.executable != ""', "action": "reject", "text": "no programs: {archive.executable}"}])
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +75,23 @@ def test_server_runs_as_the_user_named(server):
     uid = pwd.getpwnam("mail").pw_uid
     assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
     assert server.maildir("alice@a.example").stat().st_uid == uid
+
+
+def test_archives_are_looked_into_without_root(lab, server):
+    def message(subject, name):
+        octets = io.BytesIO()
+        with zipfile.ZipFile(octets, "w") as archive:
+            archive.writestr(name, b"nothing to see here")
+        made = email.message.EmailMessage()
+        made["From"], made["To"], made["Subject"] = "someone@b.example", "alice@a.example", subject
+        made.add_attachment(octets.getvalue(), maintype="application", subtype="zip", filename="a.zip")
+        return made
+
+    with smtp(lab["client"], server.host) as client:
+        send_on(client, message("harmless archive", "letter.txt"), "someone@b.example", ["alice@a.example"])
+        with pytest.raises(smtplib.SMTPResponseException) as refused:
+            send_on(client, message("program in an archive", "setup.exe"), "someone@b.example", ["alice@a.example"])
+    assert refused.value.smtp_error.startswith(b"5.7.1 no programs: a.zip/setup.exe (.exe) ")
+    server.wait_for_mail("alice@a.example", "harmless archive")
+    server.wait_for_log('event=archives_read .*reason="1 files in 1 archives')
+    assert "event=archives_not_read" not in server.log_text()

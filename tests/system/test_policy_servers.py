@@ -5,11 +5,13 @@ import http.server
 import json
 import shutil
 import socket
+import ssl
 import threading
 
 import pytest
 from clients import make_message, send_on, smtp, submit
 from lab import wait_until
+from peers import Authority
 from scripted import FailingServer
 from thurn import message_id
 
@@ -142,12 +144,60 @@ def test_a_connection_that_was_closed_between_two_questions_is_no_failure(lab, m
         listener.close()
 
 
+class Delegate:
+    """A policy server on host b that answers with `answer(attributes)`."""
+
+    def __init__(self, host, answer):
+        self.listener = host.listen(PORT)
+        threading.Thread(target=self.serve, args=(answer,), daemon=True).start()
+
+    def serve(self, answer):
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = self.listener.accept()
+                threading.Thread(target=self.talk, args=(peer, answer), daemon=True).start()
+
+    @staticmethod
+    def talk(peer, answer):
+        with contextlib.suppress(OSError), peer, peer.makefile("r") as lines:
+            asked = {}
+            for line in lines:
+                if line.strip():
+                    name, _, value = line.strip().partition("=")
+                    asked[name] = value
+                else:
+                    peer.sendall(f"action={answer(asked)}\n\n".encode())
+                    asked = {}
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def test_copies_are_sent_and_filters_are_not_passed_over(lab, make_thurn):
+    def answer(asked):
+        return {"copied@p.example": "BCC bob@b.example", "filtered@p.example": "FILTER smtp:[127.0.0.1]:10025"}.get(asked["sender"], "DUNNO")
+
+    with contextlib.closing(Delegate(lab["b"], answer)):
+        server = make_thurn("b", policy_server=[server_at(lab)])
+        send(lab, "with a copy", "copied@p.example")
+        for who in ("alice", "bob"):
+            assert "bob" not in str(server.wait_for_mail(f"{who}@b.example", "with a copy")["Received"])
+        send(lab, "with none", "other@p.example")
+        server.wait_for_mail("alice@b.example", "with none")
+        code, text = rcpt(lab, "filtered@p.example")
+        assert code == 451 and text.startswith("4.3.5 "), text
+        server.wait_for_log(r'event=rule .*stage=rcpt .*rule=policy_server\.outside result=defer reason=".*outside said: FILTER smtp:\[127\.0\.0\.1\]:10025 at ')
+
+
 # Web hooks
 
 class Hook:
     """A web server on host b that answers with `answer(question)`; keeps what it was asked."""
 
-    def __init__(self, host, answer, port=8099):
+    def __init__(self, host, answer, port=8099, identity=None):
+        """`identity`: the files with certificate and key, for https."""
         self.asked = []
         hook = self
 
@@ -171,6 +221,11 @@ class Hook:
         self.server.socket.close()
         self.server.socket = host.listen(port)
         self.url = f"http://{host.ip}:{port}/policy"
+        if identity:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*identity)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)  # in the connection's thread
+            self.url = f"https://{host.ip}:{port}/policy"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def __enter__(self):
@@ -212,3 +267,43 @@ def test_a_web_hook_that_talks_nonsense_puts_off(lab, make_thurn, answer):
     with Hook(lab["b"], lambda _: answer) as hook:
         make_thurn("b", policy_server=[{"name": "hook", "url": hook.url}])
         assert rcpt(lab, "carl@p.example")[0] == 451
+
+
+# https
+
+def say_no(_):
+    return 200, b'{"action": "reject", "text": "heard over TLS"}'
+
+
+@pytest.fixture(scope="module")
+def authority(lab):
+    return Authority(lab.folder, "hooks")
+
+
+@pytest.mark.parametrize("by", ["address", "name"])
+def test_a_hook_is_asked_over_tls(lab, make_thurn, authority, by):
+    host = lab["b"].ip if by == "address" else "mx.b.example"
+    with Hook(lab["b"], say_no, identity=authority.sign(f"good-{by}", f"IP:{host}" if by == "address" else f"DNS:{host}")) as hook:
+        make_thurn("b", policy_server=[{"name": "hook", "url": hook.url.replace(lab["b"].ip, host), "ca_file": str(authority.certificate)}])
+        for _ in range(2):
+            assert rcpt(lab, "carl@p.example") == (550, "5.7.1 heard over TLS")
+        assert len(hook.asked) == 2
+
+
+@pytest.mark.parametrize("trouble, why", [("another name", "IP address mismatch"), ("an unknown authority", "self-signed certificate in chain|unable to get local issuer certificate"),
+                                          ("no TLS", "TLS: ")])
+def test_a_hook_whose_certificate_is_not_good_for_it_is_not_believed(lab, make_thurn, authority, trouble, why):
+    names = "DNS:elsewhere.example,IP:192.0.2.1" if trouble == "another name" else f"IP:{lab['b'].ip}"
+    signer = Authority(lab.folder, "strangers") if trouble == "an unknown authority" else authority
+    identity = None if trouble == "no TLS" else signer.sign(trouble.replace(" ", "-"), names)
+    with Hook(lab["b"], say_no, identity=identity) as hook:
+        asked = {"name": "hook", "url": hook.url.replace("http:", "https:"), "ca_file": str(authority.certificate)}
+        server = make_thurn("b", policy_server=[asked])
+        code, text = rcpt(lab, "carl@p.example")
+        assert code == 451 and text.startswith("4.3.5 "), text
+        server.wait_for_log(rf'event=policy_server_failed .*rule=policy_server\.hook reason=".*({why})')
+        server.configure(policy_server=[{**asked, "default_action": "accept"}])
+        server.reload()
+        server.wait_for_log("event=reloaded")
+        assert rcpt(lab, "carl@p.example")[0] == 250, "what it says is not even heard"
+        assert not hook.asked
