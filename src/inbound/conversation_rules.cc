@@ -264,6 +264,7 @@ awaitable<void> Conversation::async_take_hello(std::string name) {
 
 /// The password was right; whether that is enough, the rules say.
 awaitable<void> Conversation::async_take_login() {
+    const auto before = so_far_;
     const auto ruling = co_await async_rule(Stage::auth, transaction_, situation(transaction_));
     const auto refusal = refusal_of(ruling, Stage::auth);
     if (!refusal) {
@@ -271,6 +272,7 @@ awaitable<void> Conversation::async_take_login() {
         co_return;
     }
     refuse("auth", client_.login, *refusal);
+    so_far_ = before;  // another login is another matter
     client_.login.clear();
     client_.mechanism.clear();
 }

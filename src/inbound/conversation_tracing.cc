@@ -25,6 +25,11 @@ bool refuses(const trace::Decided& decided) {
     return decided.decision == "reject" || decided.decision == "defer" || decided.decision == "disconnect";
 }
 
+/// A rule's decision is told with what it went by.
+bool has_told(const std::vector<trace::Decided>& decisions, std::string_view stage, const policy::Decision& decision) {
+    return !decisions.empty() && refuses(decisions.back()) && decisions.back().stage == stage && decisions.back().rule == decision.rule;
+}
+
 /// What cannot be told from who sent what to whom, and is none of the content.
 bool is_kept(const policy::FactKind& kind) { return (kind.looked_up && !kind.is_content) || kind.name == "author"; }
 
@@ -62,16 +67,15 @@ std::vector<std::string> Conversation::facts_found(const Transaction& transactio
 
 /// Before there is a transaction, the refusal is a story of its own.
 void Conversation::note_refusal(std::string_view what, const std::string& subject, const policy::Decision& decision) {
-    trace::Decided decided{std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject", decision.rule,
-                           decision.reason};
-    if (transaction_.id.value != 0) {
-        transaction_.decisions.push_back(std::move(decided));
-        return;
-    }
     Transaction none;
-    none.id = with_.ids.next();
-    none.decisions = so_far_.decisions;
-    none.decisions.push_back(std::move(decided));
+    if (transaction_.id.value == 0) {
+        none.id = with_.ids.next();
+        none.decisions = so_far_.decisions;
+    }
+    auto& decisions = transaction_.id.value == 0 ? none.decisions : transaction_.decisions;
+    if (!has_told(decisions, what, decision))
+        decisions.push_back({std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject", decision.rule,
+                             decision.reason});
     trace_refused(none);
 }
 
