@@ -117,6 +117,19 @@ def test_client_behind_haproxy_is_seen(client, server, balancer, port):
     assert client.ip in story and balancer.ip in story
 
 
+def test_postfix_behind_haproxy_is_seen(client, server, balancer):
+    transports = "{a.example = smtp:[%s]:2502}" % balancer.ip
+    peer = Postfix(client, "c.example", {"transport_maps": f"inline:{{ {transports} }}", "smtp_tls_security_level": "encrypt"}).start()
+    try:
+        with smtp(client, client) as session:
+            send_on(session, make_message("by Postfix"), "someone@c.example", ["bob@a.example", "alice@a.example"])
+        received = server.wait_for_mail("bob@a.example", "by Postfix").get_all("Received")[0]
+        assert f"[{client.ip}]" in received and "with ESMTPS" in received and balancer.ip not in received
+        assert f"client={client.ip} " in accepted(server, message_id(received))
+    finally:
+        peer.stop()
+
+
 def test_clients_of_haproxy_do_not_share_its_rights(lab, balancer):
     with converse(lab["exim"], balancer, 2501) as talk:
         talk.say("EHLO stranger.lab")
