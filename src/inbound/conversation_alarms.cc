@@ -60,7 +60,8 @@ awaitable<void> Conversation::async_watch_for_spoofing(const Transaction& transa
     const auto ours = co_await async_ask_directory(findings.dmarc.author_domain);
     if (ours != policy::FactValue(true)) co_return;
     raise(AlarmKind::spoofing, findings.dmarc.author_domain,
-          {.id = transaction.id, .reason = fmt::format("a message in its name from {} fails DMARC", client_.address)});
+          {.id = transaction.id,
+           .reason = fmt::format("a message in the name of {} from {} fails DMARC", findings.dmarc.author_domain, client_.address)});
 }
 
 /// DATA of a login. False: refused, and answered.

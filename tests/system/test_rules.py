@@ -27,7 +27,7 @@ def reverse(ip):
 
 def records(lab):
     ip = lab["client"].ip
-    return ["a.example. IN MX 10 mx.a.example.", f"mx.a.example. IN A {lab['a'].ip}", f"b.example. IN A {lab['b'].ip}", "silent.example. IN MX 0 .",
+    return ["a.example. IN MX 10 mx.a.example.", f"mx.a.example. IN A {lab['a'].ip}", f"b.example. IN A {lab['b'].ip}", "silent.example. IN MX 0 .", '_dmarc.a.example. IN TXT "v=DMARC1; p=none"',
             f"{reverse(ip)}.in-addr.arpa. IN PTR client.lab.", f"client.lab. IN A {ip}", f"other.lab. IN A {lab['b'].ip}",
             f"{reverse(ip)}.bl.lab. IN A 127.0.0.4", "2.0.0.127.bl.lab. IN A 127.0.0.2",
             f"{reverse(ip)}.wl.lab. IN A 127.0.0.2", "2.0.0.127.wl.lab. IN A 127.0.0.2",
@@ -186,6 +186,16 @@ def test_what_the_checks_found_are_facts(net, under):
     server = under({"name": "unproven", "stage": "content", "when": 'dmarc = "none" and spf != "pass" and author.domain = "b.example" and not author.ours',
                     "action": "reject", "text": "prove that you are {author}"})
     assert re.match(r"550 5\.7\.1 prove that you are x@b\.example \(\w{13}\)", refused(net, server, subject="unproven"))
+
+
+def test_who_writes_in_our_name_from_outside_is_refused_and_told(net, under):
+    server = under({"name": "own", "stage": "content", "when": 'client.stranger and author.ours and dmarc != "pass"', "action": "reject",
+                    "text": "{author.domain} does not send from there"})
+    heard = len(server.log_text())
+    said = refused(net, server, message=make_message("our boss", sender="boss@a.example"))
+    assert said.startswith("550 5.7.1 a.example does not send from there (")
+    server.wait_for_log(r'event=alarm .*kind=spoofing reason="a message in the name of a\.example from \S+ fails DMARC"', after=heard)
+    send(net, server, "no boss", sender="boss@b.example")
 
 
 def test_spf_is_known_at_rcpt(net, under):
