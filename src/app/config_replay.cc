@@ -24,6 +24,15 @@ namespace {
 constexpr std::size_t kExamples = 3;  // of each change
 constexpr std::size_t kJsonExamples = 100;
 
+/// A name of several listeners counts when none of them relays.
+std::vector<std::string> not_relaying(const config::Config& config) {
+    std::vector<std::string> names;
+    for (const auto& listener : config.listeners)
+        if (std::ranges::none_of(config.listeners, [&](const auto& other) { return other.relay && other.name() == listener.name(); }))
+            names.push_back(listener.name());
+    return names;
+}
+
 policy::ReplayedConfiguration replayed(const config::Config& config, const policy::Countries* countries = nullptr) {
     return {.rulebook = *config.rulebook,
             .hostname = config.hostname,
@@ -31,6 +40,7 @@ policy::ReplayedConfiguration replayed(const config::Config& config, const polic
             .relay_domains = config.relay_domains,
             .senders = config.senders,
             .authentication = config.authentication.rules,
+            .not_relaying = not_relaying(config),
             .countries = countries,
             .local = [](base::Time time) { return SystemClock().local(time); }};
 }

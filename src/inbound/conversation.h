@@ -125,6 +125,7 @@ private:
     void refuse_login(std::string_view mechanism, std::string_view login, policy::LoginGuard::Verdict verdict);
     void count_failed_login(std::string_view login);
     [[nodiscard]] std::optional<policy::Decision> find_excess_of_failures(std::string_view login);
+    [[nodiscard]] bool refuse_for_failures(std::string_view mechanism, std::string_view login);
     [[nodiscard]] policy::Situation failed_situation(const Transaction& none, std::string_view login) const;
     void count_right_login(std::string_view login);
     enum class Belief { right, suspended, wrong, locked };  // locked: since others failed while it waited for its turn
@@ -168,7 +169,7 @@ private:
                                                         const policy::Situation& now);
     [[nodiscard]] std::optional<policy::Decision> count_unknown(const mail::Mailbox& mailbox);
     [[nodiscard]] const std::string& who() const;
-    void note_excess(const policy::Excess& excess, policy::Stage stage, Transaction& transaction);
+    void note_excess(const policy::Excess& excess, policy::Stage stage, const mail::Mailbox* recipient, Transaction& transaction);
     Awaitable<std::optional<policy::Decision>> async_rule_connection();
     Awaitable<bool> async_pass_connection();
     Awaitable<> async_take_hello(std::string name);

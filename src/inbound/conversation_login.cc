@@ -3,6 +3,7 @@
 #include "base/ascii.h"
 #include "inbound/conversation.h"
 #include "mail/date.h"
+#include "net/host_name.h"
 #include "policy/login_rule.h"
 
 #include <cstring>
@@ -85,26 +86,34 @@ awaitable<bool> Conversation::async_hold_back(std::string_view mechanism, std::s
         refuse_login(mechanism, login, verdict);
         co_return false;
     }
-    const auto excess = find_excess_of_failures(login);
-    if (!excess) co_return true;
-    const auto reply = smtp::make_reply(excess->code, excess->status, excess->text);
-    log_.warning(
-        "auth",
-        {.mechanism = mechanism, .login = login, .rule = excess->rule, .result = "locked_out", .reason = excess->reason, .reply = &reply});
-    session_.answer(reply);
-    co_return false;
+    co_return !refuse_for_failures(mechanism, login);
 }
 
 /// Where a rate has no room for another failure the login is not checked, be it right or wrong.
 std::optional<policy::Decision> Conversation::find_excess_of_failures(std::string_view login) {
     using enum policy::Counted;
     const auto& rates = options_->rulebook->rates;
-    if (!with_.buckets || !rates.counts(failed_logins)) return std::nullopt;
+    if (!with_.buckets || login.empty() || !rates.counts(failed_logins)) return std::nullopt;
     Transaction none;
-    const auto now = failed_situation(none, login);
-    const auto full = [](const auto& counting) { return counting.excess && counting.rate->action != policy::Action::none; };
-    if (std::ranges::none_of(rates.look(failed_logins, 1, now, *with_.buckets, with_.clock.now()), full)) return std::nullopt;
-    return count(failed_logins, 1, none, now);
+    const auto folded = net::to_lower(login);
+    for (auto& counting : rates.look(failed_logins, 1, failed_situation(none, folded), *with_.buckets, with_.clock.now())) {
+        if (!counting.excess || counting.rate->action == policy::Action::none) continue;
+        counting.excess->alarm = counting.rate->alarm;
+        note_excess(*counting.excess, policy::Stage::auth, nullptr, none);
+        return counting.excess->decision();
+    }
+    return std::nullopt;
+}
+
+bool Conversation::refuse_for_failures(std::string_view mechanism, std::string_view login) {
+    const auto excess = find_excess_of_failures(login);
+    if (!excess) return false;
+    const auto reply = smtp::make_reply(excess->code, excess->status, excess->text);
+    log_.warning(
+        "auth",
+        {.mechanism = mechanism, .login = login, .rule = excess->rule, .result = "locked_out", .reason = excess->reason, .reply = &reply});
+    session_.answer(reply);
+    return true;
 }
 
 policy::Situation Conversation::failed_situation(const Transaction& none, std::string_view login) const {
@@ -141,9 +150,10 @@ void Conversation::count_failed_login(std::string_view login) {
                                   {"count", ban.failures},
                                   {"until", ban.until ? mail::render_timestamp(*ban.until) : std::string()}});
     };
-    if (options_->rulebook->rates.counts(policy::Counted::failed_logins)) {
+    if (!login.empty() && options_->rulebook->rates.counts(policy::Counted::failed_logins)) {
         Transaction none;
-        static_cast<void>(count(policy::Counted::failed_logins, 1, none, failed_situation(none, login)));  // the next try hears of it
+        const auto folded = net::to_lower(login);
+        static_cast<void>(count(policy::Counted::failed_logins, 1, none, failed_situation(none, folded)));  // the next try hears of it
     }
     if (lockouts.client) {
         tell("banned", *lockouts.client);
@@ -257,6 +267,7 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
         refuse_login(given.mechanism, given.login, verdict);
         co_return;
     }
+    if (refuse_for_failures(given.mechanism, given.login)) co_return;
     const bool impersonation = !given.authorization.empty() && !base::equal_ignoring_case(given.authorization, given.login);
     const bool right = checked == Belief::right && !impersonation;
     const bool suspended = checked == Belief::suspended && !impersonation;  // told to those alone who have the password

@@ -195,13 +195,14 @@ void Conversation::file(Transaction& transaction, const policy::Ruling& ruling) 
 /// Whose doing it is, as far as one can tell.
 const std::string& Conversation::who() const { return client_.login.empty() ? client_.network : client_.login; }
 
-void Conversation::note_excess(const policy::Excess& excess, Stage stage, Transaction& transaction) {
+void Conversation::note_excess(const policy::Excess& excess, Stage stage, const mail::Mailbox* recipient, Transaction& transaction) {
     const auto& rate = *excess.rate;
     const auto reason = excess.reason();
     const Note note{.id = transaction.id, .stage = name_of(stage), .rule = rate.name, .result = name_of(rate.action), .reason = reason};
     log_.info("rate_exceeded", note);
     if (excess.alarm) raise(policy::AlarmKind::rate, rate.name + ": " + who(), note);
-    transaction.decisions.push_back({std::string(name_of(stage)), "", std::string(name_of(rate.action)), rate.name, reason});
+    const auto subject = recipient ? mail::render_mailbox(*recipient) : std::string();
+    transaction.decisions.push_back({std::string(name_of(stage)), subject, std::string(name_of(rate.action)), rate.name, reason});
     if (rate.action != Action::hold) return;
     transaction.filing = policy::Filing::hold;
     transaction.filed_because = rate.name + ": " + reason;
@@ -212,7 +213,8 @@ std::optional<policy::Decision> Conversation::count(policy::Counted what, double
     if (!with_.buckets) return std::nullopt;
     const auto excess = options_->rulebook->rates.take(what, amount, now, *with_.buckets, with_.clock.now());
     if (!excess) return std::nullopt;
-    note_excess(*excess, policy::stage_of(what), transaction);
+    const auto stage = policy::stage_of(what);
+    note_excess(*excess, stage, stage == Stage::rcpt ? now.recipient : nullptr, transaction);
     if (excess->rate->action != Action::defer && excess->rate->action != Action::disconnect) return std::nullopt;
     return excess->decision();
 }
@@ -253,13 +255,18 @@ awaitable<bool> Conversation::async_pass_connection() {
 awaitable<void> Conversation::async_take_hello(std::string name) {
     close_transaction();
     forget_facts(Stage::helo);
-    helo_ = std::move(name);
+    const auto before = so_far_;
+    const auto last = std::exchange(helo_, std::move(name));
     so_far_ = at_connect_;  // a client may say hello again, and does after STARTTLS
     const auto ruling = co_await async_rule(Stage::helo, transaction_, situation(transaction_));
-    if (const auto refusal = refusal_of(ruling, Stage::helo))
-        refuse("helo", helo_, *refusal);
-    else
+    const auto refusal = refusal_of(ruling, Stage::helo);
+    if (!refusal) {
         session_.accept();
+        co_return;
+    }
+    refuse("helo", helo_, *refusal);
+    so_far_ = before;  // as if it had not been said (RFC 5321 §4.1.4)
+    if (!last.empty()) helo_ = last;
 }
 
 /// The password was right; whether that is enough, the rules say.

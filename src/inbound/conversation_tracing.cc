@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,13 +26,19 @@ bool refuses(const trace::Decided& decided) {
     return decided.decision == "reject" || decided.decision == "defer" || decided.decision == "disconnect";
 }
 
-/// A rule's decision is told with what it went by.
-bool has_told(const std::vector<trace::Decided>& decisions, std::string_view stage, const policy::Decision& decision) {
-    return !decisions.empty() && refuses(decisions.back()) && decisions.back().stage == stage && decisions.back().rule == decision.rule;
+/// A rule's decision is told with what it went by; of RCPT, about that recipient.
+bool has_told(const std::vector<trace::Decided>& decisions, const trace::Decided& decided) {
+    if (decisions.empty() || !refuses(decisions.back())) return false;
+    const auto& last = decisions.back();
+    return last.stage == decided.stage && last.rule == decided.rule && (last.stage != "rcpt" || last.subject == decided.subject);
 }
 
 /// What cannot be told from who sent what to whom, and is none of the content.
-bool is_kept(const policy::FactKind& kind) { return (kind.looked_up && !kind.is_content) || kind.name == "author"; }
+bool is_kept(const policy::FactKind& kind) {
+    const bool of_files = kind.name.starts_with("attachment.") || kind.name.starts_with("archive.");
+    if (of_files) return kind.type == policy::FactType::number;  // not their names
+    return (kind.looked_up && !kind.is_content) || kind.name == "author";
+}
 
 }  // namespace
 
@@ -73,9 +80,9 @@ void Conversation::note_refusal(std::string_view what, const std::string& subjec
         none.decisions = so_far_.decisions;
     }
     auto& decisions = transaction_.id.value == 0 ? none.decisions : transaction_.decisions;
-    if (!has_told(decisions, what, decision))
-        decisions.push_back({std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject", decision.rule,
-                             decision.reason});
+    trace::Decided decided{std::string(what), subject, decision.kind == policy::Decision::Kind::defer ? "defer" : "reject", decision.rule,
+                           decision.reason};
+    if (!has_told(decisions, decided)) decisions.push_back(std::move(decided));
     trace_refused(none);
 }
 
@@ -116,11 +123,12 @@ void Conversation::trace_refused(Transaction& transaction) {
     if (transaction.traced || std::ranges::none_of(transaction.decisions, refuses)) return;
     const auto now = with_.clock.now();
     transaction.traced = true;
-    if (with_.buckets && !with_.buckets->take(kTracedRefusals, {}, 1, kRefusalsInTrace, now).room) return;
+    const auto steps = std::min(1 + static_cast<double>(transaction.decisions.size() + transaction.found.size()), kRefusalsInTrace.amount);
+    if (with_.buckets && !with_.buckets->take(kTracedRefusals, {}, steps, kRefusalsInTrace, now).room) return;
     trace::Refused refused{parties(transaction, transaction.draft ? transaction.draft->size() : base::Octets{transaction.declared_size})};
+    std::set<std::string_view> told;
     for (const auto& decided : transaction.decisions)
-        if (decided.stage == "rcpt" && refuses(decided) &&
-            std::ranges::find(refused.recipients, decided.subject) == refused.recipients.end())
+        if (decided.stage == "rcpt" && refuses(decided) && told.insert(decided.subject).second)
             refused.recipients.push_back(decided.subject);
     with_.journal.append({transaction.id, now, std::move(refused)});
     trace_steps(transaction, now);

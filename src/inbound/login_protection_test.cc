@@ -59,6 +59,24 @@ TEST_F(LoginProtectionTest, ARateOfFailedLoginsHoldsForWhatItCountsBy) {
     EXPECT_THAT(guess("anna@here.example", "secret"), StartsWith("235 "));
 }
 
+TEST_F(LoginProtectionTest, ARateThatOnlyAlarmsHidesNoOtherAndWhatIsNotCheckedIsNotCounted) {
+    auto book = std::make_shared<policy::Rulebook>();
+    const auto rate = [&](policy::RateText said) {
+        said.of = policy::Counted::failed_logins;
+        ASSERT_TRUE(book->rates.add(std::move(said)));
+    };
+    rate({.name = "watch", .per = {"client.address"}, .limit = {.amount = 1, .period = 1h}, .action = policy::Action::none, .alarm = true});
+    rate({.name = "client", .per = {"client.address", "login"}, .limit = {.amount = 2, .period = 1h}});
+    rate({.name = "all", .per = {"listener"}, .limit = {.amount = 4, .period = 1h}});
+    options_.rulebook = book;
+    policy::TokenBuckets buckets({.capacity = 100, .seed = 1});
+    buckets_ = &buckets;
+    start();
+    for (int attempt = 0; attempt < 2; ++attempt) EXPECT_THAT(guess("anna@here.example"), StartsWith("535 5.7.8"));
+    for (int attempt = 0; attempt < 5; ++attempt) EXPECT_THAT(guess("ANNA@here.example"), StartsWith("454 4.7.0"));
+    EXPECT_THAT(guess("bob@here.example", "other"), StartsWith("235 ")) << "what was not checked took nothing from the rate of all";
+}
+
 TEST_F(LoginProtectionTest, AWrongProofCountsAsAWrongPassword) {
     options_.logins.failures = 1;
     start();

@@ -3,6 +3,8 @@
 
 #include <sstream>
 
+#include <fmt/format.h>
+
 namespace thurn::inbound {
 namespace {
 
@@ -44,6 +46,28 @@ TEST_F(TracingTest, ATransactionWithARefusalThatEndsWithoutAMessageIsToldOnce) {
     client->ask("MAIL FROM:<a@b.example>");
     client->ask("RSET");
     EXPECT_EQ(told(), "refused decided rcpt decided rcpt ") << "nothing was refused";
+}
+
+TEST_F(TracingTest, EachRefusedRecipientIsTold) {
+    start();
+    auto client = greeted();
+    client->ask("MAIL FROM:<a@b.example>");
+    for (const auto* recipient : {"x@far.example", "y@far.example", "y@far.example"})
+        EXPECT_THAT(client->ask(fmt::format("RCPT TO:<{}>", recipient)), StartsWith("550 5.7.1"));
+    client->ask("RSET");
+    EXPECT_EQ(told(), "refused decided rcpt decided rcpt ") << "the last one said the same again";
+    EXPECT_THAT(journal_.story(), HasSubstr("to <x@far.example>, <y@far.example>\n"));
+}
+
+TEST_F(TracingTest, ARefusedHelloIsAsIfItHadNotBeenSaid) {
+    rule({.name = "not-evil", .stage = Stage::helo, .when = "helo = \"evil.example\"", .action = Action::reject});
+    start();
+    auto client = greeted();
+    EXPECT_THAT(client->ask("EHLO evil.example"), StartsWith("550 "));
+    EXPECT_EQ(told(), "refused decided helo ");
+    client->ask("MAIL FROM:<a@b.example>");
+    client->ask("RSET");
+    EXPECT_EQ(told(), "refused decided helo ");
 }
 
 TEST_F(TracingTest, AMessageOfWhichARecipientWasRefusedIsAccepted) {

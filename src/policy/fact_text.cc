@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMostTexts = 64;
 constexpr std::size_t kLongestText = 500;
+constexpr std::size_t kMostOctets = 7000;  // and no more texts: the trace cuts what is longer than 8192
 constexpr std::string_view kBetween = " = ";
 
 /// By hand, since it is done for every message; what is written is of one line whatever the text holds.
@@ -40,7 +41,7 @@ struct Writer {
     void operator()(const std::string& value) const { append_text(out, value); }
     void operator()(const Texts& values) const {
         out += '[';
-        for (std::size_t i = 0; i < std::min(values.size(), kMostTexts); ++i) {
+        for (std::size_t i = 0; i < std::min(values.size(), kMostTexts) && out.size() < kMostOctets; ++i) {
             if (i > 0) out += ", ";
             append_text(out, values[i]);
         }

@@ -57,6 +57,10 @@ std::optional<Enum> by_name(std::string_view name, std::string_view (*name_of)(E
 /// `192.0.2.1:25`, `2001:db8::1:25`
 std::string address_in(std::string_view client) { return std::string(client.substr(0, client.rfind(':'))); }
 
+bool is_finding(const FactKind& kind) {
+    return kind.name == "dmarc" || kind.name == "dmarc.policy" || kind.name == "dkim" || kind.name == "arc";
+}
+
 /// One message, with what is known of it by heart.
 class Remembered {
 public:
@@ -161,6 +165,10 @@ private:
             file(fate, of_message.action, of_message.rule, of_message.stage);
     }
 
+    [[nodiscard]] const std::vector<Network>& networks() const {
+        static const std::vector<Network> nobody;
+        return std::ranges::find(now_.not_relaying, past_.parties.listener) == now_.not_relaying.end() ? now_.relay_networks : nobody;
+    }
     [[nodiscard]] Role role() const {
         const auto& listener = past_.parties.listener;
         return listener.starts_with("submission") ? Role::submission : listener == "lmtp" ? Role::lmtp : Role::mx;
@@ -169,7 +177,7 @@ private:
 
     [[nodiscard]] Situation situation() const {
         const auto& parties = past_.parties;
-        const bool ours = std::ranges::any_of(now_.relay_networks, [this](const auto& network) { return network.contains(address_); });
+        const bool ours = std::ranges::any_of(networks(), [this](const auto& network) { return network.contains(address_); });
         return {.listener = parties.listener,
                 .hostname = now_.hostname,
                 .client_address = address_,
@@ -219,28 +227,43 @@ private:
     }
 
     Result<Fate> run_recipient(const std::string& address) {
-        for (const auto* decided : memory_.said(Stage::rcpt, address))
-            if (decided->rule == "forwarding.srs") return Fate{};  // no recipient but a way back, which is no rule's business
+        for (const auto* decided : memory_.said(Stage::rcpt, address)) {
+            if (decided->rule != "forwarding.srs") continue;  // no recipient but a way back, which is no rule's business
+            const auto action = action_of(*decided);
+            return refuses(action) ? Fate{action, decided->rule, Stage::rcpt} : so_far_;
+        }
         const auto mailbox = mail::parse_mailbox(address, mail::Charset::utf8);
         if (!mailbox) return Fate{};
         auto resolution = directory_.resolve(*mailbox);
         if (!resolution) return base::pass_on(resolution);
         const bool relayed = std::ranges::find(now_.relay_domains, mailbox->domain.text()) != now_.relay_domains.end();
-        const auto decision = decide_recipient(built_in_facts(), *resolution, relayed, now_.relay_networks);
+        const auto decision = decide_recipient(built_in_facts(), *resolution, relayed, networks());
         if (decision.kind != Kind::accept)
-            return Fate{decision.kind == Kind::defer ? Action::defer : Action::reject, decision.rule, Stage::rcpt};
+            return refused_by_others(Stage::rcpt, address)
+                .value_or(Fate{decision.kind == Kind::defer ? Action::defer : Action::reject, decision.rule, Stage::rcpt});
         auto now = situation();
         now.recipient = &*mailbox;
         now.recipient_kind = recipient_kind(*resolution, relayed);
         auto fate = run_stage(Stage::rcpt, now, address);
-        if (fate) join(*fate, so_far_);
-        return fate;
+        if (!fate) return fate;
+        auto joined = so_far_;
+        join(joined, *fate);
+        return joined;
+    }
+
+    /// Who is no rule, and whose decisions are not made anew.
+    [[nodiscard]] std::optional<Fate> refused_by_others(Stage stage, const std::string& recipient) const {
+        for (const auto* decided : memory_.said(stage, recipient))
+            if (const auto action = action_of(*decided); refuses(action) && !is_replayed(*decided, stage))
+                return Fate{action, decided->rule, stage};
+        return std::nullopt;
     }
 
     /// What becomes of all recipients that were accepted.
     Result<Fate> run_content() {
         auto fate = run_stage(Stage::data, situation(), {});
         if (!fate || refuses(fate->action) || !memory_.came_to(Stage::content)) return fate;
+        if (auto refused = refused_by_others(Stage::content, {})) return *std::move(refused);  // filters come first
         const auto authenticated = decide_authentication();
         if (refuses(authenticated.action)) return authenticated;
         join(*fate, authenticated);
@@ -339,6 +362,8 @@ private:
             return now.recipient_kind != "unknown";
         if (kind.name == "client.name" && !past_.parties.client_name.empty()) return past_.parties.client_name;
         if (kind.name == "listener.port") return std::nullopt;
+        const bool checked = memory_.fact("dmarc", {}).has_value();
+        if (is_finding(kind) && !checked) return fact_of(fact, now);  // it was not: unavailable
         const bool of_content = kind.since == Stage::content && kind.name != "recipients";
         if (kind.looked_up || of_content) return std::nullopt;
         return fact_of(fact, now);
@@ -398,6 +423,7 @@ private:
         if (!said) result_.unjudged.insert(fmt::format("rule {} ({}) asks {}", rule.said.name, rule.said.origin, rule.said.ask));
         Advice advice;
         if (said) advice.action = action_of(*said);
+        if (advice.action == Action::redirect) advice.to = recipient;  // where to is not kept, and no matter
         return advice;
     }
 

@@ -22,6 +22,7 @@ struct ReplayedConfiguration {
     const std::vector<std::string>& relay_domains;
     SenderScope senders;
     const AuthenticationRules& authentication;
+    std::vector<std::string> not_relaying = {};             // listeners that do not relay for relay_networks
     const Countries* countries = nullptr;                   // null: there is no geoip.file
     std::function<base::LocalTime(base::Time)> local = {};  // the server's time zone
 };
@@ -52,7 +53,7 @@ struct Comparison {
 ///            authentication, if that has changed.
 /// Stands     What others said then: rates, content filters, scanners, policy servers and scripts, whose answers are not asked for again; unless
 ///            the message does not get there any more.
-/// Not kept   Facts that the past did not ask for, header fields, and all of the content. A rule that hangs on one says what it said then, if
+/// Not kept   Facts that the past did not ask for, header fields, texts and names of files. A rule that hangs on one says what it said then, if
 ///            it stands unchanged in both configurations and was reached; else it is told in `unjudged`.
 /// Threads    One at a time; blocks on the directory.
 class Replay {

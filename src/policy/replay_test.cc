@@ -283,6 +283,24 @@ TEST_F(ReplayTest, MarksAddUpOverTheStages) {
     EXPECT_THAT(told(compare(taken(), {}, now)), ElementsAre("u@here.example: accept -> junk sum"));
 }
 
+TEST_F(ReplayTest, WhatCameBeforeTheRulesComesBeforeThemAgain) {
+    const Configuration same{.rules = {{.name = "size", .when = "size > 1000", .action = Action::reject}}};
+    EXPECT_THAT(told(compare(refused("content", "", "reject", "milter.x"), same, same)), IsEmpty());
+    auto guessed = refused("rcpt", "nobody@here.example", "disconnect", "unknown-recipients");
+    EXPECT_THAT(told(compare(guessed, same, same)), IsEmpty());
+}
+
+TEST_F(ReplayTest, OneWhoWasAskedAndRedirectedDoesSoAgain) {
+    const RuleText outside{.name = "outside", .stage = Stage::rcpt, .ask = "pd"};
+    auto past = taken();
+    past.decisions.insert(past.decisions.begin(), {"rcpt", kUser, "redirect", "outside", ""});
+    EXPECT_THAT(told(compare(past, {.rules = {outside}}, {.rules = {outside}})), IsEmpty());
+}
+
+TEST_F(ReplayTest, ARefusedWayBackStaysRefused) {
+    EXPECT_THAT(told(compare(refused("rcpt", "SRS0=x=y=b.example=a@here.example", "reject", "forwarding.srs"), {}, {})), IsEmpty());
+}
+
 TEST_F(ReplayTest, TheWayBackOfForwardedMailIsNoRecipient) {
     auto past = taken();
     past.decisions.front() = {"rcpt", "SRS0=x=y=b.example=a@here.example", "accept", "forwarding.srs", ""};

@@ -20,7 +20,7 @@ class Matcher {
 public:
     Matcher(const PatternSearch& search, std::uint64_t most)
         : search_(search),
-          begin_(search.text.data()),
+          begin_(search.text.empty() ? "" : search.text.data()),  // a null place is no match
           end_(begin_ + search.text.size()),
           pattern_end_(search.pattern.data() + search.pattern.size()),
           most_(most) {}
@@ -274,8 +274,10 @@ PatternCost Matcher::run() {
         if (found && found != last) {  // an empty match just behind another is none
             ++cost_.matches;
             s = last = found;
-        } else if (s++ == end_) {
+        } else if (s == end_) {
             break;
+        } else {
+            ++s;
         }
         if (anchored) break;
     }

@@ -64,7 +64,7 @@ struct Noted {
     std::string detail;
 };
 
-/// What rules asked others about, and what mail authentication found, for `config test --replay`: `spf = "pass"`. Nothing of the content.
+/// What rules asked others about, and what mail authentication found, for `config test --replay`: `spf = "pass"`. No header fields, texts and names of files.
 struct Found {
     std::string recipient;  // whom it is about; empty: the whole message
     std::vector<std::string> facts;
