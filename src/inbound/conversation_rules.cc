@@ -155,7 +155,8 @@ awaitable<policy::Ruling> Conversation::async_rule(Stage stage, Transaction& tra
             raise(policy::AlarmKind::rule, said.name + ": " + who(),
                   {.id = transaction.id, .stage = name_of(stage), .subject = subject, .rule = said.name, .reason = reason});
         auto& decisions = of_message ? transaction.decisions : so_far_.decisions;
-        decisions.push_back({std::string(name_of(stage)), subject, std::string(name_of(applied.action())), said.name, reason});
+        decisions.push_back(
+            {std::string(name_of(stage)), subject, std::string(name_of(applied.action())), said.name, reason, policy::marks_of(applied)});
         if (said.delay.count() > 0) co_await async_pause(said.delay);
     }
     co_return ruling;

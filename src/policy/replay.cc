@@ -30,6 +30,19 @@ Action action_of(const trace::Decided& decided) {
     return found == kActionNames.end() ? Action::none : static_cast<Action>(found - kActionNames.begin());
 }
 
+/// What it said then, as far as it is kept. `recipient`: where to is not, and no matter.
+Advice advice_kept(const trace::Decided& decided, const std::string& recipient) {
+    Advice advice{.action = action_of(decided)};
+    if (advice.action == Action::redirect) advice.to = recipient;
+    for (const auto& text : decided.left) {
+        const auto mark = read_fact(text);
+        if (!mark) continue;
+        if (const auto* score = std::get_if<double>(&mark->second)) advice.score = *score;
+        if (const auto* tag = std::get_if<std::string>(&mark->second)) advice.tag = *tag;
+    }
+    return advice;
+}
+
 const Rule* find_rule(const RuleSet& rules, Stage stage, std::string_view name) {
     const auto& all = rules.at(stage);
     const auto found = std::ranges::find_if(all, [name](const Rule& rule) { return rule.said.name == name; });
@@ -421,10 +434,7 @@ private:
     Advice remembered_advice(const Rule& rule, Stage stage, const std::string& recipient) {
         const auto* said = find_reached(rule, stage, recipient) ? find_said(rule, stage, recipient) : nullptr;
         if (!said) result_.unjudged.insert(fmt::format("rule {} ({}) asks {}", rule.said.name, rule.said.origin, rule.said.ask));
-        Advice advice;
-        if (said) advice.action = action_of(*said);
-        if (advice.action == Action::redirect) advice.to = recipient;  // where to is not kept, and no matter
-        return advice;
+        return said ? advice_kept(*said, recipient) : Advice{};
     }
 
     const PastMessage& past_;

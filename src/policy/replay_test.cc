@@ -227,6 +227,19 @@ TEST_F(ReplayTest, ThoseWhoWereAskedAreNotAskedAgain) {
     EXPECT_THAT(compare(taken(), {}, {.rules = {outside}}).unjudged, ElementsAre("rule outside (default) asks pd"));
 }
 
+TEST_F(ReplayTest, WhatTheyLeftOnTheMessageCounts) {
+    const RuleText outside{.name = "outside", .stage = Stage::mail, .ask = "pd"};
+    const auto over = [](const char* limit) {
+        return RuleText{.name = "over", .stage = Stage::rcpt, .when = limit, .action = Action::reject};
+    };
+    auto past = taken();
+    past.decisions.insert(past.decisions.begin(), {"mail", "", "none", "outside", "", {"score = 2.5", "tag = \"odd\"", "no fact"}});
+    EXPECT_THAT(told(compare(past, {.rules = {outside}}, {.rules = {outside, over("score > 2.5")}})), IsEmpty());
+    for (const auto* limit : {"score >= 2.5", "tags = \"odd\""})
+        EXPECT_THAT(told(compare(past, {.rules = {outside}}, {.rules = {outside, over(limit)}})),
+                    ElementsAre(std::string(kUser) + ": accept -> reject over"));
+}
+
 TEST_F(ReplayTest, RelayingGoesByTheNewConfiguration) {
     auto past = taken();
     past.parties.recipients = {"x@far.example"};

@@ -1,5 +1,7 @@
 #include "policy/walk.h"
 
+#include "policy/fact_text.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -71,21 +73,18 @@ Truth Walk::judge(const Rule& rule) {
 }
 
 void Walk::apply(const Rule& rule) {
-    ruling_.applied.push_back({&rule, facts_told(reading_.read, rules_, facts_)});
-    if (!advice_) {
-        mark(rule.said.score, rule.said.tag, rule.said.header);
-        return;
+    auto& applied = ruling_.applied.emplace_back(&rule, facts_told(reading_.read, rules_, facts_));
+    if (advice_) {
+        applied.because += fmt::format("{}{} said: {}", applied.because.empty() ? "" : ", ", rule.said.ask, advice_->said);
+        applied.advice = *std::move(advice_);
     }
-    auto& applied = ruling_.applied.back();
-    applied.because += fmt::format("{}{} said: {}", applied.because.empty() ? "" : ", ", rule.said.ask, advice_->said);
-    applied.advice = *std::move(advice_);
-    mark(applied.advice->score, applied.advice->tag, applied.advice->header);
+    mark(applied);
 }
 
-void Walk::mark(double score, const std::string& tag, const std::string& header) {
-    marks_.score += score;
-    if (!tag.empty() && std::ranges::find(marks_.tags, tag) == marks_.tags.end()) marks_.tags.push_back(tag);
-    if (!header.empty()) marks_.headers.push_back(header);
+void Walk::mark(const Applied& applied) {
+    marks_.score += applied.score();
+    if (!applied.tag().empty() && std::ranges::find(marks_.tags, applied.tag()) == marks_.tags.end()) marks_.tags.push_back(applied.tag());
+    if (!applied.header().empty()) marks_.headers.push_back(applied.header());
     tell_marks();
 }
 
@@ -163,6 +162,13 @@ Decision decision_of(const Applied& applied, Stage stage, const FactSheet& facts
 std::string reason_of(const Applied& applied, const Ruling& ruling) {
     return fmt::format("{}{}{}{}", applied.because.empty() ? "always" : applied.because, " at ", applied.rule->said.origin,
                        ruling.next.empty() || ruling.decider() != &applied ? "" : fmt::format("; next would have been {}", ruling.next));
+}
+
+std::vector<std::string> marks_of(const Applied& applied) {
+    std::vector<std::string> marks;
+    if (applied.score() != 0) marks.push_back(write_fact("score", applied.score()));
+    if (!applied.tag().empty()) marks.push_back(write_fact("tag", applied.tag()));
+    return marks;
 }
 
 }  // namespace thurn::policy

@@ -26,6 +26,9 @@ struct Applied {
     std::optional<Advice> advice{};  // of the one it asks
     [[nodiscard]] Action action() const { return advice ? advice->action : rule->said.action; }
     [[nodiscard]] const std::string& to() const { return advice ? advice->to : rule->said.to; }
+    [[nodiscard]] double score() const { return advice ? advice->score : rule->said.score; }
+    [[nodiscard]] const std::string& tag() const { return advice ? advice->tag : rule->said.tag; }
+    [[nodiscard]] const std::string& header() const { return advice ? advice->header : rule->said.header; }
 };
 
 /// What came of a stage.
@@ -73,7 +76,7 @@ public:
 private:
     [[nodiscard]] Truth judge(const Rule& rule);
     void apply(const Rule& rule);
-    void mark(double score, const std::string& tag, const std::string& header);
+    void mark(const Applied& applied);
     void settle_reserves();
     void tell_marks();
     [[nodiscard]] std::string find_next();
@@ -96,5 +99,7 @@ private:
 [[nodiscard]] Decision decision_of(const Applied& applied, Stage stage, const FactSheet& facts);
 /// For the trace: the facts, where the rule stands, and which would have come next.
 [[nodiscard]] std::string reason_of(const Applied& applied, const Ruling& ruling);
+/// For the trace: what it added to the marks that rules can ask for, as facts (write_fact()).
+[[nodiscard]] std::vector<std::string> marks_of(const Applied& applied);
 
 }  // namespace thurn::policy

@@ -34,6 +34,7 @@ struct Decided {
     std::string decision;  // accept, reject, defer, …
     std::string rule;
     std::string reason;
+    std::vector<std::string> left{};  // on the message, for later rules: `score = 3`, `tag = "seen"`
 };
 /// Where a recipient will go, and why.
 struct Routed {

@@ -43,6 +43,8 @@ std::vector<LineCase> lines() {
         {"MadeHere", here, "accepted   made here by dsn, 1,234,567 octets, from <> to <a@b>, <c@d>, <e@f> and 2 more"},
         {"Decided", Decided{"rcpt", "c@d", "accept", "local-recipient", "d is ours and has c"},
          "decided    rcpt c@d: accept by local-recipient: d is ours and has c"},
+        {"DecidedAndLeft", Decided{"rcpt", "c@d", "none", "listed", "on zen", {"score = 2", "tag = \"zen\""}},
+         "decided    rcpt c@d: none by listed (score = 2, tag = \"zen\"): on zen"},
         {"Routed", Routed{"c@d", "MX mx1.d", "MX 10 mx1.d"}, "routed     c@d to MX mx1.d: MX 10 mx1.d"},
         {"Attempted", Attempted{{"c@d"}, "mx1.d [198.51.100.7]:25", "TLSv1.3", "deferred", {"451 4.7.1 greylisted"}, 12},
          "attempted  mx1.d [198.51.100.7]:25 TLSv1.3 for <c@d>: deferred in 12 ms; said: 451 4.7.1 greylisted"},

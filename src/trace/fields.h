@@ -47,6 +47,7 @@ struct Fields<Decided> {
         visitor("decision", body.decision);
         visitor("rule", body.rule);
         visitor("reason", body.reason);
+        visitor("left", body.left);
     }
 };
 

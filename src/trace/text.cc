@@ -63,7 +63,9 @@ std::string tell(const Refused& body, base::Time) {
     return line + (body.sender.empty() ? "" : fmt::format(", from <{}>", body.sender));
 }
 std::string tell(const Decided& body, base::Time) {
-    return body.stage + also(" ", body.subject) + ": " + body.decision + also(" by ", body.rule) + also(": ", body.reason);
+    auto line = body.stage + also(" ", body.subject) + ": " + body.decision + also(" by ", body.rule);
+    if (!body.left.empty()) line += fmt::format(" ({})", fmt::join(body.left, ", "));
+    return line + also(": ", body.reason);
 }
 std::string tell(const Routed& body, base::Time) { return body.recipient + " to " + body.next_hop + also(": ", body.reason); }
 std::string tell(const Attempted& body, base::Time) {

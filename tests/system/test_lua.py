@@ -6,7 +6,7 @@ import threading
 
 from clients import make_message, send_on, smtp
 from lab import wait_until
-from thurn import message_id
+from thurn import message_id, render_toml
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "lua"
 
@@ -54,6 +54,17 @@ def test_dns_and_score(lab, make_thurn):
     assert "rule sum" in told and "junk" in told, told
     told = server.cli("explain", "--ip", lab["client"].ip, "--helo", "elsewhere.example", "--from", "carl@p.example", "--to", "alice@b.example", input="From: carl@p.example\r\nSubject: x\r\n\r\n", check=False).stdout
     assert "rule sum" in told and "junk" not in told.split("rule sum")[1], told
+
+
+def test_a_replay_knows_what_a_script_left(lab, make_thurn, tmp_path):
+    settings = {"relay": {"networks": []}, "script": [written(lab, "return {score = 2.5, tag = 'odd'}") | {"stages": ["mail"]}]}
+    server = make_thurn("b", **settings)
+    identifier = send(lab, "scored")
+    server.wait_for_trace(identifier, 'mail: none by script.mine (score = 2.5, tag = "odd"): ')
+    new = tmp_path / "new.toml"
+    new.write_text(render_toml(server.settings | {"rule": [{"name": "sum", "stage": "rcpt", "when": 'score >= 2.5 and tags = "odd"', "action": "reject"}]}))
+    told = server.json("config", "test", new, "--replay", "1h")
+    assert [(one["count"], one["now"]["rule"]) for one in told["changes"]] == [(1, "sum")] and told["unjudged"] == [], told
 
 
 def test_a_web_service(lab, make_thurn):
