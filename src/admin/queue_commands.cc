@@ -1,5 +1,6 @@
 #include "admin/queue_commands.h"
 
+#include "directory/resolve.h"
 #include "mail/date.h"
 #include "spool/held.h"
 
@@ -98,7 +99,7 @@ bool matches(const spool::Listed& message, const QueueFilter& filter) {
 bool is_of_login(spool::Spool& spool, base::MessageId id, const QueueFilter& filter) {
     if (filter.login.empty()) return true;
     const auto message = spool.load(id);
-    return message && lower(message->envelope.login) == lower(filter.login);
+    return message && directory::fold_address(message->envelope.login) == directory::fold_address(filter.login);
 }
 
 std::string text_of(const json::object& request, std::string_view key) {

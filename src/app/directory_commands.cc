@@ -60,12 +60,6 @@ int list_domains(const CommandContext& context, Admin& directory, const config::
     return exit_ok;
 }
 
-/// As the directory writes it: local parts in lower case.
-std::string folded(const std::string& address) {
-    const auto mailbox = mail::parse_mailbox(address, mail::Charset::utf8);
-    return mailbox ? mail::render_mailbox(directory::fold_mailbox(*mailbox)) : address;
-}
-
 /// What the server that watches over the accounts knows of them; nothing where it cannot be asked.
 json::object watched(const config::Config& config, const std::vector<directory::Account>& accounts) {
     json::array logins;
@@ -150,14 +144,14 @@ base::Result<void> expect_no_account(Admin& directory, const DirectoryCommand& c
     const auto account = directory.find_account(command.address);
     if (!account) return std::unexpected(account.error());
     if (!*account || command.overlap == Overlap::allow) return {};
-    return refuse_overlap(
-        fmt::format("{} is an account: an alias would take its mail, and its mailbox would get none", folded(command.address)));
+    return refuse_overlap(fmt::format("{} is an account: an alias would take its mail, and its mailbox would get none",
+                                      directory::fold_address(command.address)));
 }
 
 base::Result<void> expect_no_alias(Admin& directory, const DirectoryCommand& command) {
     const auto aliases = directory.aliases();
     if (!aliases) return std::unexpected(aliases.error());
-    const auto found = std::ranges::find(*aliases, folded(command.address), &directory::Alias::address);
+    const auto found = std::ranges::find(*aliases, directory::fold_address(command.address), &directory::Alias::address);
     if (found == aliases->end() || command.overlap == Overlap::allow) return {};
     return refuse_overlap(fmt::format("{} is an alias: its mail goes to {}, and the mailbox of such an account would get none",
                                       found->address, fmt::join(found->targets, ", ")));
@@ -185,7 +179,7 @@ int suspend(Admin& directory, const DirectoryCommand& command) {
 int release(Admin& directory, const config::Config& config, const DirectoryCommand& command) {
     const auto done = directory.release(command.address);
     if (!done) return complain(done.error());
-    const auto watch = ask_watch(config, {{"command", "accounts.release"}, {"login", folded(command.address)}});
+    const auto watch = ask_watch(config, {{"command", "accounts.release"}, {"login", directory::fold_address(command.address)}});
     if (!watch && watch.error().kind != base::ErrorKind::peer_gone) return complain(watch.error());
     const bool held = watch && watch->is_bool() && watch->as_bool();
     if (!*done && !held) {
@@ -193,7 +187,8 @@ int release(Admin& directory, const config::Config& config, const DirectoryComma
         return exit_no;
     }
     print_line(fmt::format("released account {}", command.address));
-    print_line(fmt::format("what is held of its mail: thurn quarantine list|release|delete --login {}", folded(command.address)));
+    print_line(
+        fmt::format("what is held of its mail: thurn quarantine list|release|delete --login {}", directory::fold_address(command.address)));
     return exit_ok;
 }
 
@@ -238,7 +233,8 @@ int account_command(const CommandContext& context, const DirectoryCommand& comma
         if (const auto good = check_addresses({command.address}); !good) return complain(good.error());
     return with_directory(context, [&](Admin& directory, const config::Config& config) {
         const auto& address = command.address;
-        if (command.verb == "list" || command.verb == "show") return list_accounts(context, directory, config, folded(address));
+        if (command.verb == "list" || command.verb == "show")
+            return list_accounts(context, directory, config, directory::fold_address(address));
         if (command.verb == "add")
             if (const auto free = expect_no_alias(directory, command); !free) return complain(free.error());
         if (command.verb == "remove")
@@ -261,7 +257,8 @@ int alias_command(const CommandContext& context, const DirectoryCommand& command
     if (command.verb != "list") addresses.push_back(command.address);
     if (const auto good = check_addresses(addresses); !good) return complain(good.error());
     return with_directory(context, [&](Admin& directory, const config::Config&) {
-        if (command.verb == "list" || command.verb == "show") return list_aliases(context, directory, folded(command.address));
+        if (command.verb == "list" || command.verb == "show")
+            return list_aliases(context, directory, directory::fold_address(command.address));
         if (command.verb == "remove")
             return finish(directory.remove_alias(command.address), fmt::format("removed alias {}", command.address));
         if (const auto free = expect_no_account(directory, command); !free) return complain(free.error());

@@ -7,6 +7,7 @@
 #include "app/system.h"
 #include "app/tool_message.h"
 #include "app/tool_resolver.h"
+#include "directory/resolve.h"
 #include "inbound/client_network.h"
 #include "mailauth/findings.h"
 #include "net/endpoint.h"
@@ -163,7 +164,7 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
         {.listener = door->listener,
          .port = door->port,
          .origin = asked->origin,
-         .login = command.login,
+         .login = directory::fold_address(command.login),
          .sender = asked->sender,
          .recipient = asked->recipient,
          .message = *message ? &**message : nullptr,

@@ -122,16 +122,18 @@ bool ConversationExplanation::count(Counted what, double amount, const policy::S
     const auto stage = policy::stage_of(what);
     const auto* buckets = saved(stage, "what rates have counted", with_.saved.rates());
     if (!buckets) return true;
-    std::optional<policy::Excess> first;
+    std::vector<policy::Excess> excesses;
     for (auto& counting : rates.look(what, amount, now, *buckets, about_.origin.now)) {
-        if (counting.excess && !first) first = counting.excess;
+        if (counting.excess) excesses.push_back(*counting.excess);
         story_.tell(stage, std::move(counting));
     }
-    if (!first) return true;
-    if (first->rate->action == policy::Action::hold) story_.file(policy::Filing::hold, first->rate->name);
-    if (!policy::refuses(first->rate->action)) return true;
-    story_.refusal = Story::Refusal{stage, first->decision()};
-    return false;
+    if (const auto* refusing = policy::refusing(excesses)) {
+        story_.refusal = Story::Refusal{stage, refusing->decision()};
+        return false;
+    }
+    for (const auto& excess : excesses)
+        if (excess.rate->action == policy::Action::hold) story_.file(policy::Filing::hold, excess.rate->name);
+    return true;
 }
 
 ConversationExplanation::Passed ConversationExplanation::connect() {

@@ -124,6 +124,11 @@ std::string fold_local(std::string_view local) {
     return folded;
 }
 
+std::string fold_address(std::string_view address) {
+    const auto mailbox = mail::parse_mailbox(address, mail::Charset::utf8);
+    return mailbox ? mail::render_mailbox(fold_mailbox(*mailbox)) : fold_local(address);
+}
+
 Mailbox fold_mailbox(const Mailbox& mailbox) { return Mailbox{fold_local(mailbox.local), mailbox.domain}; }
 
 std::optional<Untagged> split_tag(const Mailbox& mailbox, char separator) {

@@ -43,6 +43,9 @@ struct ResolveOptions {
 /// ASCII letters in lower case; all else stays. Local parts of our own domains are compared in this form.
 [[nodiscard]] std::string fold_local(std::string_view local);
 [[nodiscard]] mail::Mailbox fold_mailbox(const mail::Mailbox& mailbox);
+/// The one form of an address of ours, and so of a login, however it is quoted and in any case: `"\Anna"@EXAMPLE.com` is
+/// `anna@example.com`, as the directory has it. What is no address, in lower case: nobody's, but counted all the same.
+[[nodiscard]] std::string fold_address(std::string_view address);
 /// `user` of `user+tag`; nothing without a tag or without a user before it. The tag keeps its case.
 struct Untagged {
     mail::Mailbox mailbox;

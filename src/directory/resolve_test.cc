@@ -27,6 +27,15 @@ std::string told(const base::Result<Resolution>& result) {
     return text;
 }
 
+TEST(FoldAddress, HasOneFormForAllSpellings) {
+    for (const auto* text :
+         {"anna@a.example", "ANNA@A.Example", R"("anna"@a.example)", R"("\a\nna"@a.example)", "anna@\xef\xbd\x81.example"})
+        EXPECT_EQ(fold_address(text), "anna@a.example") << text;
+    EXPECT_EQ(fold_address(R"("An na"@a.example)"), R"("an na"@a.example)");
+    EXPECT_EQ(fold_address("Anna"), "anna") << "no address, but a name all the same";
+    EXPECT_EQ(fold_address(""), "");
+}
+
 struct Case {
     const char* name;
     const char* asked;

@@ -2,6 +2,7 @@
 // internal failure is always 4yz: the client must try again, never give up and never believe us (docs/life-of-a-message.md).
 #include "inbound/conversation.h"
 
+#include "directory/resolve.h"
 #include "inbound/client_name.h"
 #include "inbound/client_network.h"
 #include "inbound/conversation.h"
@@ -284,8 +285,11 @@ awaitable<bool> Conversation::async_handle(smtp::ServerEvent& event) {
 
 awaitable<bool> Conversation::async_handle_rare(smtp::ServerEvent& event) {
     if (auto* wanted = std::get_if<smtp::SecretWanted>(&event)) {
+        wanted->login = directory::fold_address(wanted->login);
         co_await async_find_secret(std::move(*wanted));
     } else if (auto* credentials = std::get_if<smtp::CredentialsGiven>(&event)) {
+        credentials->login = directory::fold_address(credentials->login);
+        credentials->authorization = directory::fold_address(credentials->authorization);
         co_await async_check_credentials(std::move(*credentials));
     } else if (std::holds_alternative<smtp::TlsWanted>(event)) {
         co_return co_await async_flush() && co_await async_start_tls();

@@ -1,6 +1,7 @@
 // Who says who they are: passwords and tokens are checked on the pool's threads, SCRAM by the session, which asks for what is stored, and
 // certificates by TLS.
 #include "base/ascii.h"
+#include "directory/resolve.h"
 #include "inbound/conversation.h"
 #include "mail/date.h"
 #include "net/host_name.h"
@@ -41,7 +42,7 @@ base::Result<bool> is_enabled_by_token(directory::TokenChecker& tokens, director
     auto login = tokens.check(given.password);
     if (!login) return base::pass_on(login);
     if (!*login) return false;
-    given.login = **std::move(login);
+    given.login = directory::fold_address(**login);
     return is_enabled(directory, given.login);
 }
 
@@ -95,14 +96,16 @@ std::optional<policy::Decision> Conversation::find_excess_of_failures(std::strin
     const auto& rates = options_->rulebook->rates;
     if (!with_.buckets || login.empty() || !rates.counts(failed_logins)) return std::nullopt;
     Transaction none;
-    const auto folded = net::to_lower(login);
-    for (auto& counting : rates.look(failed_logins, 1, failed_situation(none, folded), *with_.buckets, with_.clock.now())) {
-        if (!counting.excess || counting.rate->action == policy::Action::none) continue;
+    std::vector<policy::Excess> excesses;
+    for (auto& counting : rates.look(failed_logins, 1, failed_situation(none, login), *with_.buckets, with_.clock.now())) {
+        if (!counting.excess) continue;
         counting.excess->alarm = counting.rate->alarm;
-        note_excess(*counting.excess, policy::Stage::auth, nullptr, none);
-        return counting.excess->decision();
+        excesses.push_back(*std::move(counting.excess));
     }
-    return std::nullopt;
+    const auto* refusing = policy::refusing(excesses);
+    if (!refusing) return std::nullopt;
+    note_excess(*refusing, policy::Stage::auth, nullptr, none);
+    return refusing->decision();
 }
 
 bool Conversation::refuse_for_failures(std::string_view mechanism, std::string_view login) {
@@ -152,8 +155,7 @@ void Conversation::count_failed_login(std::string_view login) {
     };
     if (!login.empty() && options_->rulebook->rates.counts(policy::Counted::failed_logins)) {
         Transaction none;
-        const auto folded = net::to_lower(login);
-        static_cast<void>(count(policy::Counted::failed_logins, 1, none, failed_situation(none, folded)));  // the next try hears of it
+        static_cast<void>(count(policy::Counted::failed_logins, 1, none, failed_situation(none, login)));  // the next try hears of it
     }
     if (lockouts.client) {
         tell("banned", *lockouts.client);
@@ -268,7 +270,7 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
         co_return;
     }
     if (refuse_for_failures(given.mechanism, given.login)) co_return;
-    const bool impersonation = !given.authorization.empty() && !base::equal_ignoring_case(given.authorization, given.login);
+    const bool impersonation = !given.authorization.empty() && given.authorization != given.login;
     const bool right = checked == Belief::right && !impersonation;
     const bool suspended = checked == Belief::suspended && !impersonation;  // told to those alone who have the password
     if (checked && !right && !suspended) count_failed_login(given.login);
@@ -286,7 +288,6 @@ awaitable<void> Conversation::async_check_credentials(smtp::CredentialsGiven giv
                        .reply = &reply,
                        .begun = begun});
     if (right) {
-        count_right_login(given.login);
         client_.login = given.login;
         client_.mechanism = given.mechanism;
         co_await async_take_login();

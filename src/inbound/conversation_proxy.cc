@@ -1,6 +1,7 @@
 // Whom the connection is for, when it is not who connected: a load balancer tells it by the PROXY protocol before anything else, a mail proxy
 // by XCLIENT between commands. Both are believed only where the listener names their addresses, and then wholly: limits, relay rights and the
 // reverse name are those of the client they tell of. XFORWARD is but a note for log and trace.
+#include "directory/resolve.h"
 #include "inbound/client_network.h"
 #include "inbound/conversation.h"
 #include "net/endpoint.h"
@@ -73,7 +74,7 @@ awaitable<void> Conversation::async_become(smtp::XclientGiven told) {
     if (const auto port = given(told, Name::port); !port.empty()) client_.port = static_cast<std::uint16_t>(std::stoul(port));
     client_.name = given(told, Name::name);
     client_.helo = given(told, Name::helo);
-    client_.login = given(told, Name::login);
+    client_.login = directory::fold_address(given(told, Name::login));
     through_ = fmt::format("{} by XCLIENT", net::render_endpoint(stream_.peer()));
     end_transaction();
     facts_ = policy::FactSheet();

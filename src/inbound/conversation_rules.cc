@@ -204,20 +204,21 @@ void Conversation::note_excess(const policy::Excess& excess, Stage stage, const 
     if (excess.alarm) raise(policy::AlarmKind::rate, rate.name + ": " + who(), note);
     const auto subject = recipient ? mail::render_mailbox(*recipient) : std::string();
     transaction.decisions.push_back({std::string(name_of(stage)), subject, std::string(name_of(rate.action)), rate.name, reason});
-    if (rate.action != Action::hold) return;
-    transaction.filing = policy::Filing::hold;
-    transaction.filed_because = rate.name + ": " + reason;
 }
 
 std::optional<policy::Decision> Conversation::count(policy::Counted what, double amount, Transaction& transaction,
                                                     const policy::Situation& now) {
     if (!with_.buckets) return std::nullopt;
-    const auto excess = options_->rulebook->rates.take(what, amount, now, *with_.buckets, with_.clock.now());
-    if (!excess) return std::nullopt;
+    const auto excesses = options_->rulebook->rates.take(what, amount, now, *with_.buckets, with_.clock.now());
     const auto stage = policy::stage_of(what);
-    note_excess(*excess, stage, stage == Stage::rcpt ? now.recipient : nullptr, transaction);
-    if (excess->rate->action != Action::defer && excess->rate->action != Action::disconnect) return std::nullopt;
-    return excess->decision();
+    for (const auto& excess : excesses) note_excess(excess, stage, stage == Stage::rcpt ? now.recipient : nullptr, transaction);
+    if (const auto* refusing = policy::refusing(excesses)) return refusing->decision();
+    for (const auto& excess : excesses) {
+        if (excess.rate->action != Action::hold) continue;
+        transaction.filing = policy::Filing::hold;
+        transaction.filed_because = excess.rate->name + ": " + excess.reason();
+    }
+    return std::nullopt;
 }
 
 /// A recipient of ours that nobody is: whoever tries too many is guessing.
@@ -234,7 +235,10 @@ std::optional<policy::Decision> Conversation::count_unknown(const mail::Mailbox&
 awaitable<std::optional<policy::Decision>> Conversation::async_rule_connection() {
     Transaction none;
     if (options_->rulebook->rates.counts(policy::Counted::connections))
-        if (auto excess = count(policy::Counted::connections, 1, none, situation(none))) co_return excess;
+        if (auto excess = count(policy::Counted::connections, 1, none, situation(none))) {
+            note_refusal("connect", "", *excess);
+            co_return excess;
+        }
     const auto ruling = co_await async_rule(Stage::connect, none, situation(none));
     at_connect_ = so_far_;
     auto refusal = refusal_of(ruling, Stage::connect);
@@ -276,6 +280,7 @@ awaitable<void> Conversation::async_take_login() {
     const auto ruling = co_await async_rule(Stage::auth, transaction_, situation(transaction_));
     const auto refusal = refusal_of(ruling, Stage::auth);
     if (!refusal) {
+        count_right_login(client_.login);
         session_.accept();
         co_return;
     }

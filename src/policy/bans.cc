@@ -2,6 +2,7 @@
 
 #include "base/ascii.h"
 #include "base/utf8.h"
+#include "directory/resolve.h"
 #include "dns/ip_address.h"
 #include "policy/recipient_rule.h"
 
@@ -102,7 +103,7 @@ base::Time time_of(std::uint64_t number) { return base::Time(base::Duration(stat
 Result<BanSubject> parse_ban_subject(std::string_view text) {
     if (!looks_like_network(text) || text.find('@') != std::string_view::npos) {
         if (text.empty() || !is_tellable(text)) return base::fail(ErrorKind::invalid, "no login: empty, too long, or not plain text");
-        return BanSubject{BanSubject::Of::account, lower(text)};
+        return BanSubject{BanSubject::Of::account, directory::fold_address(text)};
     }
     auto network = network_subject(text);
     if (!network && network.error().kind == ErrorKind::syntax)

@@ -43,6 +43,7 @@ INSTANTIATE_TEST_SUITE_P(Forms, BanSubjectTest,
                                          SubjectCase{"Ipv6Address", "2001:db8::0001", kNetwork, "2001:db8::1"},
                                          SubjectCase{"Mapped", "::ffff:192.0.2.0/120", kNetwork, "192.0.2.0/24"},
                                          SubjectCase{"Login", "Anna@Here.Example", kAccount, "anna@here.example"},
+                                         SubjectCase{"QuotedLogin", R"("\Anna"@here.example)", kAccount, "anna@here.example"},
                                          SubjectCase{"LoginWithoutDomain", "Admin", kAccount, "admin"},
                                          SubjectCase{"LoginOfDigits", "12345", kAccount, "12345"}),
                          [](const auto& row) { return std::string(row.param.name); });

@@ -1,5 +1,7 @@
 #include "policy/rate.h"
 
+#include "directory/resolve.h"
+
 #include <algorithm>
 
 #include <fmt/chrono.h>
@@ -21,6 +23,9 @@ base::Result<void> check_fact(const Fact& fact, Stage stage) {
         return fail(ErrorKind::invalid, fmt::format("{} is not known at {}, where it is counted", fact.name, name_of(stage)));
     return {};
 }
+
+/// Whatever comes of it.
+bool has_happened(Counted what) { return what == Counted::unknown_recipients || what == Counted::failed_logins; }
 
 std::unexpected<base::Error> wrong(std::string_view key, const base::Error& error) {
     return fail(error.kind, fmt::format("{}: {}", key, error.detail));
@@ -50,6 +55,16 @@ std::string Excess::reason() const {
     return fmt::format("more than {:g} {} in {}{}{} ({}){}", rate->limit.amount, kCountedNames[static_cast<std::size_t>(rate->of)],
                        rate->limit.period, values.empty() ? "" : " for ", values, rate->origin,
                        wait == Taken::kNever ? "" : fmt::format("; room again in {}", seconds));
+}
+
+bool Excess::refuses() const { return rate->action == Action::defer || rate->action == Action::disconnect; }
+
+const Excess* refusing(std::span<const Excess> excesses) {
+    const Excess* found = nullptr;
+    for (const auto& excess : excesses)
+        if (excess.refuses() && (!found || (excess.rate->action == Action::disconnect && found->rate->action == Action::defer)))
+            found = &excess;
+    return found;
 }
 
 Decision Excess::decision() const {
@@ -104,11 +119,10 @@ base::Result<void> RateSet::add(RateText said) {
     return {};
 }
 
-/// Those that it concerns, each with the values that it counts for.
-template <class Function>
-void RateSet::each(Counted what, const Situation& now, Function function) const {
+std::vector<RateSet::Concerned> RateSet::concerned(Counted what, const Situation& now) const {
+    std::vector<Concerned> found;
     const auto& all = rates_[static_cast<std::size_t>(what)];
-    if (all.empty()) return;
+    if (all.empty()) return found;
     FactSheet facts(facts_.all().size());
     const auto know = [&](std::size_t fact) {
         if (!facts.knows(fact)) facts.set(fact, fact_of(facts_.all()[fact], now));
@@ -120,10 +134,10 @@ void RateSet::each(Counted what, const Situation& now, Function function) const 
             if (rate.when->evaluate(facts, ignored) != Truth::yes) continue;
         }
         std::ranges::for_each(rate.per, know);
-        std::vector<std::string> values;
-        for (const auto fact : rate.per) values.push_back(render_fact(facts[fact]));
-        function(rate, values);
+        auto& values = found.emplace_back(&rate).values;
+        for (const auto fact : rate.per) values.push_back(directory::fold_local(render_fact(facts[fact])));
     }
+    return found;
 }
 
 std::string RateSet::tell(const Rate& rate, const std::vector<std::string>& values) const {
@@ -133,27 +147,35 @@ std::string RateSet::tell(const Rate& rate, const std::vector<std::string>& valu
     return told;
 }
 
-std::optional<Excess> RateSet::take(Counted what, double amount, const Situation& now, TokenBuckets& buckets, base::Time at) const {
-    std::optional<Excess> first;
-    each(what, now, [&](const Rate& rate, const std::vector<std::string>& values) {
-        const auto taken = buckets.take(rate.said.name, values, amount, rate.said.limit, at);
-        if (taken.room || first) return;
-        first = Excess{&rate.said, tell(rate, values), taken.wait, false};
-        if (rate.said.alarm) first->alarm = buckets.take("alarm " + rate.said.name, values, 1, kAlarms, at).room;
-    });
-    return first;
+std::vector<Excess> RateSet::take(Counted what, double amount, const Situation& now, TokenBuckets& buckets, base::Time at) const {
+    const auto all = concerned(what, now);
+    const auto has_no_room = [&](const Concerned& one) {
+        const auto& said = one.rate->said;
+        return Excess{.rate = &said}.refuses() && !buckets.peek(said.name, one.values, amount, said.limit, at).room;
+    };
+    const bool refused = all.size() > 1 && !has_happened(what) && std::ranges::any_of(all, has_no_room);
+    std::vector<Excess> excesses;
+    for (const auto& [rate, values] : all) {
+        const auto& said = rate->said;
+        const auto taken = refused ? buckets.peek(said.name, values, amount, said.limit, at)  //
+                                   : buckets.take(said.name, values, amount, said.limit, at);
+        if (taken.room) continue;
+        auto& excess = excesses.emplace_back(&said, tell(*rate, values), taken.wait);
+        if (said.alarm) excess.alarm = buckets.take("alarm " + said.name, values, 1, kAlarms, at).room;
+    }
+    return excesses;
 }
 
 std::vector<Counting> RateSet::look(Counted what, double amount, const Situation& now, const TokenBuckets& buckets, base::Time at) const {
-    std::vector<Counting> all;
-    each(what, now, [&](const Rate& rate, const std::vector<std::string>& values) {
-        const auto& said = rate.said;
+    std::vector<Counting> countings;
+    for (const auto& [rate, values] : concerned(what, now)) {
+        const auto& said = rate->said;
         const auto left = buckets.peek(said.name, values, 0, said.limit, at).left;
         const auto taken = buckets.peek(said.name, values, amount, said.limit, at);
-        all.push_back({.rate = &said, .values = tell(rate, values), .counted = said.limit.amount - left});
-        if (!taken.room) all.back().excess = Excess{&said, all.back().values, taken.wait, false};
-    });
-    return all;
+        auto& counting = countings.emplace_back(&said, tell(*rate, values), said.limit.amount - left);
+        if (!taken.room) counting.excess = Excess{.rate = &said, .values = counting.values, .wait = taken.wait};
+    }
+    return countings;
 }
 
 const std::vector<RateText>& default_rates() {

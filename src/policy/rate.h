@@ -9,6 +9,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,17 +40,21 @@ struct RateText {
 /// More than a rate allows.
 struct Excess {
     const RateText* rate = nullptr;
-    std::string values;  // `login = "anna@example.com"`
+    std::string values{};  // `login = "anna@example.com"`
     base::Duration wait{0};
     bool alarm = false;
+    [[nodiscard]] bool refuses() const;
     [[nodiscard]] std::string reason() const;
-    [[nodiscard]] Decision decision() const;  // Precondition: the action is defer or disconnect
+    [[nodiscard]] Decision decision() const;  // Precondition: refuses()
 };
+
+/// Of several, the one by which it is refused: who hangs up comes before who puts off. Null: none refuses.
+[[nodiscard]] const Excess* refusing(std::span<const Excess> excesses);
 
 /// What a rate knows of what is about to happen.
 struct Counting {
     const RateText* rate = nullptr;
-    std::string values;              // `login = "anna@example.com"`; empty: it counts all together
+    std::string values{};            // `login = "anna@example.com"`; empty: it counts all together
     double counted = 0;              // what its bucket lacks by now; it fills up evenly, so not only whole things
     std::optional<Excess> excess{};  // it would be too much
 };
@@ -62,9 +67,10 @@ public:
     [[nodiscard]] base::Result<void> add(RateText said);
     [[nodiscard]] bool counts(Counted what) const { return !rates_[static_cast<std::size_t>(what)].empty(); }
 
-    /// Counts what is about to happen, by every rate that it concerns; the first excess. What is beyond the limit is not counted, so that
-    /// trying on does not make the wait longer.
-    [[nodiscard]] std::optional<Excess> take(Counted what, double amount, const Situation& now, TokenBuckets& buckets, base::Time at) const;
+    /// Counts what is about to happen, by every rate that it concerns; those for which it is too much. What is beyond the limit is not
+    /// counted, so that trying on does not make the wait longer; what one rate refuses, none counts, so that it costs nobody else's room.
+    /// Unknown recipients and failed logins have happened, whoever refuses: each rate counts them for itself.
+    [[nodiscard]] std::vector<Excess> take(Counted what, double amount, const Situation& now, TokenBuckets& buckets, base::Time at) const;
     /// What take() would go by, from each rate that it concerns; nothing is counted, and no alarm raised. For `thurn explain`.
     [[nodiscard]] std::vector<Counting> look(Counted what, double amount, const Situation& now, const TokenBuckets& buckets,
                                              base::Time at) const;
@@ -75,8 +81,12 @@ private:
         std::optional<Condition> when;
         std::vector<std::size_t> per;
     };
-    template <class Function>
-    void each(Counted what, const Situation& now, Function function) const;
+    /// A rate and the values that it counts for: texts in lower case, since case makes nobody another.
+    struct Concerned {
+        const Rate* rate = nullptr;
+        std::vector<std::string> values;
+    };
+    [[nodiscard]] std::vector<Concerned> concerned(Counted what, const Situation& now) const;
     [[nodiscard]] std::string tell(const Rate& rate, const std::vector<std::string>& values) const;
 
     std::array<std::vector<Rate>, kCountedNames.size()> rates_;

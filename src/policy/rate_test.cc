@@ -28,16 +28,16 @@ TEST(Rate, CountsEachKeyForItself) {
     auto state = buckets();
     const Situation anna{.client_network = "192.0.2.1", .login = "anna@a.example"};
     const Situation elsewhere{.client_network = "192.0.2.2", .login = "anna@a.example"};
-    EXPECT_FALSE(rates.take(Counted::recipients, 1, anna, state, kStart));
-    EXPECT_FALSE(rates.take(Counted::recipients, 1, anna, state, kStart));
+    EXPECT_TRUE(rates.take(Counted::recipients, 1, anna, state, kStart).empty());
+    EXPECT_TRUE(rates.take(Counted::recipients, 1, anna, state, kStart).empty());
     const auto excess = rates.take(Counted::recipients, 1, anna, state, kStart);
-    ASSERT_TRUE(excess);
+    ASSERT_EQ(excess.size(), 1u);
     EXPECT_EQ(
-        excess->reason(),
+        excess[0].reason(),
         "more than 2 recipients in 3600s for login = \"anna@a.example\", client.network = \"192.0.2.1\" (default); room again in 1800s");
-    EXPECT_FALSE(rates.take(Counted::recipients, 1, elsewhere, state, kStart));
-    EXPECT_FALSE(rates.take(Counted::messages, 1, anna, state, kStart)) << "nobody counts messages";
-    EXPECT_FALSE(rates.take(Counted::recipients, 1, anna, state, kStart + 31min)) << "there is room again";
+    EXPECT_TRUE(rates.take(Counted::recipients, 1, elsewhere, state, kStart).empty());
+    EXPECT_TRUE(rates.take(Counted::messages, 1, anna, state, kStart).empty()) << "nobody counts messages";
+    EXPECT_TRUE(rates.take(Counted::recipients, 1, anna, state, kStart + 31min).empty()) << "there is room again";
 }
 
 TEST(Rate, OfFailedLoginsHoldsNothing) {
@@ -52,38 +52,108 @@ TEST(Rate, TryingOnDoesNotMakeTheWaitLonger) {
     const auto rates = rates_of({{.name = "r", .per = {"login"}, .limit = {1, 1h}}});
     auto state = buckets();
     const Situation now{.login = "anna@a.example"};
-    EXPECT_FALSE(rates.take(Counted::messages, 1, now, state, kStart));
-    for (int i = 0; i < 100; ++i) EXPECT_TRUE(rates.take(Counted::messages, 1, now, state, kStart + 1min));
-    EXPECT_FALSE(rates.take(Counted::messages, 1, now, state, kStart + 61min));
+    EXPECT_TRUE(rates.take(Counted::messages, 1, now, state, kStart).empty());
+    for (int i = 0; i < 100; ++i) EXPECT_FALSE(rates.take(Counted::messages, 1, now, state, kStart + 1min).empty());
+    EXPECT_TRUE(rates.take(Counted::messages, 1, now, state, kStart + 61min).empty());
 }
 
 TEST(Rate, ConcernsOnlyThoseOfItsCondition) {
     const auto rates = rates_of({{.name = "r", .limit = {1, 1h}, .when = "client.stranger"}});
     auto state = buckets();
-    for (int i = 0; i < 5; ++i) EXPECT_FALSE(rates.take(Counted::messages, 1, {.stranger = false}, state, kStart));
-    EXPECT_FALSE(rates.take(Counted::messages, 1, {.stranger = true}, state, kStart));
-    EXPECT_TRUE(rates.take(Counted::messages, 1, {.stranger = true}, state, kStart));
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(rates.take(Counted::messages, 1, {.stranger = false}, state, kStart).empty());
+    EXPECT_TRUE(rates.take(Counted::messages, 1, {.stranger = true}, state, kStart).empty());
+    EXPECT_FALSE(rates.take(Counted::messages, 1, {.stranger = true}, state, kStart).empty());
+}
+
+std::vector<std::string> names_of(const std::vector<Excess>& excesses) {
+    std::vector<std::string> names;
+    for (const auto& excess : excesses) names.push_back(excess.rate->name);
+    return names;
+}
+
+TEST(Rate, EachOfSeveralIsTold) {
+    const auto rates = rates_of({{.name = "tell", .limit = {1, 1h}, .action = Action::none, .alarm = true},
+                                 {.name = "hold", .limit = {2, 1h}, .action = Action::hold},
+                                 {.name = "wait", .limit = {3, 1h}},
+                                 {.name = "go", .limit = {4, 1h}, .action = Action::disconnect}});
+    auto state = buckets();
+    using Names = std::vector<std::string>;
+    const std::vector<Names> told{{}, {"tell"}, {"tell", "hold"}, {"tell", "hold", "wait"}};
+    for (const auto& names : told) {
+        const auto excesses = rates.take(Counted::messages, 1, {}, state, kStart);
+        EXPECT_EQ(names_of(excesses), names);
+        const auto* refuses = refusing(excesses);
+        EXPECT_EQ(refuses ? refuses->rate->name : "", names.size() < 3 ? "" : "wait");
+    }
+    auto both = rates.take(Counted::messages, 5, {}, state, kStart);
+    EXPECT_EQ(names_of(both), (Names{"tell", "hold", "wait", "go"}));
+    EXPECT_EQ(refusing(both)->rate->name, "go") << "who hangs up comes before who puts off";
+}
+
+TEST(Rate, WhatIsRefusedTakesNothingFromOthers) {
+    const auto rates = rates_of({{.name = "all", .limit = {3, 1h}}, {.name = "each", .per = {"login"}, .limit = {1, 1h}}});
+    auto state = buckets();
+    for (int i = 0; i < 20; ++i) static_cast<void>(rates.take(Counted::messages, 1, {.login = "anna@a.example"}, state, kStart));
+    EXPECT_TRUE(rates.take(Counted::messages, 1, {.login = "bob@a.example"}, state, kStart).empty());
+    EXPECT_TRUE(rates.take(Counted::messages, 1, {.login = "carl@a.example"}, state, kStart).empty());
+    EXPECT_EQ(names_of(rates.take(Counted::messages, 1, {.login = "dora@a.example"}, state, kStart)), std::vector<std::string>{"all"});
+}
+
+TEST(Rate, WhatHasHappenedIsCountedByEach) {
+    for (const auto what : {Counted::failed_logins, Counted::unknown_recipients}) {
+        const auto rates = rates_of({{.name = "few", .of = what, .limit = {1, 1h}}, {.name = "more", .of = what, .limit = {3, 1h}}});
+        auto state = buckets();
+        for (int i = 0; i < 3; ++i) static_cast<void>(rates.take(what, 1, {}, state, kStart));
+        EXPECT_EQ(names_of(rates.take(what, 1, {}, state, kStart)), (std::vector<std::string>{"few", "more"}));
+    }
+}
+
+TEST(Rate, CountsWhomItIsToldTo) {
+    struct Per {
+        Counted of;
+        std::vector<std::string> per;
+    };
+    const auto anna = *mail::parse_mailbox("anna@a.example"), same = *mail::parse_mailbox("AnnA@A.example"),
+               bob = *mail::parse_mailbox("bob@b.example");
+    for (const auto& row :
+         {Per{Counted::messages, {"sender"}}, Per{Counted::messages, {"sender.domain"}}, Per{Counted::recipients, {"recipient"}},
+          Per{Counted::recipients, {"recipient.domain"}}, Per{Counted::octets, {"sender"}}, Per{Counted::messages, {"listener"}},
+          Per{Counted::messages, {"client.address"}}, Per{Counted::messages, {"client.subnet"}}}) {
+        const auto rates =
+            rates_of({{.name = "r",
+                       .of = row.of,
+                       .per = row.per,
+                       .limit = {.amount = 1, .period = 1h, .of = row.of == Counted::octets ? Limit::Of::octets : Limit::Of::things}}});
+        auto state = buckets();
+        const auto about = [](const mail::Mailbox& who, std::string_view address, std::string_view listener) {
+            return Situation{.listener = listener, .client_address = address, .sender = &who, .recipient = &who};
+        };
+        EXPECT_TRUE(rates.take(row.of, 1, about(anna, "192.0.2.1", "mx"), state, kStart).empty()) << row.per[0];
+        EXPECT_FALSE(rates.take(row.of, 1, about(same, "192.0.2.1", "MX"), state, kStart).empty())
+            << row.per[0] << ": case makes nobody another";
+        EXPECT_TRUE(rates.take(row.of, 1, about(bob, "203.0.113.7", "submission"), state, kStart).empty()) << row.per[0];
+    }
 }
 
 TEST(Rate, AlarmsAreFew) {
     const auto rates = rates_of({{.name = "r", .limit = {1, 1h}, .alarm = true}});
     auto state = buckets();
-    EXPECT_FALSE(rates.take(Counted::messages, 1, {}, state, kStart));
-    EXPECT_TRUE(rates.take(Counted::messages, 1, {}, state, kStart)->alarm);
-    EXPECT_FALSE(rates.take(Counted::messages, 1, {}, state, kStart + 1min)->alarm);
-    EXPECT_TRUE(rates.take(Counted::messages, 1, {}, state, kStart + 12min)->alarm);
+    EXPECT_TRUE(rates.take(Counted::messages, 1, {}, state, kStart).empty());
+    EXPECT_TRUE(rates.take(Counted::messages, 1, {}, state, kStart).at(0).alarm);
+    EXPECT_FALSE(rates.take(Counted::messages, 1, {}, state, kStart + 1min).at(0).alarm);
+    EXPECT_TRUE(rates.take(Counted::messages, 1, {}, state, kStart + 12min).at(0).alarm);
 }
 
 TEST(Rate, CodesComeWithTheAction) {
     const auto rates =
         rates_of({{.name = "a", .limit = {1, 1h}}, {.name = "b", .of = Counted::connections, .limit = {1, 1h}, .text = "go"}});
     auto state = buckets();
-    EXPECT_FALSE(rates.take(Counted::messages, 1, {}, state, kStart));
-    EXPECT_FALSE(rates.take(Counted::connections, 1, {}, state, kStart));
-    const auto later = rates.take(Counted::messages, 1, {}, state, kStart)->decision();
+    EXPECT_TRUE(rates.take(Counted::messages, 1, {}, state, kStart).empty());
+    EXPECT_TRUE(rates.take(Counted::connections, 1, {}, state, kStart).empty());
+    const auto later = rates.take(Counted::messages, 1, {}, state, kStart).at(0).decision();
     EXPECT_EQ(later.code, 450);
     EXPECT_EQ(later.text, "too much for now, try again later (a)");
-    const auto closed = rates.take(Counted::connections, 1, {}, state, kStart)->decision();
+    const auto closed = rates.take(Counted::connections, 1, {}, state, kStart).at(0).decision();
     EXPECT_EQ(closed.code, 421);
     EXPECT_EQ(closed.text, "go");
 }
@@ -94,7 +164,7 @@ TEST(Rate, LookingCountsNothing) {
                                  {.name = "others", .limit = {1, 1h}, .when = "not client.stranger"}});
     auto state = buckets();
     const Situation now{.login = "anna@a.example"};
-    for (int i = 0; i < 3; ++i) EXPECT_FALSE(rates.take(Counted::messages, 1, now, state, kStart));
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(rates.take(Counted::messages, 1, now, state, kStart).empty());
     for (int i = 0; i < 2; ++i) {
         const auto seen = rates.look(Counted::messages, 1, now, state, kStart);
         ASSERT_EQ(seen.size(), 2u) << "those of others do not concern it";
