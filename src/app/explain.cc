@@ -157,6 +157,7 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
     }
     LazyDirectory directory(config);
     SavedState saved(config.data_dir);
+    const auto login = directory::fold_address(command.login);
     const bool stranger = door->listener.role == policy::Role::mx && command.login.empty() &&
                           !(door->listener.relay && inbound::is_among(config.relay_networks, command.ip));
     const bool checked = findings && config.authentication.check && stranger;
@@ -164,7 +165,7 @@ int explain(const CommandContext& context, const ExplainCommand& command) {
         {.listener = door->listener,
          .port = door->port,
          .origin = asked->origin,
-         .login = directory::fold_address(command.login),
+         .login = login,
          .sender = asked->sender,
          .recipient = asked->recipient,
          .message = *message ? &**message : nullptr,

@@ -296,10 +296,10 @@ def test_a_login_can_be_refused_though_its_password_is_right(net, under):
         client.login("bob@a.example", "correct horse battery")
 
 
-def rated(server, **rate):
+def rated(server, *more, **rate):
     heard = len(server.log_text())
     server.settings.pop("rule", None)
-    server.configure(rate=[rate])
+    server.configure(rate=[rate, *more])
     server.reload()
     server.wait_for_log("event=reloaded", after=heard)
 
@@ -327,6 +327,27 @@ def test_a_rate_puts_off_what_is_too_much_and_survives_a_restart(net, server, wi
         assert client.rcpt("bob@a.example")[0] == 450
 
 
+def test_a_rate_that_tells_hides_none_that_refuses(net, server, without_rates):
+    rated(server, {"name": "hard", "of": "recipients", "per": ["recipient"], "limit": "3/1h"},
+          name="soft", of="recipients", per=["recipient.domain"], limit="2/1h", action="none", alarm=True)
+    with smtp(net["client"], server.host) as client:
+        client.ehlo("client.lab")
+        client.mail("x@b.example")
+        tried = ["bob@a.example", "Bob@a.example", "bOb@A.example", "boB@a.example"]
+        assert [client.rcpt(address)[0] for address in tried] == [250, 250, 250, 450], "in whatever case"
+    server.wait_for_log(r"event=alarm.*rule=soft")
+
+
+def test_octets_are_counted_where_the_content_is_there(net, server, without_rates):
+    rated(server, name="volume", of="octets", per=["sender.domain"], limit="100KiB/1h")
+    big = "x" * 70 + "\r\n"
+    assert send(net, server, message=make_message("big", big * 1000, "x@b.example"))
+    with pytest.raises(smtplib.SMTPResponseException) as refused:
+        send(net, server, message=make_message("big again", big * 1000, "x@b.example"))
+    assert refused.value.smtp_code == 450 and b"(volume)" in refused.value.smtp_error
+    assert send(net, server, "small"), "for which there is room"
+
+
 def test_guessing_recipients_ends_in_421(net, server, without_rates):
     rated(server, name="guessing", of="unknown_recipients", per=["client.network"], limit="5/1h", action="disconnect")
     guesses = [f"RCPT TO:<nobody{i}@a.example>" for i in range(6)]
@@ -340,6 +361,7 @@ def test_connections_are_counted_before_the_greeting(net, server, without_rates)
     dialogue(net, server, "QUIT")
     dialogue(net, server, "QUIT")
     assert dialogue(net, server, greeting="421")[0] == "421 4.7.0 too much for now, try again later (hasty)"
+    assert re.search(rf"refused +from .*{re.escape(net['client'].ip)}.*\n.*connect: defer by hasty: more than 2 connections", server.cli("trace", "--since", "1m").stdout)
 
 
 def test_what_is_too_much_can_be_held(net, server, without_rates):
