@@ -195,13 +195,24 @@ asio::awaitable<Connection::Failed> Connection::async_send_content(std::shared_p
         offset += piece.size();
         session_.content(piece);
         if (offset < size) static_cast<void>(co_await async_flush());
-    } while (offset < size && !broken_);
+        if (!broken_) co_await async_hear_of_chunk();
+    } while (offset < size && !broken_ && session_.wants_content());
     if (broken_) co_return std::nullopt;  // the session tells why
     co_await mark.async_wait();
     session_.content_end();
     // The dot is the last octet of what is left: while that has not gone whole, the host cannot have seen it.
     if (co_await async_flush()) stage_ = Stage::ending;
     co_return std::nullopt;
+}
+
+/// What is given sooner than the host may hear it would fill our memory.
+asio::awaitable<void> Connection::async_hear_of_chunk() {
+    if (session_.awaits_chunk_reply()) static_cast<void>(co_await async_flush());
+    std::optional<net::Deadline> deadline;
+    while (!broken_ && session_.awaits_chunk_reply()) {
+        if (!deadline) deadline = net::within(session_.time_limit());
+        if (co_await async_receive(*deadline) == Received::line) deadline.reset();
+    }
 }
 
 asio::awaitable<void> Connection::async_quit() {

@@ -100,6 +100,7 @@ private:
     boost::asio::awaitable<Failed> async_secure();
     boost::asio::awaitable<Failed> async_send_content(std::shared_ptr<const spool::Content> content, InDoubtMark& mark,
                                                       net::BlockingPool& pool);
+    boost::asio::awaitable<void> async_hear_of_chunk();
     boost::asio::awaitable<smtp::ClientEvent> async_event();
     boost::asio::awaitable<base::Result<void>> async_flush();
     enum class Received { nothing, octets, line };

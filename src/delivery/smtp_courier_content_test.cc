@@ -192,6 +192,52 @@ TEST_F(SmtpCourierTest, ContentGoesByDataToAHostThatDoesNotKnowTheChunksItOffers
     }
 }
 
+/// Pieces of 256 KiB that end with `<1>`, `<2>` and so on; knows how far it was read.
+class WatchedContent final : public spool::Content {
+public:
+    static constexpr std::size_t kPiece = 262'144;
+    explicit WatchedContent(std::size_t pieces) : pieces_(pieces) {}
+    [[nodiscard]] base::Octets size() const override { return {pieces_ * kPiece}; }
+    [[nodiscard]] std::optional<std::string_view> in_memory() const override { return std::nullopt; }
+    [[nodiscard]] base::Result<std::size_t> read(std::uint64_t offset, std::span<char> into) const override {
+        const auto count = std::min<std::size_t>(into.size(), kPiece - offset % kPiece);
+        std::memset(into.data(), 'x', count);
+        const auto mark = "<" + std::to_string(offset / kPiece + 1) + ">";
+        if ((offset + count) % kPiece == 0) std::ranges::copy(mark, into.begin() + static_cast<std::ptrdiff_t>(count - mark.size()));
+        read_to_ = std::max(read_to_.load(), offset + count);
+        return count;
+    }
+    [[nodiscard]] std::uint64_t pieces_read() const { return (read_to_ + kPiece - 1) / kPiece; }
+
+private:
+    std::size_t pieces_;
+    mutable std::atomic<std::uint64_t> read_to_{0};
+};
+
+const std::string kSlowChunks = "S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 CHUNKING\nC: MAIL\nS: 250 ok\nC: RCPT\nS: 250 ok\n";
+
+TEST_F(SmtpCourierTest, WithoutPipeliningTheNextChunkIsNotReadBeforeItMayLeave) {
+    const auto content = std::make_shared<WatchedContent>(5);
+    std::vector<std::uint64_t> read;
+    std::string script = kSlowChunks;
+    for (int piece = 1; piece <= 4; ++piece) script += "C: BDAT 262144\nL: <" + std::to_string(piece) + ">\nQ:\n!:\nS: 250 ok\n";
+    ScriptedPeer peer({script + "C: BDAT 262146 LAST\nL: <5>\nS: 250 2.0.0 taken\nL: QUIT\n"}, nullptr,
+                      [&] { read.push_back(content->pieces_read()); });
+    add(message(content));
+    carry({&peer});
+    EXPECT_EQ(outcome().kind, Kind::delivered) << outcome().status;
+    EXPECT_THAT(read, ElementsAre(2, 3, 4, 5));
+}
+
+TEST_F(SmtpCourierTest, NothingMoreIsReadOfContentWhoseFirstChunkIsRefused) {
+    const auto content = std::make_shared<WatchedContent>(20);
+    ScriptedPeer peer({kSlowChunks + "C: BDAT 262144\nL: <1>\nS: 552 5.3.4 enough\nL: QUIT\n"});
+    add(message(content));
+    carry({&peer});
+    EXPECT_EQ(outcome().status, "552 5.3.4 enough");
+    EXPECT_EQ(content->pieces_read(), 2u);
+}
+
 TEST_F(SmtpCourierTest, LastChunkWaitsForTheMark) {
     source_->gate = std::make_unique<asio::steady_timer>(loop_);
     ScriptedPeer peer({kChunkHello + kChunkEnvelope + "Q:\n!:\nC: BDAT 21 LAST\nL: hello\nS: 250 2.0.0 taken\nL: QUIT\n"}, nullptr,

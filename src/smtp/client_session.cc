@@ -147,6 +147,13 @@ void ClientSession::content_end() {
     if (state_->awaiting == Awaiting::pieces) state_->finish_content();
 }
 
+bool ClientSession::wants_content() const { return state_->awaiting == Awaiting::pieces && !state_->decision; }
+
+bool ClientSession::awaits_chunk_reply() {
+    state_->read_chunk_replies();
+    return wants_content() && state_->chunks_unanswered > 0 && !state_->extensions.pipelining;
+}
+
 void ClientSession::quit() {
     if (state_->awaiting != Awaiting::nothing) {
         state_->awaiting = Awaiting::closed;

@@ -124,6 +124,10 @@ public:
     void begin(Transaction transaction);    // Precondition: ready()
     void content(std::string_view octets);  // Precondition: ContentWanted was yielded, the end not given
     void content_end();
+    /// Between ContentWanted and the end: false once a chunk is refused, and the rest is of no use.
+    [[nodiscard]] bool wants_content() const;
+    /// Whether a chunk is on its way to a host without PIPELINING: more content would wait here until the reply comes.
+    [[nodiscard]] bool awaits_chunk_reply();
     /// Gives up on STARTTLS after a failed handshake is the driver's business: it opens a new connection with StartTls::never.
     void quit();
 

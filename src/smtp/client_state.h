@@ -82,6 +82,7 @@ struct ClientSession::State {
     void on_final(Reply reply);
     void want_content();
     void on_chunk(Reply reply);
+    void read_chunk_replies();
     void say_chunk(std::string_view octets, bool last);
     void send_chunk(std::string_view octets, bool last);
     void add_content(std::string_view octets);

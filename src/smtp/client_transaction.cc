@@ -197,9 +197,13 @@ void ClientSession::State::on_chunk(Reply reply) {
     if (decision && chunks_unanswered == 0 && !last_said) end_transaction();
 }
 
+void ClientSession::State::read_chunk_replies() {
+    while (chunks_unanswered > 0 && reads_replies() && read_reply()) {}
+}
+
 /// Replies that are there already belong to what was said before; whatever comes before the chunk has left is no reply to it.
 void ClientSession::State::say_chunk(std::string_view octets, bool last) {
-    while (chunks_unanswered > 0 && reads_replies() && read_reply()) {}
+    read_chunk_replies();
     if (awaiting != Awaiting::pieces || decision) return;
     if (chunks_unanswered == 0 && reader.has_leftover()) early_reply = true;
     if (chunks_unanswered > 0 && !extensions.pipelining) return held_chunks.push_back({.octets = std::string(octets), .last = last});

@@ -197,6 +197,7 @@ private:
     bool take_until(std::string_view text) {
         while (text.empty() || !input_.contains(text))
             if (!more()) return false;
+        input_.erase(0, input_.find(text) + text.size());
         return true;
     }
     bool take_content() {
