@@ -4,6 +4,7 @@
 #include "app/privileges.h"
 #include "app/server.h"
 #include "app/stores.h"
+#include "config/file_access.h"
 #include "net/resolver.h"
 #include "net/tls.h"
 
@@ -17,7 +18,6 @@
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace thurn::app {
@@ -66,11 +66,7 @@ void check_certificates(const config::Config& config, Remarks& remarks) {
 }
 
 void check_private_key(const std::filesystem::path& key, Remarks& remarks) {
-    struct stat facts{};
-    if (::stat(key.c_str(), &facts) != 0) return;  // told by check_certificates()
-    if ((facts.st_mode & 0077) != 0 && (facts.st_mode & 0007) != 0)
-        remarks.push_back({Remark::Weight::warning, "tls",
-                           fmt::format("{}: everybody on this machine can read the private key; chmod 0600 it", key.string())});
+    if (auto warning = config::warn_of_readers(key)) remarks.push_back({Remark::Weight::warning, "tls", *std::move(warning)});
 }
 
 /// Whether the server will see renewals; asked as root, who alone can tell.

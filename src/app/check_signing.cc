@@ -3,13 +3,13 @@
 #include "app/dkim_listing.h"
 #include "app/stores.h"
 #include "app/system.h"
+#include "config/file_access.h"
 #include "storage/srs_keys.h"
 
 #include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 namespace thurn::app {
 namespace {
@@ -22,10 +22,7 @@ using Weight = Remark::Weight;
 constexpr std::size_t kGoodRsaBits = 2048;  // what signers should have (RFC 8301 §3.2)
 
 void check_permissions(const std::filesystem::path& file, std::string_view about, Remarks& remarks) {
-    struct stat facts{};
-    if (::stat(file.c_str(), &facts) != 0 || (facts.st_mode & 0007) == 0) return;
-    remarks.push_back({Weight::warning, std::string(about),
-                       fmt::format("{}: everybody on this machine can read or write it; chmod 0600 it", file.string())});
+    if (auto warning = config::warn_of_readers(file)) remarks.push_back({Weight::warning, std::string(about), *std::move(warning)});
 }
 
 /// Of the domain, of one above it, or the fallback's, as Signatory has it.

@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include "config/file_access.h"
 #include "config/readers.h"
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 namespace thurn::config {
 
 namespace {
+
+constexpr std::string_view kSecretFile = "file:";  // what a reference to a secret in a file begins with
 
 void read_log(Section section, Config& config) {
     section.text("format", config.log_format);
@@ -101,6 +104,24 @@ std::string ListenerConfig::name() const {
     return tls == ListenerTls::implicit ? "submissions" : "submission";
 }
 
+namespace {
+
+/// Who changes what root reads, is root; who reads a secret, has it.
+void warn_of_access(const std::filesystem::path& file, Loaded& loaded) {
+    const auto warn = [&loaded](std::optional<std::string> warning) {
+        if (warning) loaded.warnings.push_back(*std::move(warning));
+    };
+    warn(warn_of_writers(file));
+    for (const auto& setting : loaded.settings) {
+        if (!setting.value.starts_with('"')) continue;
+        const auto text = setting.value.substr(1, setting.value.size() - 2);
+        if (setting.key.starts_with("script[") && setting.key.ends_with("].file")) warn(warn_of_writers(text));
+        if (text.starts_with(kSecretFile)) warn(warn_of_readers(text.substr(kSecretFile.size())));
+    }
+}
+
+}  // namespace
+
 base::Result<Loaded> parse_config(std::string_view text, const std::string& source, const Surroundings& surroundings) {
     const auto document = Document::parse(text, source);
     if (!document) return std::unexpected(document.error());
@@ -120,13 +141,15 @@ base::Result<Loaded> load_config(const std::filesystem::path& file, const Surrou
     char block[4096];
     while (in.read(block, sizeof block), in.gcount() > 0) text.append(block, static_cast<std::size_t>(in.gcount()));
     if (in.bad()) return base::fail(base::ErrorKind::disk, fmt::format("{}: {}", file.string(), std::strerror(errno)));  // such as a folder
-    return parse_config(text, file.string(), surroundings);
+    auto loaded = parse_config(text, file.string(), surroundings);
+    if (loaded) warn_of_access(file, *loaded);
+    return loaded;
 }
 
 base::Result<Secret> read_secret(std::string_view reference) {
     std::string text;
-    if (reference.starts_with("file:")) {
-        std::ifstream in(std::string(reference.substr(5)), std::ios::binary);
+    if (reference.starts_with(kSecretFile)) {
+        std::ifstream in(std::string(reference.substr(kSecretFile.size())), std::ios::binary);
         if (!in || !std::getline(in, text)) return base::fail(base::ErrorKind::not_found, fmt::format("{}: cannot be read", reference));
     } else if (reference.starts_with("env:")) {
         const char* value = std::getenv(std::string(reference.substr(4)).c_str());

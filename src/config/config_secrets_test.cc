@@ -49,6 +49,37 @@ TEST_F(SecretTest, IsNeverInAMessage) {
     for (const auto& setting : loaded.settings) EXPECT_THAT(setting.value, Not(HasSubstr("hunter2"))) << setting.key;
 }
 
+TEST_F(SecretTest, AndConfigurationsThatOthersCanReachAreWarnedOf) {
+    const auto secret = file("a:b\n");
+    const auto script = root_ / "rule.lua";
+    std::ofstream(script) << "return nil\n";
+    const auto config = root_ / "thurn.toml";
+    std::ofstream(config) << "hostname = \"mx.a.example\"\n[[route]]\nnext_hop = \"smtp://relay.example\"\ntls = \"verify\"\nauth = \""
+                          << secret << "\"\n[[script]]\nname = \"rule\"\nfile = \"" << script.string() << "\"\n";
+    const auto reach = [&](const fs::path& path, unsigned mode) { fs::permissions(path, fs::perms(mode)); };
+    const auto warnings = [&] { return load_config(config, {}).value().warnings; };
+    for (const auto& path : {root_ / "auth", script, config}) reach(path, 0600);
+    EXPECT_THAT(warnings(), IsEmpty());
+    reach(root_ / "auth", 0640);
+    reach(config, 0644);
+    EXPECT_THAT(warnings(), IsEmpty()) << "its group may read a secret, and everybody what is none";
+    reach(root_ / "auth", 0604);
+    EXPECT_THAT(warnings(), ElementsAre(AllOf(HasSubstr("/auth: everybody"), HasSubstr("chmod 0600"))));
+    reach(root_ / "auth", 0600);
+    reach(script, 0602);
+    reach(config, 0646);
+    EXPECT_THAT(warnings(),
+                ElementsAre(HasSubstr("/thurn.toml: everybody on this machine can change it"), HasSubstr("/rule.lua: everybody")));
+    if (::geteuid() != 0) return;  // the rest gives files away
+    reach(script, 0600);
+    reach(config, 0660);
+    ASSERT_EQ(::chown(config.c_str(), 0, 4242), 0);
+    EXPECT_THAT(warnings(), ElementsAre(HasSubstr("its group, 4242, can change it")));
+    reach(config, 0600);
+    ASSERT_EQ(::chown(config.c_str(), 4242, 0), 0);
+    EXPECT_THAT(warnings(), ElementsAre(HasSubstr("belongs to user 4242, who can change it; chown it to root")));
+}
+
 TEST_F(SecretTest, IsNotSentInClear) {
     EXPECT_THAT(complaint("[[route]]\nnext_hop = \"smtp://relay.example\"\ntls = \"none\"\nauth = \"" + file("a:b\n") + "\""),
                 HasSubstr("route[1]"));
