@@ -191,6 +191,7 @@ asio::awaitable<base::Result<base::MessageId>> Dispatcher::async_send_report(std
     if (auto appended = draft->append(signature_of(dsn) + dsn); !appended) co_return base::pass_on(appended);
     spool::Envelope envelope;
     envelope.wishes.require_tls = wishes.require_tls;  // RFC 8689 §5: what must not travel in clear must not do so on its way back
+    envelope.wishes.priority = wishes.priority;        // RFC 6710: a report about urgent mail is as urgent
     envelope.recipients.push_back(
         {.mailbox = *message->envelope.sender.mailbox,
          .original = {},

@@ -14,6 +14,16 @@ TEST_F(DispatcherTest, TellsTheSenderOfAFailureFromTheNullPath) {
     EXPECT_EQ(mail_of("bob").size(), 1);
 }
 
+TEST_F(DispatcherTest, AReportIsAsUrgentAsWhatItIsAbout) {
+    ScriptedPeer peer(
+        {"S: 220 mx\nC: EHLO\nS: 250-mx\nS: 250 MT-PRIORITY\nC: MAIL FROM:<> MT-PRIORITY=4\nS: 250 ok\nC: RCPT TO:<carl@there.example>\n"
+         "S: 250 ok\nC: DATA\nS: 354 go\nD:\nS: 250 2.0.0 taken\nC: QUIT\n"});
+    start(peer.port());
+    wishes_.priority = 4;
+    const auto id = send("carl@there.example", {"nobody@here.example"});
+    EXPECT_TRUE(eventually([&] { return gone(id) && all_gone(); }));
+}
+
 TEST_F(DispatcherTest, NeverAnswersABounceWithABounce) {
     start();
     const auto id = send("", {"nobody@here.example"});

@@ -92,7 +92,8 @@ std::string Conversation::trace_header(const Transaction& transaction) const {
                                   .id = transaction.id.text(),
                                   .tls = client_.tls,
                                   .recipient = recipient_to_name(transaction),
-                                  .date = mail::render_date(with_.clock.now())});
+                                  .date = mail::render_date(with_.clock.now()),
+                                  .priority = transaction.wishes.priority});
 }
 
 /// What our own users' programs left out (RFC 6409 §8).

@@ -259,6 +259,7 @@ TEST_F(ConversationTest, StoresWhatTheOriginatorAskedFor) {
     };
     EXPECT_EQ(first.deliver_by, at(120, After::give_back, true));
     EXPECT_EQ(first.priority, 4);
+    EXPECT_THAT(text(accepted()[0]), HasSubstr("PRIORITY 4;"));
     EXPECT_TRUE(first.require_tls);
     EXPECT_FALSE(first.tls_optional) << "REQUIRETLS has the last word (RFC 8689 §4.1)";
     const auto second = accepted()[1].envelope.wishes;

@@ -52,6 +52,7 @@ struct ReceivedOptions {
     std::string tls;        // comment such as `TLSv1.3 with cipher X`, or empty
     std::string recipient;  // for the `for` clause when there is exactly one, else empty (RFC 5321 §7.6)
     std::string date;
+    std::optional<int> priority = std::nullopt;  // that MT-PRIORITY gave (RFC 6710)
 };
 /// A whole field with its CRLF, folded (RFC 5321 §4.4).
 [[nodiscard]] std::string render_received(const ReceivedOptions& options);

@@ -3,6 +3,7 @@
 #include "mail/header.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace thurn::mail {
 namespace {
@@ -82,9 +83,11 @@ std::string render_received(const ReceivedOptions& options) {
     field.add("by " + options.by);
     field.add("with " + options.protocol);
     if (!options.tls.empty()) field.add("(" + cleaned_comment(options.tls) + ")");
-    const bool shows_recipient = is_harmless_mailbox(options.recipient);
-    field.add("id " + options.id + (shows_recipient ? "" : ";"));
-    if (shows_recipient) field.add("for <" + options.recipient + ">;");
+    std::string last = "id " + options.id;
+    const auto follow_with = [&](std::string clause) { field.add(std::exchange(last, std::move(clause))); };
+    if (is_harmless_mailbox(options.recipient)) follow_with("for <" + options.recipient + ">");
+    if (options.priority) follow_with("PRIORITY " + std::to_string(*options.priority));
+    field.add(last + ";");
     field.add(options.date);
     return std::move(field).finish();
 }

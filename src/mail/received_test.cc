@@ -57,6 +57,16 @@ TEST(Received, HasTheClausesOfRfc5321Section44InOrder) {
               "(TLSv1.3 with cipher TLS_AES_256_GCM_SHA384) id 01ABCDEFGHJKM for <user@example.com>; Sun, 22 Nov 2026 01:37:22 +0000");
 }
 
+TEST(Received, TellsThePriorityThatWasGiven) {
+    auto options = usual();
+    options.tls.clear();
+    options.priority = -3;
+    EXPECT_TRUE(unfolded(options).ends_with(" id 01ABCDEFGHJKM for <user@example.com> PRIORITY -3; Sun, 22 Nov 2026 01:37:22 +0000"));
+    options.priority = 0;
+    options.recipient.clear();
+    EXPECT_TRUE(unfolded(options).ends_with(" id 01ABCDEFGHJKM PRIORITY 0; Sun, 22 Nov 2026 01:37:22 +0000"));
+}
+
 TEST(Received, FoldsInFrontOfClausesAndKeepsTo78) {
     const auto lines = lines_of(render_received(usual()));
     ASSERT_GE(lines.size(), 3U);
