@@ -3,10 +3,13 @@
 import email.message
 import io
 import os
+import pathlib
 import re
 import signal
 import smtplib
 import subprocess
+import tarfile
+import tempfile
 import threading
 import time
 import zipfile
@@ -88,6 +91,16 @@ def packed(*files, method=zipfile.ZIP_DEFLATED):
     return octets.getvalue()
 
 
+def taped(*files):
+    octets = io.BytesIO()
+    with tarfile.open(fileobj=octets, mode="w:gz") as archive:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return octets.getvalue()
+
+
 def bomb(megabytes):
     octets = io.BytesIO()
     with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive, archive.open("zeros", "w", force_zip64=True) as member:
@@ -141,6 +154,27 @@ def test_refused_with_what_was_found_and_told_in_the_trace(net, server, subject,
     said = refused(net, server, message(subject, *files))
     assert re.match(reply, said), said
     server.wait_for_trace(message_id(said), "refused", name)
+
+
+# PATH is what a shell, or who unpacks to where a name says, would make.
+HOSTILE = {"commands": ";touch PATH;", "a substitution": "$(touch PATH)", "backquotes": "`touch PATH`", "a pipe": "|touch PATH", "an option": "--to-command=touch PATH",
+           "Perl's open": "| touch PATH |", "an absolute path": "PATH", "a path upwards": "../../../../../../../../PATH", "backslashes": "..\\..\\PATH", "a line end": "x\r\n250 2.0.0 touch PATH",
+           "a format": "%s%n {archive.executable} PATH", "quotes": "'; touch PATH; \"; touch PATH; '"}
+
+
+@pytest.mark.parametrize("pack", [packed, taped])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_in_an_archive_is_text_and_nothing_else(net, server, name, pack):
+    """Of archive and member (CVE-2023-2868, Barracuda: a tar's member became a command; CVE-2016-1000282, Haraka: the attachment's name was one)."""
+    folder = pathlib.Path(tempfile.mkdtemp())  # short: names are told up to a length
+    made = folder / "made"
+    hostile = HOSTILE[name].replace("PATH", str(made))
+    in_one_line = re.sub(r"[\r\n]", "", hostile)
+    said = refused(net, server, message("hostile", (f"{in_one_line}.bin", pack((hostile, PROGRAM), (f"{hostile}.txt", TEXT)))))
+    assert re.fullmatch(r"550 5\.7\.1 no programs: [^\r\n]*\(windows-program\)[^\r\n]*", said), said
+    assert "touch" not in hostile or "touch" in said, "it is told as it stands"
+    server.wait_for_trace(message_id(said), "in-archives")
+    assert not list(folder.iterdir())
 
 
 def test_42_levels_are_refused(net, server):
