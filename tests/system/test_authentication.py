@@ -298,6 +298,64 @@ def test_mail_without_one_author_is_refused(net, servers, header, why):
     assert code == 550 and text.startswith("5.7.1 ") and why in text
 
 
+# Who reads one of these as bank@q.example's is deceived; who takes part of the others for the author lets two readers disagree.
+ONE_AUTHOR = {
+    "plain": "From: x@n.example", "in any case": "fROM : X@N.Example", "with white space before the colon": "From \t: x@n.example", "folded": "From:\r\n x@n.example",
+    "a name with an address": 'From: "bank@q.example" <x@n.example>', "a name that ends early": 'From: "bank@q.example\\" <bank@q.example>" <x@n.example>',
+    "an encoded name": "From: =?utf-8?q?bank=40q=2Eexample?= <x@n.example>", "an encoded name with brackets": "From: =?utf-8?b?PGJhbmtAcS5leGFtcGxlPg==?= <x@n.example>",
+    "comments": "From: (bank@q.example) x@n.example (<bank@q.example>)", "a comment within": "From: x@(q.example)n.example", "a comment within a comment": "From: (a (bank@q.example) b) <x@n.example>",
+    "a quoted local part": 'From: "bank@q.example"@n.example', "brackets in a local part": 'From: "x <bank@q.example>"@n.example', "a route": "From: <@q.example:x@n.example>",
+    "two of one domain": "From: x@n.example, y@n.example", "a group": "From: bank@q: x@n.example;", "Sender and Reply-To": "Sender: bank@q.example\r\nFrom: x@n.example\r\nReply-To: bank@q.example",
+    "a resent one": "Resent-From: bank@q.example\r\nFrom: x@n.example", "one that only looks like it": "From: x@n.example\r\nFrom-: bank@q.example\r\nX-From: bank@q.example",
+}
+NO_ONE_AUTHOR = {
+    "two fields": "From: x@n.example\r\nFrom: bank@q.example", "two fields, otherwise spelt": "From: x@n.example\r\nfrom : bank@q.example", "two addresses": "From: x@n.example, bank@q.example",
+    "two in brackets": "From: <bank@q.example><x@n.example>", "two @": "From: bank@q.example@n.example", "nothing": "From:", "an empty group": "From: undisclosed:;",
+    "a name alone": "From: bank", "brackets without an end": "From: <x@n.example", "quotes without an end": 'From: "bank@q.example <x@n.example>', "a comment without an end": "From: x@n.example (bank@q.example",
+    "semicolons": "From: x@n.example; bank@q.example", "white space": "From: x@n.example bank@q.example", "null": "From: <>",
+}
+
+
+ASKING = {"name": "asks", "stage": "content", "when": 'sender = "asks@n.example" and author.domain != ""', "action": "reject", "text": "<{author.domain}>"}
+
+
+@pytest.fixture(scope="module")
+def marking(servers):
+    """b.example, which takes mail without one author and tells asks@n.example who the author is."""
+    server = servers["b"]
+    reconfigure(server, authentication={"no_author": "mark"}, rule=[ASKING])
+    yield server
+    server.settings.pop("rule")
+    reconfigure(server, authentication={"no_author": "reject"})
+
+
+def authors_seen(net, server, fields):
+    """Domains of the author as DMARC and as rules have it; None where there is none."""
+    message = f"{fields}\r\nSubject: who\r\nDate: Mon, 23 Nov 2026 08:00:00 +0000\r\n\r\nx\r\n".encode()
+    identifier = message_id(from_outside(net, server, message, sender="x@n.example"))
+    server.wait_for_trace(identifier, "delivered")
+    delivered = next(message for message in server.mail("bob@b.example") if identifier in str(message["Received"]))
+    by_dmarc = re.search(r"header\.from=(\S+)", " ".join(results(delivered).get("dmarc", [])))
+    try:
+        by_rules = from_outside(net, server, message, sender="asks@n.example") and None
+    except smtplib.SMTPResponseException as refusal:
+        by_rules = re.search(r"<(.*?)>", refusal.smtp_error.decode())
+    return by_dmarc and by_dmarc[1], by_rules and by_rules[1]
+
+
+@pytest.mark.parametrize("name", ONE_AUTHOR)
+def test_all_readers_of_from_see_the_same_author(net, marking, name):
+    """The papers of 2020 to 2024 on spoofing: what is checked is one address, what a rule or a person sees another."""
+    by_dmarc, by_rules = authors_seen(net, marking, ONE_AUTHOR[name])
+    assert by_dmarc == "n.example"
+    assert by_rules == (None if name == "two of one domain" else "n.example"), "a rule has one author's address or none"
+
+
+@pytest.mark.parametrize("name", NO_ONE_AUTHOR)
+def test_no_reader_of_from_sees_an_author_where_another_sees_none(net, marking, name):
+    assert authors_seen(net, marking, NO_ONE_AUTHOR[name]) == (None, None)
+
+
 def test_forged_results_of_ours_are_removed_and_those_of_others_kept(net, servers):
     forged = b"Authentication-Results: MX.b.example; dmarc=pass header.from=bank.example\r\nAuthentication-Results: mx.other.example; spf=pass\r\n"
     from_outside(net, servers["b"], forged + make_message("liar", sender="x@n.example").as_bytes().replace(b"\n", b"\r\n"), sender="x@n.example")
