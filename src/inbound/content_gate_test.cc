@@ -1,5 +1,8 @@
 #include "inbound/content_gate.h"
 
+#include <array>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace thurn::inbound {
@@ -103,11 +106,26 @@ struct ForgedCase {
     std::string kept;
 };
 
+/// A hundred forged fields, each spelt in one of several ways; what is to be kept stands between them, in order.
+ForgedCase hundred_forged() {
+    constexpr std::array kSpellings{
+        "Authentication-Results: mx.here.example; dmarc=pass\r\n", "authentication-results:MX.HERE.EXAMPLE;\r\n\tdkim=pass\r\n",
+        "Authentication-Results : (a (b)) mx.here.example 1; spf=pass\r\n", "AUTHENTICATION-RESULTS:\r\n mx.here.example; none\r\n"};
+    ForgedCase made{"AHundredAmongOthers", "", ""};
+    for (int count = 0; count < 100; ++count) {
+        const auto other = fmt::format("X-Field: {}\r\nAuthentication-Results: mx{}.there.example; spf=pass\r\n", count, count);
+        made.header.append(other).append(kSpellings.at(static_cast<std::size_t>(count) % kSpellings.size()));
+        made.kept += other;
+    }
+    return made;
+}
+
 class ForgedResults : public testing::TestWithParam<ForgedCase> {};
 
 TEST_P(ForgedResults, AreRemovedAndAllElseIsKept) {
     const auto& row = GetParam();
-    for (std::size_t cut = 0; cut <= row.header.size(); ++cut) {
+    const std::size_t step = row.header.size() < 1000 ? 1 : 37;
+    for (std::size_t cut = 0; cut <= row.header.size(); cut += step) {
         ContentGate gate({.own_id = "mx.here.example"});
         std::string passed;
         std::string original;
@@ -136,7 +154,8 @@ INSTANTIATE_TEST_SUITE_P(
         ForgedCase{"HiddenInAComment", "Authentication-Results: (x) mx.here.example; spf=pass\r\nSubject: x\r\n", "Subject: x\r\n"},
         ForgedCase{"Several", "Authentication-Results: mx.here.example; a=b\r\nAuthentication-Results: mx.here.example; none\r\n", ""},
         ForgedCase{"BehindALineThatIsNoField", "no field\r\nAuthentication-Results: mx.here.example; spf=pass\r\nTo: x\r\n",
-                   "no field\r\nTo: x\r\n"}),
+                   "no field\r\nTo: x\r\n"},
+        hundred_forged()),
     [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace

@@ -284,7 +284,8 @@ INSTANTIATE_TEST_SUITE_P(EveryWay, SessionPairFor,
 
 /// Bits of a number: what the server offers. STARTTLS and AUTH are kTls and kAuth.
 constexpr unsigned kPipelining = 4, kSize = 8, kEightBitMime = 16, kChunking = 32, kBinaryMime = 64, kSmtpUtf8 = 128, kDsn = 256,
-                   kSets = 512;
+                   kRequireTls = 512, kDeliverBy = 1024, kPriority = 2048, kRelease = 4096, kLimits = 8192, kSets = 16384;
+constexpr unsigned kRarer = kRequireTls | kDeliverBy | kPriority | kRelease | kLimits;
 
 ServerExtensions offered_in(unsigned set) {
     return {.pipelining = (set & kPipelining) != 0,
@@ -293,7 +294,12 @@ ServerExtensions offered_in(unsigned set) {
             .chunking = (set & kChunking) != 0,
             .binary_mime = (set & kBinaryMime) != 0,
             .smtputf8 = (set & kSmtpUtf8) != 0,
-            .dsn = (set & kDsn) != 0};
+            .limits = (set & kLimits) != 0,
+            .dsn = (set & kDsn) != 0,
+            .require_tls = (set & kRequireTls) != 0,
+            .future_release = set & kRelease ? std::optional(FutureRelease{.interval = std::chrono::hours(1)}) : std::nullopt,
+            .deliver_by = set & kDeliverBy ? std::optional(std::chrono::seconds(60)) : std::nullopt,
+            .mt_priority = set & kPriority ? std::optional<std::string>("MIXER") : std::nullopt};
 }
 
 /// What is handed over, and the extensions without which it cannot be.
@@ -312,6 +318,9 @@ constexpr Load kLoads[] = {
     {"binary", mail::BodyType::binary, "a@client.example", {"\0\n.\r\n.\r\n\r", 9}, kChunking | kBinaryMime, "5.6.3"},
 };
 
+constexpr std::chrono::seconds kHeldFor{90};
+constexpr DeliverBy kBy{.within = std::chrono::seconds(600), .mode = ByMode::return_message, .trace = true};
+
 /// Of the two recipients, who is refused.
 enum class Refused { nobody, second, all };
 
@@ -320,6 +329,10 @@ Transaction transaction_for(const Load& load, Refused refused) {
     transaction.sender.mailbox = *mail::parse_mailbox(load.sender, mail::Charset::utf8);
     transaction.parameters.body = load.body;
     transaction.parameters.envid = "an id";
+    transaction.parameters.require_tls = true;
+    transaction.parameters.priority = std::int8_t{-3};
+    transaction.parameters.hold_for = kHeldFor;
+    transaction.parameters.deliver_by = kBy;
     transaction.recipients[0].parameters.notify = {.given = true, .success = true};
     return transaction;
 }
@@ -332,6 +345,10 @@ void expect_arrived(const Message& arrived, const Load& load, unsigned set) {
     EXPECT_EQ(arrived.of_recipients.front().notify.success, (set & kDsn) != 0);
     EXPECT_EQ(arrived.parameters.size.has_value(), (set & kSize) != 0);
     EXPECT_EQ(arrived.parameters.smtputf8, load.needs == kSmtpUtf8);
+    EXPECT_EQ(arrived.parameters.require_tls, set & kRequireTls && set & kTls) << "RFC 8689 §2: under TLS only";
+    EXPECT_EQ(arrived.parameters.priority.has_value(), (set & kPriority) != 0);
+    EXPECT_EQ(arrived.parameters.hold_for, set & kRelease ? std::optional(kHeldFor) : std::nullopt);
+    EXPECT_EQ(arrived.parameters.deliver_by, set & kDeliverBy ? std::optional(kBy) : std::nullopt);
 }
 
 void hand_over(Pair& pair, const Load& load, Refused refused, unsigned set) {
@@ -353,9 +370,11 @@ TEST(SessionPair, NeedsOfWhatIsOfferedOnlyWhatTheMessageNeeds) {
     for (unsigned set = 0; set < kSets; ++set) {
         if ((set & kAuth) && !(set & kTls)) continue;  // AUTH is for TLS
         for (const unsigned how : {0U, kOctets, kLmtp}) {
+            if (how != 0 && (set & kRarer) != 0 && (set & kRarer) != kRarer) continue;  // a matter of parameters, not of octets
             Pair pair((set & (kTls | kAuth)) | how, offered_in(set));
             pair.run();
             ASSERT_TRUE(pair.ready) << set;
+            EXPECT_EQ(pair.client.extensions().limits.recipients.has_value(), (set & kLimits) != 0) << set;
             for (const auto& load : kLoads) {
                 for (const auto refused : {Refused::nobody, Refused::second, Refused::all}) {
                     SCOPED_TRACE(std::string(load.name) + " with " + std::to_string(set) + ", " + std::to_string(how));

@@ -13,6 +13,7 @@
 namespace thurn::storage {
 namespace {
 
+using namespace std::string_literals;
 using base::ErrorKind;
 using directory::AliasFor;
 using directory::MailboxOf;
@@ -438,6 +439,26 @@ TEST_F(SqliteDirectoryTest, TakesQuotesAndOddOctetsAsTheyAre) {
     EXPECT_EQ(directory_->accounts()->size(), 2u);
     meaning<UnknownUser>(R"("%' OR '1'='1"@a.example)");
     EXPECT_TRUE(directory_->remove_account(odd));
+}
+
+TEST_F(SqliteDirectoryTest, ReadsKeysToTheirEndAndNotToANul) {
+    add_anna();
+    for (const auto& key :
+         {"anna@a.example\0"s, "anna@a.example\0x"s, "\0anna@a.example"s, "anna\0@a.example"s, "anna@a.example\0.b.example"s}) {
+        const auto account = directory_->find_account(key);
+        ASSERT_TRUE(account) << account.error().detail;
+        EXPECT_FALSE(*account) << testing::PrintToString(key);
+        EXPECT_FALSE(directory_->set_password(key, "stolen")) << testing::PrintToString(key);
+        EXPECT_FALSE(directory_->remove_account(key)) << testing::PrintToString(key);
+        const auto suspended = directory_->suspend(key, "no");
+        EXPECT_FALSE(suspended && *suspended) << testing::PrintToString(key);
+    }
+    const mail::Mailbox with_nul{.local = "anna\0x"s, .domain = address("x@a.example").domain};
+    const auto resolved = directory_->resolve(with_nul);
+    ASSERT_TRUE(resolved);
+    EXPECT_TRUE(std::holds_alternative<UnknownUser>(*resolved));
+    ASSERT_TRUE(*directory_->find_account("anna@a.example"));
+    EXPECT_EQ(directory_->accounts()->size(), 1u);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import threading
 import time
+import tomllib
 import zipfile
 
 import pytest
@@ -280,6 +281,27 @@ def test_the_reader_has_nothing_and_may_do_nothing(net, server, slow_archive):
         assert seen["environment"] == b""
     finally:
         configure(server, attachments={})
+
+
+def test_the_manuals_alarm_is_raised_and_the_message_delivered(net, server):
+    manual = (HERE.parents[1] / "docs" / "abuse.md").read_text()
+    example, = [block for block in re.findall(r"```toml\n(.*?)```", manual, re.DOTALL) if "attachment" in block]
+    alarming, = tomllib.loads(example)["rule"]
+    configure(server, rule=[alarming])
+    try:
+        for subject, files in {"program": ("setup.exe", TEXT), "in an archive": ("a.zip", WITHIN), "macros": ("a.docm", packed(("word/vbaProject.bin", b"x"))),
+                               "locked alarm": ("a.zip", locked(packed(("t.txt", TEXT))))}.items():
+            identifier = message_id(send(net, server, message(subject, files)))
+            server.wait_for_mail("bob@a.example", subject)
+            server.wait_for_trace(identifier, alarming["name"])
+        server.wait_for_log("event=alarm .*kind=rule")
+        alarms = server.json("alarms", "--kind", "rule")
+        assert [(alarm["subject"].split(": ")[0], alarm["count"]) for alarm in alarms] == [(alarming["name"], 4)], alarms
+        send(net, server, message("nothing unusual", ("a.zip", packed(("notes.txt", TEXT)))))
+        server.wait_for_mail("bob@a.example", "nothing unusual")
+        assert server.json("alarms", "--kind", "rule")[0]["count"] == 4
+    finally:
+        configure(server, rule=RULES)
 
 
 def test_the_manuals_rules_are_right(net, server, tmp_path):
