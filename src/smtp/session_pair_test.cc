@@ -297,7 +297,7 @@ ServerExtensions offered_in(unsigned set) {
             .limits = (set & kLimits) != 0,
             .dsn = (set & kDsn) != 0,
             .require_tls = (set & kRequireTls) != 0,
-            .future_release = set & kRelease ? std::optional(FutureRelease{.interval = std::chrono::hours(1)}) : std::nullopt,
+            .future_release = set & kRelease ? std::optional(FutureRelease{.interval = std::chrono::hours(1), .until = {}}) : std::nullopt,
             .deliver_by = set & kDeliverBy ? std::optional(std::chrono::seconds(60)) : std::nullopt,
             .mt_priority = set & kPriority ? std::optional<std::string>("MIXER") : std::nullopt};
 }

@@ -11,10 +11,11 @@ import time
 
 import pytest
 from clients import converse, make_message, send_on, smtp
+from countries import country_database
 from lab import wait_until
 from thurn import ROOT, Thurn
 
-ALICE, BOB, CAROL = (f"{user}@a.example" for user in ("alice", "bob", "carol"))
+ALICE, BOB, CAROL, DAVE = (f"{user}@a.example" for user in ("alice", "bob", "carol", "dave"))
 LIMIT = 50
 FLOOD = 500
 HOOK_PORT = 8099
@@ -237,3 +238,56 @@ def test_the_numbers_are_there_for_prometheus(server):
     assert checked.returncode == 0, checked.stdout + checked.stderr
     for name in re.findall(r"\bthurn_\w+", rules.read_text()):
         assert f"{name} " in text or f"{name}{{" in text, f"{name} is not in the metrics"
+
+
+def reconfigure(server, **settings):
+    heard = len(server.log_text())
+    server.configure(**settings)
+    server.reload()
+    server.wait_for_log("event=reloaded", after=heard)
+
+
+def test_an_account_whose_mail_comes_back_is_held(client, server, faulty):
+    """Guessed addresses: of few messages, but most reach nobody."""
+    peer = faulty(RCPT="550 5.1.1 nobody here")
+    server.add_account(DAVE)
+    reconfigure(server, account_watch={"bounces": 5, "bounce_percent": 50})
+    with submission(client, server, DAVE) as session:
+        for number in range(5):
+            send(session, DAVE, f"guess{number}@up.example")
+        wait_until(lambda: len(re.findall(r"event=bounced .*to=guess\d@up\.example", server.log_text())) == 5, 20, "all five came back")
+        assert held(server, DAVE) == [] and len([command for command in peer.commands if command.startswith("RCPT")]) == 5
+        send(session, DAVE, "guess5@up.example")
+    assert len(held(server, DAVE)) == 1
+    assert "5 of 6 recipients" in account(server, DAVE)["watch"]["held_because"], account(server, DAVE)
+    alarm = next(alarm for alarm in server.json("alarms", "--kind", "account") if alarm["subject"] == DAVE)
+    assert alarm["count"] == 1 and alarm["client"] == client.ip
+    with submission(client, server, CAROL) as session:
+        send(session, CAROL, "guess6@up.example", "others pay nothing for it")
+    assert held(server, CAROL) == []
+
+
+def test_mail_from_a_country_where_the_account_never_was_is_told_and_passes(client, server, tmp_path):
+    file = tmp_path / "countries.mmdb"
+    for country, subject in (("DE", "from home"), ("DE", "from home again"), ("NG", "from far away")):
+        file.write_bytes(country_database({f"{client.ip}/32": country}))
+        reconfigure(server, geoip={"file": str(file)})
+        assert server.json("alarms", "--kind", "country") == []
+        with submission(client, server, BOB) as session:
+            send(session, BOB, CAROL, subject)
+        server.wait_for_mail(CAROL, subject)
+    alarm, = server.json("alarms", "--kind", "country")
+    assert (alarm["subject"], alarm["client"], alarm["count"]) == (BOB, client.ip, 1) and "sends from NG, from where it never sent" in alarm["detail"]
+
+
+def test_a_flood_of_commands_is_told(client, server):
+    reconfigure(server, limits={"errors": 5, "commands": 100})
+    for number, (line, reason) in enumerate([("NONSENSE", "Too many errors"), ("NOOP", "Too many commands")], start=1):
+        with converse(client, server.host) as talk:
+            talk.say("EHLO scanner.lab")
+            while (said := talk.say(line))[:3] in ("500", "250"):
+                pass
+            assert said.startswith("421 4.7.0") and reason in said
+        alarm, = server.json("alarms", "--kind", "command_flood")
+        assert (alarm["subject"], alarm["count"]) == (client.ip, number)
+    assert re.search(r'event=alarm .*kind=command_flood .*reason="Too many errors"', server.log_text())
