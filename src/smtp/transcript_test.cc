@@ -2,15 +2,15 @@
 // tests/system/test_transcripts.py runs many over sockets. The other side of the session is fixed:
 //
 //   EHLO    refused* 550 5.7.1, else accepted
-//   MAIL    blocked* 550 5.7.1, later* 451 4.7.1, else accepted
-//   RCPT    unknown* 550 5.1.1, later* 450 4.2.0, closing* 421 4.3.2, else accepted
+//   MAIL    blocked* 550 5.7.1, later* 450 4.7.1, else accepted
+//   RCPT    unknown* 550 5.1.1, later* 450 4.7.1, closing* 421 4.7.0, else accepted
 //   AUTH    the password `secret` is right, `later` 454 4.7.0, else 535 5.7.8
-//   DATA    sender nodata* 451 4.3.0, else 354
+//   DATA    sender nodata* 450 4.7.1, else 354
 //   VRFY    unknown* 550 5.1.1, else 250 with the text
 //   EXPN    `list` 250 with two members, else accepted, which is 252
 //   ETRN    unknown* 459 4.7.0, else accepted
 //   XCLIENT NAME=evil 550 5.7.0, else accepted
-//   content holding `X-Each` 250 and 452 4.2.2 in turn, `X-Unanswered` nothing to LMTP's recipients, `X-Refuse` 550 5.7.1, `X-Later` 451 4.3.0, else 250
+//   content holding `X-Each` 250 and 452 4.2.2 in turn, `X-Unanswered` nothing to LMTP's recipients, `X-Refuse` 550 5.7.1, `X-Later` 450 4.7.1, else 250
 #include "support/transcript.h"
 
 #include "mail/date.h"
@@ -126,7 +126,7 @@ private:
         if (sender_.starts_with("blocked"))
             session_.answer(make_reply(550, {5, 7, 1}, "Blocked"));
         else if (sender_.starts_with("later"))
-            session_.answer(make_reply(451, {4, 7, 1}, "Later"));
+            session_.answer(make_reply(450, {4, 7, 1}, "Later"));
         else
             session_.accept();
     }
@@ -134,9 +134,9 @@ private:
         if (given.mailbox.local.starts_with("unknown"))
             session_.answer(make_reply(550, {5, 1, 1}, "No such user"));
         else if (given.mailbox.local.starts_with("later"))
-            session_.answer(make_reply(450, {4, 2, 0}, "Later"));
+            session_.answer(make_reply(450, {4, 7, 1}, "Later"));
         else if (given.mailbox.local.starts_with("closing"))
-            session_.answer(make_reply(421, {4, 3, 2}, "Closing"));
+            session_.answer(make_reply(421, {4, 7, 0}, "Closing"));
         else
             accept_recipient();
     }
@@ -182,7 +182,7 @@ private:
     void on(ContentBegins&) {
         content_.clear();
         if (sender_.starts_with("nodata"))
-            session_.answer(make_reply(451, {4, 3, 0}, "Not now"));
+            session_.answer(make_reply(450, {4, 7, 1}, "Not now"));
         else
             session_.accept();
     }
@@ -192,7 +192,7 @@ private:
         if (content_.contains("X-Each")) return answer_each();
         if (content_.contains("X-Unanswered")) return session_.answer_each({});
         if (content_.contains("X-Refuse")) return session_.answer(make_reply(550, {5, 7, 1}, "Refused"));
-        if (content_.contains("X-Later")) return session_.answer(make_reply(451, {4, 3, 0}, "Later"));
+        if (content_.contains("X-Later")) return session_.answer(make_reply(450, {4, 7, 1}, "Later"));
         ++accepted_;
         session_.accept();
     }

@@ -164,7 +164,7 @@ class DovecotAuth:
     def __init__(self, host, socket, mechanism, user, password):
         folder = host.lab.folder / f"dovecot-auth-{mechanism}"
         folder.mkdir()
-        scheme = {"plain": "SHA512-CRYPT"}.get(mechanism, mechanism.upper())
+        scheme = {"plain": "SHA512-CRYPT", "login": "SHA512-CRYPT"}.get(mechanism, mechanism.upper())
         hashed = run("doveadm", "pw", "-s", scheme, "-p", password).stdout.strip()
         (folder / "passwd").write_text(f"{user}:{hashed}\n")
         (folder / "passwd").chmod(0o644)
@@ -208,7 +208,7 @@ def smarthost(lab):
     return peer
 
 
-@pytest.mark.parametrize("mechanism", ["scram-sha-256", "scram-sha-1", "cram-md5", "plain"])
+@pytest.mark.parametrize("mechanism", ["scram-sha-256", "scram-sha-1", "cram-md5", "plain", "login"])
 def test_thurn_logs_in_at_postfix_with_dovecot(lab, server, smarthost, mechanism):
     auth = DovecotAuth(lab["b"], smarthost.socket, mechanism, "relay", "mellon, my frïend=2")
     smarthost.start()

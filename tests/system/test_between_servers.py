@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import pytest
 from clients import make_message, send_on, smtp, submit
@@ -110,6 +111,7 @@ def test_smarthost_with_a_login(lab, smarthost_user, faulty, domain, port, liste
     accepted = b.json("trace", message_id(attempt["replies"][-1]))[0]
     assert b.wait_for_mail("bob@b.example", f"by {listener}")["Return-Path"] == "<alice@a.example>"
     assert (accepted["listener"], accepted["login"], accepted["sender"]) == (listener, "alice@b.example", "alice@a.example")
+    assert re.search(rf"event=auth .*listener={listener} mechanism=SCRAM-SHA-256-PLUS login=alice@b\.example result=ok", b.log_text()), "the strongest that both have"
     assert PASSWORD not in a.log_text() + a.trace(identifier) + b.log_text()
 
 

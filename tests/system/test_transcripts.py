@@ -2,7 +2,7 @@
 
 The same files run in memory in src/smtp/transcript_test.cc, where the receiver's answers are made up. Here they are the server's own:
 foo.example is its domain, with accounts for whoever is not called unknown…, and mail for other domains is passed on for the lab, into
-nothing. What EHLO and HELP list is the listener's business: of a reply of several lines only the code and the first line are compared.
+nothing. Whom the made-up receiver refuses, rules refuse. What EHLO and HELP list is the listener's business: of a reply of several lines only the code and the first line are compared.
 """
 
 import fnmatch
@@ -18,8 +18,13 @@ from thurn import Thurn
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "transcripts"
 LIMITS = {"message_size": "message_size", "command_line": "line_length", "errors": "errors", "commands": "commands"}
-PORTS = {("unavailable", "off"): 2500, ("offered", "off"): 25, ("active", "off"): 2465, ("offered", "offered"): 587, ("offered", "required"): 587, ("active", "required"): 465}
-OFFERED = {"chunking", "smtputf8", "dsn", "limits"}
+PORTS = {("unavailable", "off"): 2500, ("offered", "off"): 25, ("active", "off"): 2465, ("offered", "offered"): 587, ("offered", "required"): 587, ("active", "offered"): 465, ("active", "required"): 465}
+XCLIENT, XFORWARD, LMTP = 4650, 2526, 24
+OFFERED = {"chunking", "binarymime", "smtputf8", "dsn", "limits", "requiretls"}
+RULES = [{"name": name, "stage": stage, "when": when, "action": action} for name, stage, when, action in [
+    ("refused", "helo", 'helo like "refused*"', "reject"), ("blocked", "mail", 'sender like "blocked*"', "reject"), ("later-sender", "mail", 'sender like "later*"', "defer"),
+    ("later", "rcpt", 'recipient like "later*"', "defer"), ("closing", "rcpt", 'recipient like "closing*"', "disconnect"), ("nodata", "data", 'sender like "nodata*"', "defer"),
+    ("refuse", "content", 'body matches "X-Refuse" or header.X-Refuse matches ""', "reject"), ("put-off", "content", 'header.X-Later matches ""', "defer")]]
 SEED = 20261122
 
 
@@ -81,7 +86,10 @@ class Transcript:
 
     @property
     def port(self):
-        assert set(self.options.get("extensions", "chunking").split(",")) <= OFFERED, self.name
+        extensions = set(self.options.get("extensions", "chunking").split(","))
+        if "lmtp" in self.options or extensions & {"xclient", "xforward"}:
+            return LMTP if "lmtp" in self.options else XCLIENT if "xclient" in extensions else XFORWARD
+        assert extensions <= OFFERED, self.name
         return PORTS[self.options.get("tls", "unavailable"), self.options.get("auth", "off")]
 
 
@@ -108,11 +116,15 @@ def server_with(lab):
 
 def start(lab, limits):
     listeners = [{"bind": ["0.0.0.0:25"], "role": "mx"}, {"bind": ["0.0.0.0:2500"], "role": "mx", "tls": "off"}, {"bind": ["0.0.0.0:2465"], "role": "mx", "tls": "implicit"},
-                 {"bind": ["0.0.0.0:587"], "role": "submission"}, {"bind": ["0.0.0.0:465"], "role": "submission", "tls": "implicit"}]
+                 {"bind": ["0.0.0.0:587"], "role": "submission"}, {"bind": ["0.0.0.0:465"], "role": "submission", "tls": "implicit"},
+                 {"bind": [f"0.0.0.0:{XCLIENT}"], "role": "submission", "tls": "implicit", "xclient_from": [f"{lab['client'].ip}/32"], "xforward_from": [f"{lab['client'].ip}/32"]},
+                 {"bind": [f"0.0.0.0:{XFORWARD}"], "role": "mx", "tls": "off", "xforward_from": [f"{lab['client'].ip}/32"]},
+                 {"bind": [f"0.0.0.0:{LMTP}"], "role": "lmtp", "networks": [f"{lab['client'].ip}/32"], "tls": "off"}]
     server = Thurn(lab["a"], "foo.example", lab["dns"], hostname="mx.example.com", listener=listeners, relay={"networks": [f"{lab['client'].ip}/32"]},
-                   route=[{"recipient_domain": "*", "next_hop": "discard:"}], limits={"connections_per_ip": 1000, **limits}, login_protection={"delay": "0s", "failures": 100000, "account_failures": 100000}).start()
-    for local in ("b", "c", "jones", "brown", "jörg", "jörg2"):
+                   rule=RULES, submission={"senders": "any", "check_author": False}, route=[{"recipient_domain": "*", "next_hop": "discard:"}], limits={"connections_per_ip": 1000, **limits}, login_protection={"delay": "0s", "failures": 100000, "account_failures": 100000}).start()
+    for local in ("b", "c", "later", "jones", "brown", "jörg", "jörg2"):
         server.add_account(f"{local}@foo.example")
+    server.add_account("joe@foo.example", "secret")
     return server
 
 
