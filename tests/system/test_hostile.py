@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import random
+import re
 import resource
 import select
 import socket
@@ -388,6 +389,26 @@ def test_too_many_errors_end_the_connection(client, server):
             if replies[-1].startswith("421") or not replies[-1]:
                 break
         assert replies[0].startswith("500") and replies[-1].startswith("421 4.7.0") and len(replies) < 50
+
+
+def test_who_does_not_wait_where_a_group_must_end_is_served_and_told_once(client, server):
+    """RFC 2920 §3.1: behind EHLO, and behind DATA, a client waits for the reply."""
+    heard = len(server.log_text())
+    with converse(client, server.host) as talk:
+        talk.send("EHLO client.lab\r\nMAIL FROM:<x@b.example>\r\nRCPT TO:<bob@a.example>\r\n")
+        for _ in range(3):
+            assert talk.reply().startswith("250")
+        talk.send("DATA\r\nSubject: hasty\r\n\r\nx\r\n.\r\n")
+        assert talk.reply().startswith("354") and talk.reply().startswith("250")
+    server.wait_for_mail("bob@a.example", "hasty")
+    with converse(client, server.host) as talk:
+        assert talk.say("EHLO client.lab").startswith("250")
+        talk.send("MAIL FROM:<x@b.example>\r\nRCPT TO:<bob@a.example>\r\nDATA\r\n")
+        assert [talk.reply()[:3] for _ in range(3)] == ["250", "250", "354"]
+        talk.send("Subject: patient\r\n\r\nx\r\n.\r\nQUIT\r\n")
+        assert [talk.reply()[:3] for _ in range(2)] == ["250", "221"]
+    server.wait_for_mail("bob@a.example", "patient")
+    assert re.findall(r"event=improper_pipelining .*subject=(\w+)", server.log_text()[heard:]) == ["EHLO"], "and nothing of who waits"
 
 
 def test_early_talker_is_refused_and_the_patient_are_served(lab, make_thurn):
