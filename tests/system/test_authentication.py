@@ -5,12 +5,14 @@ a.example signs and wants all else refused; f.example forwards; b.example receiv
 
 import base64
 import contextlib
+import email.policy
 import importlib
 import pathlib
 import re
 import smtplib
 import subprocess
 
+import dkim
 import pytest
 from authentication_oracles import Rspamd
 from clients import make_message, send_on, smtp, submit
@@ -316,7 +318,7 @@ NO_ONE_AUTHOR = {
 }
 
 
-ASKING = {"name": "asks", "stage": "content", "when": 'sender = "asks@n.example" and author.domain != ""', "action": "reject", "text": "<{author.domain}>"}
+ASKING = {"name": "asks", "stage": "content", "when": 'sender = "asks@n.example" and author.domain != ""', "action": "reject", "text": "<{author.domain}> <{dkim}> <{helo}>"}
 
 
 @pytest.fixture(scope="module")
@@ -354,6 +356,29 @@ def test_all_readers_of_from_see_the_same_author(net, marking, name):
 @pytest.mark.parametrize("name", NO_ONE_AUTHOR)
 def test_no_reader_of_from_sees_an_author_where_another_sees_none(net, marking, name):
     assert authors_seen(net, marking, NO_ONE_AUTHOR[name]) == (None, None)
+
+
+@pytest.mark.parametrize("signed_for, passes", [("a.example", True), ("A.EXAMPLE", True), ("b.example", False)])
+@pytest.mark.parametrize("helo", ["client.lab", "CLIENT.Lab"])
+def test_all_readers_of_d_and_of_helo_see_the_same_names(net, marking, keys, signed_for, passes, helo):
+    """A signature vouches for the author of its own domain, however that is written, and for no other; the name of EHLO is one for SPF, rules and `Received`."""
+    subject = f"by {signed_for} at {helo}"
+    message = make_message(subject).as_bytes(policy=email.policy.SMTP)
+    field = dkim.sign(message, b"r", signed_for.encode(), keys.files[signed_for.lower(), "r"].read_bytes(), include_headers=[b"from", b"subject"])
+    assert f"d={signed_for};".encode() in field
+    with pytest.raises(smtplib.SMTPResponseException) as told:
+        from_outside(net, marking, field + message, sender="asks@n.example", ehlo=helo)
+    said = told.value.smtp_error.decode()
+    if not passes:
+        assert "mail from a.example must be authenticated" in said, said
+        return
+    assert f'<a.example> <["a.example"]> <{helo}>' in said, said
+    from_outside(net, marking, field + message, sender="x@n.example", ehlo=helo)
+    message = marking.wait_for_mail("bob@b.example", subject)
+    found = results(message)
+    assert found["dmarc"] == ["dmarc=pass (p=reject) header.from=a.example"] and "header.d=a.example" in found["dkim"][0]
+    assert [text for text in found["spf"] if "smtp.helo=" in text][0].lower().endswith("smtp.helo=client.lab")
+    assert re.search(r"from (\S+)", message["Received"])[1].lower() == "client.lab"
 
 
 def test_forged_results_of_ours_are_removed_and_those_of_others_kept(net, servers):
