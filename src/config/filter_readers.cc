@@ -57,6 +57,7 @@ void read_milter(Section section, Config& config) {
     section.time_span("connect_timeout", milter.connect_timeout);
     section.time_span("command_timeout", milter.command_timeout);
     section.time_span("content_timeout", milter.content_timeout);
+    section.time_span("total_timeout", milter.total_timeout);
     section.finish();
     config.milters.push_back(std::move(milter));
 }

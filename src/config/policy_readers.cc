@@ -149,7 +149,7 @@ void add_rules_of(Section& root, std::string_view kind, const std::vector<Option
     check_lists(root, book);
 }
 
-/// One more rule, behind those of the configuration: whoever they let pass need not wait.
+/// One more rule or two, behind those of the configuration: whoever they let pass need not wait.
 void read_greylist(Section section, policy::Rulebook& book) {
     bool enabled = false;
     section.flag("enabled", enabled);
@@ -157,10 +157,13 @@ void read_greylist(Section section, policy::Rulebook& book) {
     section.time_span("retry_window", book.greylist.retry_window);
     section.time_span("keep", book.greylist.keep);
     section.count("known_after", book.greylist.known_after, 1, 1'000'000);
+    section.domains("known", book.greylist.known);
     if (book.greylist.retry_window <= book.greylist.delay)
         section.complain("retry_window", "must be longer than greylist.delay, or nothing would ever pass");
     section.finish();
     if (!enabled) return;
+    if (auto known = policy::known_sender_rule(book.greylist.known, book.lists))
+        if (auto added = book.rules.add(*std::move(known)); !added) section.complain("known", added.error().detail);
     if (auto added = book.rules.add(policy::greylist_rule()); !added) section.complain("enabled", added.error().detail);
 }
 

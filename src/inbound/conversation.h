@@ -32,6 +32,11 @@ struct Transaction {
     spool::Wishes wishes;
     mail::BodyType declared = mail::BodyType::seven_bit;  // BODY=
     std::vector<spool::Recipient> recipients;
+    struct Shown {
+        mail::Mailbox named;  // by the client
+        mail::Mailbox kept;   // another one where a rule redirects it
+    };
+    std::vector<Shown> shown;  // to content filters, where there are any: recipients
     std::vector<trace::Decided> decisions;
     std::unique_ptr<spool::Draft> draft;
     Origin forwarded;  // what XFORWARD told
@@ -155,9 +160,12 @@ private:
     [[nodiscard]] policy::Situation situation(const Transaction& transaction) const;
     void forget_facts(policy::Stage stage);
     Awaitable<> async_gather(std::vector<std::size_t> wanted, Transaction& transaction, const policy::Situation& now);
-    Awaitable<policy::FactValue> async_ask_next_hop(const policy::Situation& now);
-    Awaitable<std::optional<policy::FactValue>> async_ask_ourselves(const policy::Fact& fact, Transaction& transaction,
-                                                                    const policy::Situation& now);
+    Awaitable<std::vector<policy::FactValue>> async_look_up(std::vector<policy::Fact> facts, Transaction& transaction,
+                                                            const policy::Situation& now);
+    void report_refusals() const;
+    Awaitable<policy::FactValue> async_ask_next_hop(const policy::Situation& now, net::Deadline deadline);
+    Awaitable<policy::FactValue> async_ask_other(const policy::Fact& fact, Transaction& transaction, const policy::Situation& now,
+                                                 net::Deadline deadline);
     [[nodiscard]] policy::FactValue greylisted(const policy::Situation& now);
     Awaitable<policy::FactValue> async_ask_directory(std::string domain);
     Awaitable<policy::Ruling> async_rule(policy::Stage stage, Transaction& transaction, const policy::Situation& now);
@@ -244,6 +252,7 @@ private:
     Awaitable<base::Result<void>> async_rewrite(Transaction& transaction, MessageChanges changes);
     Awaitable<base::Result<void>> async_write_part(Transaction& transaction, std::string_view octets);
     void change_envelope(Transaction& transaction, MessageChanges& changes) const;
+    static void remove_recipient(Transaction& transaction, const mail::Mailbox& named);
 
     // conversation_tracing.cc: what the trace tells of it
     void note_found(Transaction& transaction, const std::string& recipient);
@@ -293,8 +302,9 @@ private:
     bool token_refused_ = false;        // and logged
     std::unique_ptr<Milters> milters_;  // once there is a sender, where there are any for this listener
     Transaction transaction_;
-    std::string helo_;         // as the client said it last, accepted or not
-    policy::FactSheet facts_;  // that rules asked for
+    std::string helo_;                                // as the client said it last, accepted or not
+    policy::FactSheet facts_;                         // that rules asked for
+    std::chrono::steady_clock::duration patience_{};  // what is left of policy.time_limit for the stage at hand
     RuledSoFar at_connect_;
     RuledSoFar so_far_;  // before MAIL
     std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();

@@ -1,5 +1,6 @@
 // What somebody should know of: attacks that show, and accounts that send what they never did.
 #include "inbound/conversation.h"
+#include "policy/spoofing.h"
 #include "smtp/server_replies.h"
 
 #include <algorithm>
@@ -54,14 +55,15 @@ void Conversation::watch_for_attacks(const smtp::ContentDropped& dropped) {
     raise(AlarmKind::smuggling, client_.network, {.id = transaction_.id, .reason = dropped.reason});
 }
 
-/// Mail in the name of a domain of ours that its own policy disowns (RFC 9989).
+/// Mail from outside in the name of a domain of ours.
 awaitable<void> Conversation::async_watch_for_spoofing(const Transaction& transaction, const mailauth::Findings& findings) {
-    if (!with_.alarms || findings.dmarc.result != mailauth::DmarcResult::fail) co_return;
-    const auto ours = co_await async_ask_directory(findings.dmarc.author_domain);
-    if (ours != policy::FactValue(true)) co_return;
-    raise(AlarmKind::spoofing, findings.dmarc.author_domain,
-          {.id = transaction.id,
-           .reason = fmt::format("a message in the name of {} from {} fails DMARC", findings.dmarc.author_domain, client_.address)});
+    if (!with_.alarms) co_return;
+    for (const auto& name : policy::unproven_names(findings)) {
+        const auto ours = co_await async_ask_directory(name.domain);
+        if (ours != policy::FactValue(true)) continue;
+        raise(AlarmKind::spoofing, name.domain, {.id = transaction.id, .reason = fmt::format("{} (from {})", name.why, client_.address)});
+        co_return;
+    }
 }
 
 /// DATA of a login. False: refused, and answered.

@@ -172,6 +172,7 @@ awaitable<void> Conversation::async_take_recipient(smtp::RecipientGiven&& given)
     std::optional<mail::Mailbox> redirected;
     if (is_ruled(policy::Stage::rcpt) && !co_await async_pass_recipient(mailbox, **resolution, redirected)) co_return;
     if (milters_ && !co_await async_filter_recipient(given)) co_return;
+    if (milters_) transaction_.shown.push_back({mailbox, redirected.value_or(mailbox)});
     if (redirected) given.mailbox = *std::move(redirected);
     const auto known = std::ranges::find(transaction_.recipients, mailbox, &spool::Recipient::mailbox);
     if (known != transaction_.recipients.end()) {

@@ -157,11 +157,24 @@ awaitable<bool> Conversation::async_filter_message(Transaction& transaction) {
     co_return false;
 }
 
+/// By the name that filters heard, which is the client's; or by that of who gets it instead. Who was also named besides keeps it.
+void Conversation::remove_recipient(Transaction& transaction, const mail::Mailbox& named) {
+    auto& shown = transaction.shown;
+    std::vector<mail::Mailbox> gone;
+    for (const auto& one : shown)
+        if (one.named == named) gone.push_back(one.kept);
+    const bool was_named = !gone.empty();
+    if (!was_named) gone.push_back(named);
+    std::erase_if(shown, [&](const auto& one) { return one.named == named; });
+    for (const auto& mailbox : gone)
+        if (!was_named || std::ranges::find(shown, mailbox, &Transaction::Shown::kept) == shown.end())
+            std::erase_if(transaction.recipients, [&](const auto& one) { return one.mailbox == mailbox; });
+}
+
 /// Filters are the operator's, and so are believed: whom they add needs no permission to be relayed to.
 void Conversation::change_envelope(Transaction& transaction, MessageChanges& changes) const {
     if (changes.sender) transaction.sender = *std::move(changes.sender);
-    for (const auto& mailbox : changes.removed)
-        std::erase_if(transaction.recipients, [&](const auto& one) { return one.mailbox == mailbox; });
+    for (const auto& mailbox : changes.removed) remove_recipient(transaction, mailbox);
     for (auto& added : changes.added) {
         if (std::ranges::find(transaction.recipients, added.mailbox, &spool::Recipient::mailbox) != transaction.recipients.end()) continue;
         transaction.recipients.push_back({.mailbox = std::move(added.mailbox), .original = {}, .notify = added.notify, .state = {}});

@@ -22,6 +22,12 @@ policy::Filing filing_of(Action action) {
     return action == Action::junk ? policy::Filing::junk : policy::Filing::inbox;
 }
 
+bool asks_content(const policy::Fact& fact) { return policy::content_source(fact) != policy::ContentSource::none; }
+
+bool asks_dns(const policy::Fact& fact) {
+    return !policy::asks_directory(fact) && !policy::asks_next_hop(fact) && !policy::asks_greylist(fact) && !asks_content(fact);
+}
+
 policy::Texts recipients_of(const Transaction& transaction) {
     policy::Texts all;
     for (const auto& recipient : transaction.recipients) all.push_back(mail::render_mailbox(recipient.mailbox));
@@ -78,38 +84,60 @@ awaitable<void> Conversation::async_gather(std::vector<std::size_t> wanted, Tran
             if (known_at_once(fact)) facts_.set(fact, policy::fact_of(all[fact], now));
         co_return;
     }
-    std::vector<std::unique_ptr<policy::Lookup>> lookups;
-    std::vector<std::size_t> looked_up;
-    for (const auto fact : wanted) {
-        if (auto value = co_await async_ask_ourselves(all[fact], transaction, now)) {
-            facts_.set(fact, *std::move(value));
-        } else {
-            lookups.push_back(policy::begin_lookup(all[fact], now.subject(), options_->rulebook->lists));
-            looked_up.push_back(fact);
-        }
-    }
-    if (lookups.empty()) co_return;
-    auto values = co_await async_find_out(with_.resolver, std::move(lookups), options_->rulebook->time_limit);
-    for (std::size_t i = 0; i < looked_up.size(); ++i) facts_.set(looked_up[i], std::move(values[i]));
+    std::vector<policy::Fact> facts;
+    for (const auto fact : wanted) facts.push_back(all[fact]);
+    auto values = co_await async_look_up(std::move(facts), transaction, now);
+    for (std::size_t i = 0; i < wanted.size(); ++i) facts_.set(wanted[i], std::move(values[i]));
 }
 
-awaitable<policy::FactValue> Conversation::async_ask_next_hop(const policy::Situation& now) {
+/// DNS is asked first, and answers while the others are waited for. What the stage has waited for them it cannot wait again; who looks at
+/// content has limits of its own.
+awaitable<std::vector<policy::FactValue>> Conversation::async_look_up(std::vector<policy::Fact> facts, Transaction& transaction,
+                                                                      const policy::Situation& now) {
+    std::vector<std::unique_ptr<policy::Lookup>> lookups;
+    for (const auto& fact : facts)
+        if (asks_dns(fact)) lookups.push_back(policy::begin_lookup(fact, now.subject(), options_->rulebook->lists));
+    auto waiting_since = std::chrono::steady_clock::now();
+    const auto deadline = waiting_since + patience_;
+    FactSearch search(stream_.executor(), with_.resolver, std::move(lookups));
+    std::vector<policy::FactValue> values(facts.size());
+    for (std::size_t i = 0; i < facts.size(); ++i) {
+        if (asks_dns(facts[i])) continue;
+        values[i] = co_await async_ask_other(facts[i], transaction, now, deadline);
+        if (asks_content(facts[i])) waiting_since = std::chrono::steady_clock::now();
+    }
+    auto found = co_await search.async_finish(deadline);
+    report_refusals();
+    for (std::size_t i = 0, next = 0; i < facts.size(); ++i)
+        if (asks_dns(facts[i])) values[i] = std::move(found[next++]);
+    patience_ -= std::min(patience_, std::chrono::steady_clock::now() - waiting_since);
+    co_return values;
+}
+
+/// Of lists: until their next test nobody is judged by them.
+void Conversation::report_refusals() const {
+    for (const auto& list : options_->rulebook->lists.all())
+        if (const auto why = list->take_refusal()) with_.log.warning("dnsbl_out_of_order", {{"list", list->said().name}, {"reason", *why}});
+}
+
+awaitable<policy::FactValue> Conversation::async_ask_next_hop(const policy::Situation& now, net::Deadline deadline) {
     if (now.recipient_kind == "unknown") co_return false;
     if (now.recipient_kind == "account" || now.recipient_kind == "alias") co_return true;
     if (now.recipient_kind != "relayed" || !with_.ask_next_hop) co_return policy::Unavailable{"nobody is asked about other domains"};
-    const auto exists = co_await with_.ask_next_hop(*now.recipient, options_->rulebook->time_limit);
+    const auto left = std::chrono::ceil<std::chrono::seconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) co_return policy::Unavailable{"there was no time left to ask"};
+    const auto exists = co_await with_.ask_next_hop(*now.recipient, left);
     if (!exists) co_return policy::Unavailable{exists.error().detail};
     co_return *exists;
 }
 
-/// What takes no DNS; nothing: it does.
-awaitable<std::optional<policy::FactValue>> Conversation::async_ask_ourselves(const policy::Fact& fact, Transaction& transaction,
-                                                                              const policy::Situation& now) {
+/// What takes no DNS.
+awaitable<policy::FactValue> Conversation::async_ask_other(const policy::Fact& fact, Transaction& transaction, const policy::Situation& now,
+                                                           net::Deadline deadline) {
     if (policy::asks_directory(fact)) co_return co_await async_ask_directory(policy::domain_asked(fact, now));
-    if (policy::asks_next_hop(fact)) co_return co_await async_ask_next_hop(now);
+    if (policy::asks_next_hop(fact)) co_return co_await async_ask_next_hop(now, deadline);
     if (policy::asks_greylist(fact)) co_return greylisted(now);
-    if (policy::content_source(fact) != policy::ContentSource::none) co_return co_await async_look_inside(fact, transaction);
-    co_return std::nullopt;
+    co_return co_await async_look_inside(fact, transaction);
 }
 
 policy::FactValue Conversation::greylisted(const policy::Situation& now) {
@@ -130,6 +158,7 @@ awaitable<policy::Ruling> Conversation::async_rule(Stage stage, Transaction& tra
     const auto& rules = options_->rulebook->rules;
     if (rules.at(stage).empty()) co_return policy::Ruling{};
     forget_facts(stage);
+    patience_ = options_->rulebook->time_limit;
     const bool of_message = stage >= Stage::mail;
     auto& marks = of_message ? transaction.marks : so_far_.marks;
     policy::Walk walk(rules, stage, facts_, marks);

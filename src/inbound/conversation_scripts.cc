@@ -1,6 +1,5 @@
 // Scripts: run when a rule asks them, and given what they want to know while others go on.
 #include "inbound/conversation.h"
-#include "inbound/fact_search.h"
 #include "inbound/script_asking.h"
 
 #include <utility>
@@ -20,10 +19,7 @@ awaitable<policy::FactValue> Conversation::async_find_fact(policy::Fact fact, Tr
         if (!facts_.knows(*known)) co_await async_gather({*known}, transaction, now);
         co_return facts_[*known];
     }
-    if (auto value = co_await async_ask_ourselves(fact, transaction, now)) co_return *std::move(value);
-    std::vector<std::unique_ptr<policy::Lookup>> lookups;
-    lookups.push_back(policy::begin_lookup(fact, now.subject(), options_->rulebook->lists));
-    auto values = co_await async_find_out(with_.resolver, std::move(lookups), options_->rulebook->time_limit);
+    auto values = co_await async_look_up({std::move(fact)}, transaction, now);
     co_return std::move(values.front());
 }
 

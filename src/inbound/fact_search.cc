@@ -2,57 +2,89 @@
 
 #include "net/answer_all.h"
 
-#include <boost/asio/detached.hpp>
+#include <algorithm>
+#include <utility>
 
 namespace thurn::inbound {
 
 namespace asio = boost::asio;
 
-namespace {
-
-/// Kept alive by what is under way: a look-up that took too long ends when its answer comes, and nobody hears it.
-struct Search {
-    Search(asio::any_io_executor executor, std::vector<std::unique_ptr<policy::Lookup>> all)
-        : lookups(std::move(all)), under_way(lookups.size()), all_there(std::move(executor)) {}
-    std::vector<std::unique_ptr<policy::Lookup>> lookups;
-    std::size_t under_way;
+struct FactSearch::State {
+    struct One {
+        std::unique_ptr<policy::Lookup> lookup;
+        std::vector<dns::Question> under_way{};
+        bool done = false;
+    };
+    State(asio::any_io_executor where, net::Resolver* asked) : executor(where), resolver(asked), all_there(std::move(where)) {}
+    asio::any_io_executor executor;
+    net::Resolver* resolver;
+    std::vector<One> all;
+    std::size_t open = 0;
     asio::steady_timer all_there;
     bool given_up = false;
+
+    static void ask(const std::shared_ptr<State>& state, std::size_t at);
+    static void hear(const std::shared_ptr<State>& state, std::size_t at, const dns::Question& question, const dns::Answer& answer);
 };
 
-asio::awaitable<void> async_look_up(std::shared_ptr<Search> search, net::Resolver& resolver, policy::Lookup& lookup) {
-    for (auto open = lookup.questions(); !open.empty() && !search->given_up; open = lookup.questions()) {
-        const auto answers = co_await net::async_ask_all(resolver, open);
-        for (std::size_t i = 0; i < open.size() && !search->given_up; ++i) lookup.answer(open[i], answers[i]);
+/// Asks what the look-up wants to know by now, and nobody was asked yet.
+void FactSearch::State::ask(const std::shared_ptr<State>& state, std::size_t at) {
+    auto& one = state->all[at];
+    const auto wanted = one.lookup->questions();
+    if (wanted.empty() && !std::exchange(one.done, true) && --state->open == 0) state->all_there.cancel();
+    for (const auto& question : wanted) {
+        if (std::ranges::find(one.under_way, question) != one.under_way.end()) continue;
+        one.under_way.push_back(question);
+        asio::co_spawn(state->executor, state->resolver->async_ask(question),
+                       [state, at, question](const std::exception_ptr& trouble, dns::Answer answer) {
+                           hear(state, at, question, trouble ? dns::Answer() : std::move(answer));
+                       });
     }
-    if (--search->under_way == 0) search->all_there.cancel();
 }
 
-}  // namespace
+void FactSearch::State::hear(const std::shared_ptr<State>& state, std::size_t at, const dns::Question& question,
+                             const dns::Answer& answer) {
+    auto& one = state->all[at];
+    std::erase(one.under_way, question);
+    if (state->given_up || one.done) return;
+    one.lookup->answer(question, answer);
+    ask(state, at);
+}
 
-asio::awaitable<std::vector<policy::FactValue>> async_find_out(net::Resolver* resolver,
-                                                               std::vector<std::unique_ptr<policy::Lookup>> lookups,
-                                                               std::chrono::seconds limit) {
-    const auto executor = co_await asio::this_coro::executor;
-    const auto search = std::make_shared<Search>(executor, std::move(lookups));
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    if (resolver)
-        for (const auto& lookup : search->lookups) asio::co_spawn(executor, async_look_up(search, *resolver, *lookup), asio::detached);
-    while (resolver && search->under_way > 0 && std::chrono::steady_clock::now() < deadline) {
-        search->all_there.expires_at(deadline);
-        co_await search->all_there.async_wait(asio::as_tuple(asio::use_awaitable));
+FactSearch::FactSearch(asio::any_io_executor executor, net::Resolver* resolver, std::vector<std::unique_ptr<policy::Lookup>> lookups)
+    : state_(std::make_shared<State>(std::move(executor), resolver)) {
+    state_->open = lookups.size();
+    for (auto& lookup : lookups) state_->all.push_back({std::move(lookup)});
+    for (std::size_t at = 0; resolver && at < state_->all.size(); ++at) State::ask(state_, at);
+}
+
+FactSearch::~FactSearch() { state_->given_up = true; }
+
+asio::awaitable<std::vector<policy::FactValue>> FactSearch::async_finish(net::Deadline deadline) {
+    auto& state = *state_;
+    while (state.resolver && state.open > 0 && std::chrono::steady_clock::now() < deadline) {
+        state.all_there.expires_at(deadline);
+        co_await state.all_there.async_wait(asio::as_tuple(asio::use_awaitable));
     }
-    search->given_up = true;
+    state.given_up = true;
     const dns::Answer none{.status = dns::Status::failed,
                            .records = {},
                            .canonical_name = {},
-                           .detail = resolver ? "not answered in time" : "there is no resolver"};
+                           .detail = state.resolver ? "not answered in time" : "there is no resolver"};
     std::vector<policy::FactValue> values;
-    for (const auto& lookup : search->lookups) {
-        net::answer_with(*lookup, none);
-        values.push_back(lookup->take());
+    for (const auto& one : state.all) {
+        net::answer_with(*one.lookup, none);
+        values.push_back(one.lookup->take());
     }
     co_return values;
+}
+
+asio::awaitable<policy::FactValue> async_find_out(net::Resolver* resolver, std::unique_ptr<policy::Lookup> lookup, net::Deadline deadline) {
+    std::vector<std::unique_ptr<policy::Lookup>> lookups;
+    lookups.push_back(std::move(lookup));
+    FactSearch search(co_await asio::this_coro::executor, resolver, std::move(lookups));
+    auto values = co_await search.async_finish(deadline);
+    co_return std::move(values.front());
 }
 
 }  // namespace thurn::inbound

@@ -2,6 +2,7 @@
 
 #include "inbound/dial.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace thurn::inbound {
@@ -31,13 +32,12 @@ awaitable<base::Result<void>> MilterConnection::async_negotiate(std::chrono::mil
     const auto output = session_.take_output();
     auto sent = co_await stream_.async_write(std::string_view(output), net::within(limit));
     if (!sent) co_return sent;
-    auto said = co_await async_hear(limit);
+    auto said = co_await async_hear(net::within(limit));
     if (!said) co_return base::pass_on(said);
     co_return base::Result<void>();
 }
 
-awaitable<base::Result<milter::Said>> MilterConnection::async_hear(std::chrono::milliseconds limit) {
-    const auto deadline = net::within(limit);
+awaitable<base::Result<milter::Said>> MilterConnection::async_hear(net::Deadline deadline) {
     while (true) {
         auto next = session_.next();
         if (!next) co_return base::pass_on(next);
@@ -48,14 +48,16 @@ awaitable<base::Result<milter::Said>> MilterConnection::async_hear(std::chrono::
     }
 }
 
-awaitable<base::Result<milter::Verdict>> MilterConnection::async_settle(std::chrono::milliseconds limit) {
+awaitable<base::Result<milter::Verdict>> MilterConnection::async_settle(MilterPatience patience) {
     if (session_.waits() || session_.output_size() >= kMuch) {
         const auto output = session_.take_output();
-        auto sent = co_await stream_.async_write(std::string_view(output), net::within(limit));
+        auto sent = co_await stream_.async_write(std::string_view(output), std::min(net::within(patience.limit), patience.end));
         if (!sent) co_return base::pass_on(sent);
     }
     while (session_.waits()) {
-        auto said = co_await async_hear(limit);
+        if (std::chrono::steady_clock::now() >= patience.end)
+            co_return base::fail(base::ErrorKind::timed_out, "it gave signs of life, but no answer");
+        auto said = co_await async_hear(std::min(net::within(patience.limit), patience.end));
         if (!said) co_return base::pass_on(said);
         if (auto* change = std::get_if<milter::Change>(&*said)) changes_.push_back(std::move(*change));
         if (auto* verdict = std::get_if<milter::Verdict>(&*said)) co_return std::move(*verdict);

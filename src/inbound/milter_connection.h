@@ -13,6 +13,12 @@
 
 namespace thurn::inbound {
 
+/// How long an answer is waited for.
+struct MilterPatience {
+    std::chrono::milliseconds limit;  // from one sign of life to the next
+    net::Deadline end;                // however many there are
+};
+
 /// One connection to one content filter, past its negotiation.
 ///
 /// Loop     Say a step to session(), then async_settle() it.
@@ -27,8 +33,8 @@ public:
 
     [[nodiscard]] milter::Session& session() { return session_; }
     /// Sends what was said, where it is much or an answer is to come, and gives that answer: to go on, where none is to come. Each sign of
-    /// life buys `limit` anew.
-    [[nodiscard]] net::asio::awaitable<base::Result<milter::Verdict>> async_settle(std::chrono::milliseconds limit);
+    /// life buys the limit anew, up to the end.
+    [[nodiscard]] net::asio::awaitable<base::Result<milter::Verdict>> async_settle(MilterPatience patience);
     /// What it wanted changed since this was last asked.
     [[nodiscard]] std::vector<milter::Change> take_changes() { return std::exchange(changes_, {}); }
     /// Between two messages: whether the filter is still there. Many leave who are not asked for some minutes.
@@ -37,7 +43,7 @@ public:
     [[nodiscard]] net::asio::awaitable<void> async_quit();
 
 private:
-    [[nodiscard]] net::asio::awaitable<base::Result<milter::Said>> async_hear(std::chrono::milliseconds limit);
+    [[nodiscard]] net::asio::awaitable<base::Result<milter::Said>> async_hear(net::Deadline deadline);
     [[nodiscard]] net::asio::awaitable<base::Result<void>> async_negotiate(std::chrono::milliseconds limit);
 
     net::Stream stream_;

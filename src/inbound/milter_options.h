@@ -36,6 +36,7 @@ struct MilterOptions {
     std::chrono::seconds connect_timeout{30};
     std::chrono::seconds command_timeout{30};
     std::chrono::seconds content_timeout{300};  // header, body, and each sign of life while it judges
+    std::chrono::seconds total_timeout{600};    // one command, or all of a content, whatever signs of life there are
 };
 
 }  // namespace thurn::inbound

@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::size_t kMostUnknown = 10;  // commands told of between two steps
 
+MilterPatience for_command(const MilterOptions& options) { return {options.command_timeout, net::within(options.total_timeout)}; }
+MilterPatience for_content(const MilterOptions& options) { return {options.content_timeout, net::within(options.total_timeout)}; }
+
 }  // namespace
 
 /// The body, piece by piece, as often as there are filters; of the draft, or what a filter put in its place.
@@ -85,9 +88,9 @@ awaitable<void> Milters::async_quit() {
 }
 
 /// One step of one filter. False when it hears no more of this message, or refuses.
-awaitable<bool> Milters::async_tell(Filter& filter, Step step, std::chrono::seconds limit) {
+awaitable<bool> Milters::async_tell(Filter& filter, Step step, MilterPatience patience) {
     step(filter.connection->session());
-    const auto verdict = co_await filter.connection->async_settle(limit);
+    const auto verdict = co_await filter.connection->async_settle(patience);
     if (verdict)
         judge(filter, *verdict);
     else
@@ -99,7 +102,7 @@ awaitable<bool> Milters::async_tell(Filter& filter, Step step, std::chrono::seco
 awaitable<void> Milters::async_tell_unknown(Filter& filter) {
     for (const auto& command : unknown_) {
         filter.connection->session().unknown(command, {});
-        const auto answered = co_await filter.connection->async_settle(filter.options.command_timeout);
+        const auto answered = co_await filter.connection->async_settle(for_command(filter.options));
         if (answered) continue;
         fail(filter, answered.error());
         co_return;
@@ -108,7 +111,6 @@ awaitable<void> Milters::async_tell_unknown(Filter& filter) {
 
 /// Connects, where that is needed, and says who the client is.
 awaitable<void> Milters::async_meet(Filter& filter, const MilterClient& client) {
-    const auto limit = filter.options.command_timeout;
     if (filter.connection && !co_await filter.connection->async_is_there()) filter.connection.reset();
     if (!filter.connection) {
         auto opened = co_await MilterConnection::async_open(filter.options, with_.resolver);
@@ -118,13 +120,15 @@ awaitable<void> Milters::async_meet(Filter& filter, const MilterClient& client) 
         }
         filter.connection = *std::move(opened);
         filter.greeted.clear();
-        const bool welcome = co_await async_tell(filter, [&](auto& session) { session.connect(client.client, client.macros); }, limit);
+        const bool welcome =
+            co_await async_tell(filter, [&](auto& session) { session.connect(client.client, client.macros); }, for_command(filter.options));
         if (!welcome) co_return;
     }
     const auto greeting = client.helo + '\n' + client.tls;
     if (filter.greeted == greeting) co_return;
     filter.greeted = greeting;
-    if (!client.helo.empty()) co_await async_tell(filter, [&](auto& session) { session.helo(client.helo, client.macros); }, limit);
+    if (!client.helo.empty())
+        co_await async_tell(filter, [&](auto& session) { session.helo(client.helo, client.macros); }, for_command(filter.options));
 }
 
 awaitable<policy::Decision> Milters::async_mail(base::MessageId id, MilterClient client, std::vector<std::string> arguments,
@@ -136,7 +140,7 @@ awaitable<policy::Decision> Milters::async_mail(base::MessageId id, MilterClient
         if (filter->hears == Filter::Hears::everything && !refusal_) co_await async_tell_unknown(*filter);
         if (filter->hears == Filter::Hears::everything && !refusal_) {
             filter->in_message = true;
-            co_await async_tell(*filter, [&](auto& session) { session.mail(arguments, macros); }, filter->options.command_timeout);
+            co_await async_tell(*filter, [&](auto& session) { session.mail(arguments, macros); }, for_command(filter->options));
         }
         if (refusal_) co_return *std::exchange(refusal_, std::nullopt);
     }
@@ -148,7 +152,7 @@ awaitable<policy::Decision> Milters::async_each(Step step) {
     for (auto& filter : filters_) {
         if (filter->refuses_message) co_return *filter->refuses_message;
         if (filter->hears == Filter::Hears::everything) co_await async_tell_unknown(*filter);
-        if (filter->hears == Filter::Hears::everything && !refusal_) co_await async_tell(*filter, step, filter->options.command_timeout);
+        if (filter->hears == Filter::Hears::everything && !refusal_) co_await async_tell(*filter, step, for_command(filter->options));
         if (refusal_) co_return *std::exchange(refusal_, std::nullopt);
     }
     unknown_.clear();
@@ -163,25 +167,24 @@ awaitable<policy::Decision> Milters::async_data(milter::Macros macros) {
     co_return co_await async_each([&](auto& session) { session.data(macros); });
 }
 
-awaitable<bool> Milters::async_tell_header(Filter& filter, const milter::Macros& macros) {
-    const auto limit = filter.options.content_timeout;
+awaitable<bool> Milters::async_tell_header(Filter& filter, const milter::Macros& macros, MilterPatience patience) {
     for (const auto& [name, value] : header_->fields()) {
         if (!filter.connection->session().wants_headers()) break;
-        const bool more = co_await async_tell(filter, [&](auto& session) { session.header(name, value); }, limit);
+        const bool more = co_await async_tell(filter, [&](auto& session) { session.header(name, value); }, patience);
         if (!more) co_return false;
     }
-    co_return co_await async_tell(filter, [&](auto& session) { session.end_of_header(macros); }, limit);
+    co_return co_await async_tell(filter, [&](auto& session) { session.end_of_header(macros); }, patience);
 }
 
 /// False when the filter hears no more.
-awaitable<base::Result<bool>> Milters::async_tell_body(Filter& filter, Body& body) {
+awaitable<base::Result<bool>> Milters::async_tell_body(Filter& filter, Body& body, MilterPatience patience) {
     body.rewind();
     while (filter.connection->session().wants_body()) {
         const auto piece = co_await body.async_next();
         if (!piece) co_return std::unexpected(piece.error());
         if (piece->empty()) break;
         filter.connection->session().body(*piece);
-        const auto verdict = co_await filter.connection->async_settle(filter.options.content_timeout);
+        const auto verdict = co_await filter.connection->async_settle(patience);
         if (verdict && verdict->kind == milter::Verdict::Kind::skip) break;
         if (verdict)
             judge(filter, *verdict);
@@ -194,12 +197,13 @@ awaitable<base::Result<bool>> Milters::async_tell_body(Filter& filter, Body& bod
 
 awaitable<base::Result<void>> Milters::async_show(Filter& filter, Body& body, const milter::Macros& macros) {
     const auto begun = std::chrono::steady_clock::now();
-    if (!co_await async_tell_header(filter, macros)) co_return base::Result<void>();
-    const auto told = co_await async_tell_body(filter, body);
+    const auto patience = for_content(filter.options);
+    if (!co_await async_tell_header(filter, macros, patience)) co_return base::Result<void>();
+    const auto told = co_await async_tell_body(filter, body, patience);
     if (!told) co_return std::unexpected(told.error());
     if (!*told) co_return base::Result<void>();
     filter.connection->session().end_of_message(macros);
-    const auto verdict = co_await filter.connection->async_settle(filter.options.content_timeout);
+    const auto verdict = co_await filter.connection->async_settle(patience);
     if (!verdict) {
         fail(filter, verdict.error());
         co_return base::Result<void>();

@@ -107,9 +107,9 @@ private:
     Awaitable<policy::Decision> async_each(Step step);
     Awaitable<> async_meet(Filter& filter, const MilterClient& client);
     Awaitable<> async_tell_unknown(Filter& filter);
-    Awaitable<bool> async_tell(Filter& filter, Step step, std::chrono::seconds limit);
-    Awaitable<bool> async_tell_header(Filter& filter, const milter::Macros& macros);
-    Awaitable<base::Result<bool>> async_tell_body(Filter& filter, Body& body);
+    Awaitable<bool> async_tell(Filter& filter, Step step, MilterPatience patience);
+    Awaitable<bool> async_tell_header(Filter& filter, const milter::Macros& macros, MilterPatience patience);
+    Awaitable<base::Result<bool>> async_tell_body(Filter& filter, Body& body, MilterPatience patience);
     Awaitable<base::Result<void>> async_show(Filter& filter, Body& body, const milter::Macros& macros);
     void begin(base::MessageId id);
 

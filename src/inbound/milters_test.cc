@@ -233,6 +233,69 @@ INSTANTIATE_TEST_SUITE_P(Every, FailingFilterTest,
                                          FailureCase{"Quarantine", DefaultAction::quarantine, "250 ", true, true}),
                          [](const auto& row) { return std::string(row.param.name); });
 
+/// The reply tells which: without an end of their own, signs of life would keep the client waiting for good.
+TEST_F(MiltersTest, SignsOfLifeDoNotCountForEver) {
+    for (const char step : {'R', 'L', 'E'}) {
+        ScriptedFilter filter({{step, "progress"}});
+        options_.milters.clear();
+        use(filter);
+        options_.milters[0].command_timeout = options_.milters[0].content_timeout = std::chrono::seconds(600);
+        options_.milters[0].total_timeout = std::chrono::seconds(1);
+        begin();
+        auto client = greeted();
+        EXPECT_THAT(send(*client), StartsWith("451 4.7.1")) << step;
+        EXPECT_TRUE(accepted().empty());
+    }
+}
+
+class RedirectedTest : public MiltersTest {
+protected:
+    RedirectedTest() {
+        auto book = std::make_shared<policy::Rulebook>();
+        EXPECT_TRUE(book->rules.add({.name = "elsewhere",
+                                     .stage = policy::Stage::rcpt,
+                                     .when = "recipient = 'anna@here.example'",
+                                     .action = policy::Action::redirect,
+                                     .to = "store@far.example"}));
+        options_.rulebook = std::move(book);
+    }
+    /// Whom the message goes to, that the client sends to these.
+    std::vector<std::string> sent_to(std::initializer_list<const char*> named, const std::string& changes) {
+        ScriptedFilter filter({{'E', changes + kContinue}});
+        use(filter);
+        begin();
+        auto client = greeted();
+        EXPECT_THAT(client->ask("MAIL FROM:<carl@there.example>"), StartsWith("250 "));
+        for (const auto* one : named) EXPECT_THAT(client->ask(fmt::format("RCPT TO:<{}>", one)), StartsWith("250 "));
+        EXPECT_THAT(client->ask("DATA"), StartsWith("354 "));
+        EXPECT_THAT(client->ask("Subject: x\r\n\r\nHello.\r\n."), StartsWith("250 "));
+        heard_ = filter.heard();
+        std::vector<std::string> recipients;
+        for (const auto& message : accepted())
+            for (const auto& one : message.envelope.recipients) recipients.push_back(mail::render_mailbox(one.mailbox));
+        return recipients;
+    }
+    std::vector<std::string> heard_;
+};
+
+TEST_F(RedirectedTest, AFilterRemovesARecipientByTheNameItHeard) {
+    EXPECT_THAT(sent_to({"anna@here.example", "bob@here.example"}, milter_packet('-', "<anna@here.example>\0"s)),
+                ElementsAre("bob@here.example"));
+    EXPECT_THAT(heard_, Contains(HasSubstr("R<anna@here.example>")));
+}
+
+TEST_F(RedirectedTest, WhoWasNamedBesidesStays) {
+    directory_.add_domain("far.example");
+    directory_.add_account("store@far.example", "x");
+    EXPECT_THAT(sent_to({"anna@here.example", "store@far.example"}, milter_packet('-', "<anna@here.example>\0"s)),
+                ElementsAre("store@far.example"));
+}
+
+TEST_F(RedirectedTest, AFilterMayRemoveWhoGetsItInstead) {
+    EXPECT_THAT(sent_to({"anna@here.example", "bob@here.example"}, milter_packet('-', "<store@far.example>\0"s)),
+                ElementsAre("bob@here.example"));
+}
+
 TEST_F(MiltersTest, CountsAChangeThatCannotBeMadeAsAFailure) {
     ScriptedFilter filter({{'E', milter_packet('h', "X-B\0two\0"s) + milter_packet('+', "<no address\0"s) + kContinue}});
     use(filter, DefaultAction::accept);

@@ -29,11 +29,9 @@ private:
 };
 
 awaitable<script::Heard> async_ask_dns(dns::Question question, ScriptMeans means, net::Deadline deadline) {
-    const auto left = std::chrono::ceil<std::chrono::seconds>(deadline - std::chrono::steady_clock::now());
-    std::vector<std::unique_ptr<policy::Lookup>> lookups;
-    lookups.push_back(std::make_unique<OneQuestion>(std::move(question)));
-    auto values = co_await async_find_out(means.resolver, std::move(lookups), std::clamp(left, std::chrono::seconds(0), means.dns_limit));
-    co_return std::move(values.front());
+    auto lookup = std::make_unique<OneQuestion>(std::move(question));
+    co_return co_await async_find_out(means.resolver, std::move(lookup),
+                                      std::min(deadline, std::chrono::steady_clock::now() + means.dns_limit));
 }
 
 awaitable<script::Heard> async_ask_web_server(const ScriptOptions& script, script::WebWanted wanted, ScriptMeans means,

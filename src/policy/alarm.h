@@ -28,7 +28,7 @@ enum class AlarmKind : std::uint8_t {
     relay,          // a stranger wanted us to send on mail
     smuggling,      // lines or contents ended as only those do who want two servers to disagree (CVE-2023-51764)
     command_flood,  // more commands or errors than a connection may have
-    spoofing,       // a stranger's mail in the name of a domain of ours, that DMARC refuses
+    spoofing,       // a stranger's mail in the name of a domain of ours that nothing proves, see unproven_names()
 };
 inline constexpr std::array<std::string_view, 10> kAlarmKindNames{"rule",    "rate",  "account",   "country",       "login_attack",
                                                                   "lockout", "relay", "smuggling", "command_flood", "spoofing"};

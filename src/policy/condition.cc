@@ -50,12 +50,16 @@ Truth Condition::evaluate(const FactSheet& facts, Reading& reading) const { retu
 Truth Condition::evaluate(std::size_t at, const FactSheet& facts, Reading& reading) const {
     const auto& node = nodes_[at];
     if (node.kind == Node::Kind::comparison) return evaluate(comparisons_[node.left], facts, reading);
+    const auto wanted_before = reading.wanted.size();
     const auto left = evaluate(node.left, facts, reading);
     if (node.kind == Node::Kind::contrary) return left == Truth::yes ? Truth::no : left == Truth::no ? Truth::yes : left;
     const auto decides = node.kind == Node::Kind::both ? Truth::no : Truth::yes;
     if (left == decides) return left;
     const auto right = evaluate(node.right, facts, reading);
-    if (right == decides) return right;
+    if (right == decides) {
+        reading.wanted.resize(wanted_before);  // whatever the left would be
+        return right;
+    }
     if (left == Truth::wanted || right == Truth::wanted) return Truth::wanted;
     if (left == Truth::unavailable) return left;
     return right;

@@ -161,6 +161,10 @@ TEST(Condition, DoesNotWantWhatCannotMatter) {
     Reading reading;
     EXPECT_EQ(asked.condition.evaluate(asked.sheet, reading), Truth::no);
     EXPECT_TRUE(reading.wanted.empty());
+    const auto either = ask("(helo.exists and authenticated) or dnsbl.zen > 2");
+    EXPECT_EQ(either.condition.evaluate(either.sheet, reading), Truth::wanted);
+    ASSERT_EQ(reading.wanted.size(), 1u);
+    EXPECT_EQ(either.index.all()[reading.wanted[0]].argument(), "zen");
 }
 
 // What is said of wanted and unavailable facts must hold whatever they turn out to be: no later answer makes a "no" a "yes".

@@ -3,6 +3,7 @@
 #include "mail/mailbox.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -50,7 +51,7 @@ base::Result<double> Dnsbl::weigh(const dns::Answer& answer) const {
         const auto text = dns::render_ip(reply);
         if (!is_reply(reply) || is_refusal(reply)) {
             auto why = fmt::format("{} answered {}, which is {}", said_.zone, text, is_reply(reply) ? "a refusal" : "no reply of a list");
-            trouble_.with([&](std::string& trouble) { trouble = why; });
+            refused(why);
             return fail(ErrorKind::refused, std::move(why));
         }
         const auto named = std::ranges::find_if(said_.replies, [&](const auto& known) { return known.network.contains(text); });
@@ -61,7 +62,21 @@ base::Result<double> Dnsbl::weigh(const dns::Answer& answer) const {
 }
 
 std::string Dnsbl::trouble() const {
-    return trouble_.with([](const std::string& trouble) { return trouble; });
+    return trouble_.with([](const Trouble& trouble) { return trouble.why; });
+}
+
+/// Answers that were under way when it was refused tell nothing new.
+void Dnsbl::refused(const std::string& why) const {
+    trouble_.with([&](Trouble& trouble) {
+        if (trouble.why.empty()) trouble = {.why = why, .untold_refusal = true};
+    });
+}
+
+std::optional<std::string> Dnsbl::take_refusal() const {
+    return trouble_.with([](Trouble& trouble) -> std::optional<std::string> {
+        if (!std::exchange(trouble.untold_refusal, false)) return std::nullopt;
+        return trouble.why;
+    });
 }
 
 std::vector<dns::Question> Dnsbl::test_questions() const {
@@ -85,7 +100,7 @@ bool Dnsbl::take_test(const std::vector<dns::Answer>& answers) const {
         if (!dns::addresses_in(answers[1]).empty()) return fmt::format("{} lists everybody", said_.zone);
         return {};
     }();
-    trouble_.with([&](std::string& trouble) { trouble = verdict; });
+    trouble_.with([&](Trouble& trouble) { trouble = {.why = verdict}; });
     return before != verdict;
 }
 

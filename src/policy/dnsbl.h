@@ -54,11 +54,18 @@ public:
     [[nodiscard]] std::vector<dns::Question> test_questions() const;
     /// Answers in the order of the questions. Whether it went out of order or came back.
     bool take_test(const std::vector<dns::Answer>& answers) const;
+    /// Why an answer outside of tests put it out of order, for the log: told once.
+    [[nodiscard]] std::optional<std::string> take_refusal() const;
 
 private:
+    void refused(const std::string& why) const;
     [[nodiscard]] bool lists_addresses() const { return said_.about == DnsblSubject::client; }
     const DnsblText said_;
-    mutable base::Guarded<std::string> trouble_{"not tested yet"};
+    struct Trouble {
+        std::string why = "not tested yet";  // empty: none
+        bool untold_refusal = false;
+    };
+    mutable base::Guarded<Trouble> trouble_;
 };
 
 class DnsblSet {

@@ -87,6 +87,8 @@ constexpr FactKind kKinds[] = {
     {"spam_rules", FactType::texts, Stage::content, kLast, true, "names of the spam scanner's rules that applied"},
     {"spam_score", FactType::number, Stage::content, kLast, true, "the spam scanner's score"},
     {"spf", FactType::text, Stage::mail, kLast, true, "the result of RFC 7208 for the reverse path; of a bounce, for the client's name"},
+    {"spf.domain", FactType::text, Stage::mail, kLast, false,
+     "the domain that `spf` is about: of the reverse path; of a bounce, the client's name"},
     {"tags", FactType::texts, Stage::connect, kLast, false, "what the rules have tagged by now"},
     {"test_pattern", FactType::text, Stage::content, kLast, true, "gtube or eicar: it holds what scanners are tested with; empty: neither"},
     {"time.hour", FactType::number, Stage::connect, kLast, false, "the hour of the day in the server's time zone, 0 to 23"},

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace thurn::policy {
 
@@ -18,6 +19,13 @@ struct GreylistRules {
     std::chrono::seconds retry_window = std::chrono::days(2);  // and not later than that; then it begins anew
     std::chrono::seconds keep = std::chrono::days(36);  // how long what passed is remembered, since it was last seen: over a month's bill
     unsigned known_after = 5;                           // triplets that have passed from one network, and it is not asked to wait any more
+    /// Nothing waits that SPF says comes from one of these or from below: they send from many hosts, and try again from another.
+    std::vector<std::string> known{"amazon.com",   "amazonses.com", "aol.com",    "apple.com",      "facebookmail.com", "fastmail.com",
+                                   "freenet.de",   "github.com",    "gmail.com",  "gmx.at",         "gmx.ch",           "gmx.com",
+                                   "gmx.de",       "gmx.net",       "google.com", "googlemail.com", "hotmail.com",      "icloud.com",
+                                   "linkedin.com", "live.com",      "mac.com",    "me.com",         "microsoft.com",    "msn.com",
+                                   "outlook.com",  "paypal.com",    "proton.me",  "protonmail.com", "t-online.de",      "web.de",
+                                   "yahoo.com",    "ymail.com"};
 };
 
 /// What greylisting goes by (RFC 6647 §2.2.3).

@@ -34,13 +34,15 @@ private:
 class AskedOnce : public Lookup {
 public:
     explicit AskedOnce(std::vector<Question> asked) : open_(std::move(asked)) {}
-    std::vector<Question> questions() const final { return open_; }
+    std::vector<Question> questions() const final { return settled() ? std::vector<Question>() : open_; }
     void answer(const Question& question, const Answer& answer) final {
         if (std::erase(open_, question) > 0) heard(question, answer);
     }
 
 private:
     virtual void heard(const Question& question, const Answer& answer) = 0;
+    /// Whether no further answer could change what take() gives.
+    [[nodiscard]] virtual bool settled() const { return false; }
     std::vector<Question> open_;
 };
 
@@ -62,6 +64,7 @@ private:
         const auto addresses = dns::addresses_in(answer);
         found_ = found_ || (wanted_ ? std::ranges::find(addresses, *wanted_) != addresses.end() : !addresses.empty());
     }
+    bool settled() const override { return found_; }
     std::optional<dns::IpAddress> wanted_;
     bool found_ = false;
     std::string trouble_;
@@ -85,10 +88,13 @@ private:
             found_ = found_ || !dns::addresses_in(answer).empty();
             return;
         }
+        heard_mx_ = true;
         for (const auto& record : answer.records)
             if (const auto* mx = std::get_if<dns::Mx>(&record)) (mx->exchange.empty() ? null_mx_ : found_) = true;
         null_mx_ = null_mx_ && answer.records.size() == 1;
     }
+    bool settled() const override { return heard_mx_ && (found_ || null_mx_); }
+    bool heard_mx_ = false;
     bool found_ = false;
     bool null_mx_ = false;
     std::string trouble_;
@@ -159,36 +165,69 @@ private:
     std::string trouble_;
 };
 
-std::string_view subject_of(DnsblSubject about, const Subject& subject) {
-    switch (about) {
-        case DnsblSubject::client:
-            return subject.client_address;
-        case DnsblSubject::helo:
-            return subject.helo;
-        case DnsblSubject::client_name:
-            return subject.client_name;
-        case DnsblSubject::sender_domain:
-            return subject.sender_domain;
-        case DnsblSubject::author_domain:
-            return subject.author_domain;
-    }
-    return {};
-}
-
 std::unique_ptr<Lookup> certain(FactValue value) { return std::make_unique<Certain>(std::move(value)); }
 
-std::unique_ptr<Lookup> look_up_lists(const std::vector<const Dnsbl*>& lists, const Subject& subject) {
+std::unique_ptr<Lookup> look_up_lists(const std::vector<const Dnsbl*>& lists, std::string_view subject) {
     Listed::Asked asked;
     std::string trouble;
     for (const auto* list : lists) {
         if (auto why = list->trouble(); !why.empty())
             trouble = std::move(why);
-        else if (auto question = list->question_for(subject_of(list->said().about, subject)))
+        else if (auto question = list->question_for(subject))
             asked.emplace_back(list, *std::move(question));
     }
     if (asked.empty() && !trouble.empty()) return certain(Unavailable{std::move(trouble)});
     if (asked.empty()) return certain(0.0);
     return std::make_unique<Listed>(std::move(asked));
+}
+
+/// A list about the client's name, which is looked up first; who has none is not listed.
+class NameListed final : public Lookup {
+public:
+    NameListed(const dns::IpAddress& client, const Dnsbl& list) : name_(client), list_(list) {}
+    std::vector<Question> questions() const override { return listed_ ? listed_->questions() : name_.questions(); }
+    void answer(const Question& question, const Answer& answer) override {
+        if (listed_) {
+            listed_->answer(question, answer);
+            return;
+        }
+        name_.answer(question, answer);
+        if (name_.questions().empty()) listed_ = look_up(name_.take());
+    }
+    FactValue take() override { return listed_->take(); }
+
+private:
+    [[nodiscard]] std::unique_ptr<Lookup> look_up(FactValue name) const {
+        const auto* confirmed = std::get_if<std::string>(&name);
+        return confirmed ? look_up_lists({&list_}, *confirmed) : certain(std::move(name));
+    }
+    ConfirmedName name_;
+    const Dnsbl& list_;
+    std::unique_ptr<Lookup> listed_;  // once the name is known
+};
+
+std::unique_ptr<Lookup> look_up_list(const Dnsbl& list, const Subject& subject, const std::optional<dns::IpAddress>& client) {
+    switch (list.said().about) {
+        case DnsblSubject::client:
+            return look_up_lists({&list}, subject.client_address);
+        case DnsblSubject::client_name:
+            if (!client || !list.trouble().empty()) return look_up_lists({&list}, {});
+            return std::make_unique<NameListed>(*client, list);
+        case DnsblSubject::helo:
+            return look_up_lists({&list}, subject.helo);
+        case DnsblSubject::sender_domain:
+            return look_up_lists({&list}, subject.sender_domain);
+        case DnsblSubject::author_domain:
+            return look_up_lists({&list}, subject.author_domain);
+    }
+    return certain(0.0);
+}
+
+std::unique_ptr<Lookup> look_up_score(const DnsblSet& lists, const Subject& subject) {
+    std::vector<const Dnsbl*> about_client;
+    for (const auto& list : lists.all())
+        if (list->said().about == DnsblSubject::client) about_client.push_back(list.get());
+    return look_up_lists(about_client, subject.client_address);
 }
 
 std::unique_ptr<Lookup> look_up_helo(const std::string& helo, const std::optional<dns::IpAddress>& client) {
@@ -236,16 +275,9 @@ std::unique_ptr<Lookup> begin_lookup(const Fact& fact, const Subject& subject, c
         if (!client) return certain(Unavailable{"the client has no IP address"});
         return std::make_unique<Spf>(mailauth::spf_mail_from(*client, subject.helo, subject.reverse_path));
     }
-    std::vector<const Dnsbl*> asked;
-    if (kind == "dnsbl_score") {
-        for (const auto& list : lists.all())
-            if (list->said().about == DnsblSubject::client) asked.push_back(list.get());
-    } else if (const auto* list = lists.find(fact.argument())) {
-        asked.push_back(list);
-    } else {
-        return certain(Unavailable{fmt::format("there is no list \"{}\"", fact.argument())});
-    }
-    return look_up_lists(asked, subject);
+    if (kind == "dnsbl_score") return look_up_score(lists, subject);
+    if (const auto* list = lists.find(fact.argument())) return look_up_list(*list, subject, client);
+    return certain(Unavailable{fmt::format("there is no list \"{}\"", fact.argument())});
 }
 
 }  // namespace thurn::policy

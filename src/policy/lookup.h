@@ -15,7 +15,6 @@ namespace thurn::policy {
 /// What is known of a conversation before anybody is asked.
 struct Subject {
     std::string client_address{};
-    std::string client_name{};  // confirmed, if it was looked up already
     std::string helo{};
     std::string sender_domain{};
     std::string author_domain{};
@@ -24,7 +23,8 @@ struct Subject {
 };
 
 /// Finds out one fact by DNS: a core that says what to ask, takes answers, and in the end gives the fact.
-/// Shape    As all cores do: until questions() is empty, answer each. Then take().
+/// Shape    As all cores do: until questions() is empty, answer each, in any order. Then take(). questions() is empty as soon as the fact is
+///          certain, though not all were answered. To those that nobody answers in time say `failed`: what was heard before still counts.
 class Lookup {
 public:
     virtual ~Lookup() = default;

@@ -41,6 +41,8 @@ const std::map<std::pair<std::string, dns::Type>, Answer> kZone{
     {{"7.2.0.192.down.example", dns::Type::a}, nothing(Status::failed)},
     {{"spf.example", dns::Type::txt}, records({dns::Text{"v=spf1 ip4:192.0.2.7 -all"}})},
     {{"bad.example.dbl.example", dns::Type::a}, records({a("127.0.1.2")})},
+    {{"host.example.names.example", dns::Type::a}, records({a("127.0.1.2")})},
+    {{"10.2.0.192.in-addr.arpa", dns::Type::ptr}, nothing(Status::failed)},
 };
 
 Answer look_up(const Question& question) {
@@ -55,9 +57,11 @@ DnsblSet lists() {
     set.add({.name = "down", .zone = "down.example"});
     set.add({.name = "closed", .zone = "closed.example"});
     set.add({.name = "dbl", .zone = "dbl.example", .about = DnsblSubject::sender_domain});
+    set.add({.name = "names", .zone = "names.example", .about = DnsblSubject::client_name});
+    set.add({.name = "untested_names", .zone = "names.example", .about = DnsblSubject::client_name});
     set.add({.name = "untested", .zone = "bl.example"});
     for (const auto& list : set.all())
-        if (list->said().name != "untested") list->take_test({records({a("127.0.0.2")}), nothing(Status::no_name)});
+        if (!list->said().name.starts_with("untested")) list->take_test({records({a("127.0.0.2")}), nothing(Status::no_name)});
     return set;
 }
 
@@ -107,16 +111,36 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"spf", {.client_address = "192.0.2.7", .helo = "spf.example"}, std::string("pass")},
                     Case{"spf", {.client_address = "local"}, Unavailable{"the client has no IP address"}},
                     Case{"spf", {.client_address = "192.0.2.8", .spf = mailauth::SpfResult::neutral}, std::string("neutral")}));
-INSTANTIATE_TEST_SUITE_P(Lists, LookupTest,
-                         testing::Values(Case{"dnsbl.bl", {.client_address = "192.0.2.7"}, 5.0},
-                                         Case{"dnsbl.bl", {.client_address = "192.0.2.8"}, 0.0},
-                                         Case{"dnsbl.wl", {.client_address = "192.0.2.7"}, -2.0},
-                                         Case{"dnsbl.down", {.client_address = "192.0.2.7"}, Unavailable{"down.example: SERVFAIL"}},
-                                         Case{"dnsbl.dbl", {.sender_domain = "Bad.example"}, 1.0},
-                                         Case{"dnsbl.dbl", {.sender_domain = ""}, 0.0},
-                                         Case{"dnsbl.untested", {.client_address = "192.0.2.7"}, Unavailable{"not tested yet"}},
-                                         Case{"dnsbl.none", {}, Unavailable{"there is no list \"none\""}},
-                                         Case{"dnsbl_score", {.client_address = "192.0.2.7"}, 3.0}));
+INSTANTIATE_TEST_SUITE_P(
+    Lists, LookupTest,
+    testing::Values(Case{"dnsbl.bl", {.client_address = "192.0.2.7"}, 5.0}, Case{"dnsbl.bl", {.client_address = "192.0.2.8"}, 0.0},
+                    Case{"dnsbl.wl", {.client_address = "192.0.2.7"}, -2.0},
+                    Case{"dnsbl.down", {.client_address = "192.0.2.7"}, Unavailable{"down.example: SERVFAIL"}},
+                    Case{"dnsbl.dbl", {.sender_domain = "Bad.example"}, 1.0}, Case{"dnsbl.dbl", {.sender_domain = ""}, 0.0},
+                    Case{"dnsbl.names", {.client_address = "192.0.2.7"}, 1.0}, Case{"dnsbl.names", {.client_address = "192.0.2.9"}, 0.0},
+                    Case{"dnsbl.names", {.client_address = "192.0.2.10"}, Unavailable{"DNS gave no answer"}},
+                    Case{"dnsbl.names", {.client_address = "local"}, 0.0},
+                    Case{"dnsbl.untested_names", {.client_address = "192.0.2.7"}, Unavailable{"not tested yet"}},
+                    Case{"dnsbl.untested", {.client_address = "192.0.2.7"}, Unavailable{"not tested yet"}},
+                    Case{"dnsbl.none", {}, Unavailable{"there is no list \"none\""}},
+                    Case{"dnsbl_score", {.client_address = "192.0.2.7"}, 3.0}));
+
+class SettledLookupTest : public testing::TestWithParam<const char*> {};
+/// Who is silent cannot hold up what is certain without him.
+TEST_P(SettledLookupTest, AsksNoMoreOnceItIsCertain) {
+    const auto lookup = begin_lookup({find_fact_kind("sender.exists"), "sender.exists"}, {.sender_domain = GetParam()}, {});
+    const Question mx{GetParam(), dns::Type::mx};
+    lookup->answer(mx, look_up(mx));
+    EXPECT_TRUE(lookup->questions().empty());
+    EXPECT_EQ(lookup->take(), FactValue(std::string_view(GetParam()) == "mail.example"));
+}
+INSTANTIATE_TEST_SUITE_P(Sender, SettledLookupTest, testing::Values("mail.example", "silent.example"));
+
+TEST(SettledLookup, AnAddressDoesNotSettleWhetherThereIsANullMx) {
+    const auto lookup = begin_lookup({find_fact_kind("sender.exists"), "sender.exists"}, {.sender_domain = "silent.example"}, {});
+    lookup->answer({"silent.example", dns::Type::a}, look_up({"silent.example", dns::Type::a}));
+    EXPECT_FALSE(lookup->questions().empty());
+}
 
 TEST(Dnsbl, RefusalPutsItOutOfOrder) {
     const auto set = lists();

@@ -75,6 +75,21 @@ base::Result<std::vector<std::size_t>> find_facts(const std::vector<std::string>
     return found;
 }
 
+/// The domains, and what is below them.
+std::string pattern_of(const std::vector<std::string>& domains) {
+    std::string any;
+    for (const auto& domain : domains) {
+        if (!any.empty()) any += '|';
+        for (const char octet : domain) any += octet == '.' ? "[.]" : std::string_view(&octet, 1);
+    }
+    return fmt::format("(?i)(^|[.])({})$", any);
+}
+
+bool tells_of_good_clients(const DnsblText& list) {
+    if (list.about != DnsblSubject::client && list.about != DnsblSubject::client_name) return false;
+    return list.weight < 0 || std::ranges::any_of(list.replies, [](const auto& reply) { return reply.weight < 0; });
+}
+
 }  // namespace
 
 base::Result<void> check_header(std::string_view header) {
@@ -152,6 +167,18 @@ const std::vector<RuleText>& default_rules() {
          .text = "it holds {test_pattern}, which is there to be refused"},
     };
     return rules;
+}
+
+std::optional<RuleText> known_sender_rule(const std::vector<std::string>& domains, const DnsblSet& lists) {
+    std::vector<std::string> known;
+    if (!domains.empty()) known.push_back(fmt::format(R"(spf.domain matches "{}" and spf = "pass")", pattern_of(domains)));
+    for (const auto& list : lists.all())
+        if (tells_of_good_clients(list->said())) known.push_back(fmt::format("dnsbl.{} < 0", list->said().name));
+    if (known.empty()) return std::nullopt;
+    return RuleText{.name = "known-sender",
+                    .stage = Stage::rcpt,
+                    .when = fmt::format("client.stranger and ({})", fmt::join(known, " or ")),
+                    .action = Action::accept};
 }
 
 RuleText greylist_rule() {

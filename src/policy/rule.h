@@ -4,6 +4,7 @@
 #include "mail/status.h"
 #include "policy/action.h"
 #include "policy/condition.h"
+#include "policy/dnsbl.h"
 #include "policy/reply_text.h"
 
 #include <array>
@@ -66,6 +67,9 @@ private:
 
 /// What holds when there is no [[rule]] in the configuration.
 [[nodiscard]] const std::vector<RuleText>& default_rules();
+/// In front of greylisting's rule: who need not wait, by SPF for one of the domains, or by a list of the good (one with a weight below 0)
+/// that has the client. Nothing: there are neither.
+[[nodiscard]] std::optional<RuleText> known_sender_rule(const std::vector<std::string>& domains, const DnsblSet& lists);
 /// What holds besides where greylisting is on.
 [[nodiscard]] RuleText greylist_rule();
 /// What holds besides where recipients of relayed domains are verified.

@@ -67,6 +67,48 @@ TEST(RuleSet, RefusesASecondRuleOfTheName) {
 
 TEST(RuleSet, TakesItsOwnDefaults) { EXPECT_FALSE(rules_of(default_rules()).empty()); }
 
+struct KnownCase {
+    const char* name;
+    std::string spf;
+    std::string domain;
+    double white;  // what the list of the good says
+    bool known;
+};
+class KnownSender : public testing::TestWithParam<KnownCase> {};
+
+TEST_P(KnownSender, NeedNotWait) {
+    DnsblSet lists;
+    lists.add({.name = "black", .zone = "bl.example"});
+    lists.add({.name = "white", .zone = "wl.example", .weight = -1});
+    lists.add({.name = "senders", .zone = "dwl.example", .about = DnsblSubject::sender_domain, .weight = -1});
+    const auto rules = rules_of({*known_sender_rule({"big.example", "a-b.example"}, lists)});
+    FactSheet facts(rules.facts().size());
+    Marks marks;
+    tell(facts, rules, "client.stranger", true);
+    tell(facts, rules, "spf", GetParam().spf);
+    tell(facts, rules, "spf.domain", GetParam().domain);
+    tell(facts, rules, "dnsbl.white", GetParam().white);
+    Walk walk(rules, Stage::rcpt, facts, marks);
+    ASSERT_TRUE(walk.done());
+    EXPECT_EQ(walk.take().decider() != nullptr, GetParam().known);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Greylisting, KnownSender,
+    testing::Values(KnownCase{"OfTheDomain", "pass", "Big.example", 0, true}, KnownCase{"OfOneBelow", "pass", "mail.a-b.example", 0, true},
+                    KnownCase{"OnlySaysSo", "softfail", "big.example", 0, false},
+                    KnownCase{"EndsAlike", "pass", "notbig.example", 0, false}, KnownCase{"ADotIsADot", "pass", "bigxexample", 0, false},
+                    KnownCase{"Goodlisted", "none", "small.example", -1, true}, KnownCase{"Unknown", "pass", "small.example", 0, false}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(KnownSenders, WithoutAnyThereIsNoRule) {
+    DnsblSet lists;
+    lists.add({.name = "black", .zone = "bl.example"});
+    EXPECT_FALSE(known_sender_rule({}, lists));
+    lists.add({.name = "mixed", .zone = "m.example", .replies = {{*parse_network("127.0.0.9"), -2}}});
+    EXPECT_EQ(known_sender_rule({}, lists)->when, "client.stranger and (dnsbl.mixed < 0)");
+}
+
 TEST(Walk, TheFirstThatAppliesDecidesAndTellsWhy) {
     const auto rules = rules_of(
         {{.name = "first", .stage = Stage::helo, .when = "helo = 'a'", .action = Action::reject, .origin = "t:1"},

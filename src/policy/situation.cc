@@ -114,6 +114,8 @@ constexpr Getter kGetters[] = {
     {"recipients", [](const Fact&, const Situation& now) -> FactValue { return now.recipients ? now.recipients() : Texts(); }},
     {"sender", [](const Fact&, const Situation& now) -> FactValue { return text_of(now.sender); }},
     {"sender.domain", [](const Fact&, const Situation& now) -> FactValue { return domain_of(now.sender); }},
+    {"spf.domain",
+     [](const Fact&, const Situation& now) -> FactValue { return now.sender ? domain_of(now.sender) : std::string(now.helo); }},
     {"size", [](const Fact&, const Situation& now) -> FactValue { return static_cast<double>(now.size); }},
     {"time.hour", moment},
     {"time.weekday", moment},
@@ -130,7 +132,6 @@ std::vector<Get> getters_by_kind() {
 
 Subject Situation::subject() const {
     return {.client_address = std::string(client_address),
-            .client_name = {},
             .helo = std::string(helo),
             .sender_domain = domain_of(sender),
             .author_domain = header.empty() ? std::string() : author_domain_of(*this),

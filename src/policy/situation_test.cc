@@ -59,6 +59,8 @@ TEST(Situation, TellsOfTheEnvelope) {
     EXPECT_EQ(get("helo.is_name", now), FactValue(true));
     EXPECT_EQ(get("helo.is_literal", now), FactValue(false));
     EXPECT_EQ(get("sender.domain", now), FactValue(std::string("example.com")));
+    EXPECT_EQ(get("spf.domain", now), FactValue(std::string("example.com")));
+    EXPECT_EQ(get("spf.domain", {.helo = "mx.b.example"}), FactValue(std::string("mx.b.example")));
     EXPECT_EQ(get("recipient", now), FactValue(std::string("ben@b.example")));
     EXPECT_EQ(get("recipient_count", now), FactValue(1.0));
     EXPECT_EQ(get("recipients", now), FactValue(Texts{"a@b.example"}));

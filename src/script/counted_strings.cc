@@ -34,27 +34,12 @@ std::size_t check_begin(lua_State* lua, int index, std::size_t size) {
     return size - static_cast<std::size_t>(-from);
 }
 
-void spend(lua_State* lua, std::uint64_t steps) {
-    auto& left = instructions_left(lua);
-    const auto instructions = steps / kStepsOfAnInstruction;
-    if (instructions >= left) out_of_instructions(lua);
-    left -= instructions;
-}
-
 void count_search(lua_State* lua, const PatternSearch& search) {
     const auto left = instructions_left(lua);
     const auto cost = count_pattern_steps(search, left > kAll / kStepsOfAnInstruction ? kAll : left * kStepsOfAnInstruction);
     if (*cost.wrong != '\0') luaL_error(lua, "%s", cost.wrong);
     if (cost.over) out_of_instructions(lua);
     spend(lua, cost.steps);
-}
-
-/// Lua's own function, which is the first upvalue, with the arguments as they came.
-int call_original(lua_State* lua) {
-    lua_pushvalue(lua, lua_upvalueindex(1));
-    lua_insert(lua, 1);
-    lua_call(lua, lua_gettop(lua) - 1, LUA_MULTRET);
-    return lua_gettop(lua);
 }
 
 /// Lua's own compares at each place anew: a text and a needle of many equal octets take their product.
@@ -110,6 +95,20 @@ int call_gsub(lua_State* lua) {
 constexpr std::array<luaL_Reg, 4> kFunctions{{{"find", call_find}, {"match", call_match}, {"gmatch", call_gmatch}, {"gsub", call_gsub}}};
 
 }  // namespace
+
+void spend(lua_State* lua, std::uint64_t steps) {
+    auto& left = instructions_left(lua);
+    const auto instructions = steps / kStepsOfAnInstruction;
+    if (instructions >= left) out_of_instructions(lua);
+    left -= instructions;
+}
+
+int call_original(lua_State* lua) {
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    lua_call(lua, lua_gettop(lua) - 1, LUA_MULTRET);
+    return lua_gettop(lua);
+}
 
 void add_counted_strings(lua_State* lua) {
     lua_getglobal(lua, "string");

@@ -11,6 +11,11 @@ namespace thurn::script {
 /// Precondition: the string library is open. Raises Lua's errors: call it under lua_pcall().
 void add_counted_strings(lua_State* lua);
 
+/// What a call from Lua takes, in steps: ten are one instruction of the run.
+void spend(lua_State* lua, std::uint64_t steps);
+/// Calls Lua's own function, which is the first upvalue, with the arguments as they came.
+int call_original(lua_State* lua);
+
 // Of the run that the state belongs to; program.cc has them.
 [[nodiscard]] std::uint64_t& instructions_left(lua_State* lua);
 /// Raises the error that ends a run, and goes on to raise it.

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "dns/ip_address.h"
 #include "policy/web_hook.h"
+#include "script/counted_library.h"
 #include "script/counted_strings.h"
 
 #include <algorithm>
@@ -284,6 +285,7 @@ int prepare(lua_State* lua) {
     lua_sethook(lua, count, LUA_MASKCOUNT, kStride);  // which the thread gets from it; __tostring of an error runs on this one
     open_libraries(lua);
     add_counted_strings(lua);
+    add_counted_library(lua);
     add_library(lua, "shared", kShared.data());
     add_library(lua, "dns", kDns.data());
     add_library(lua, "http", kHttp.data());

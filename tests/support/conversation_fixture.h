@@ -136,11 +136,12 @@ protected:
                 .random = random_,
                 .ids = ids_,
                 .pool = pool_,
-                .resolver = nullptr,
+                .resolver = resolver_,
                 .certificates = &certificates_,
                 .hand_over =
                     [this](spool::StoredMessage message) { accepted_.with([&](auto& all) { all.push_back(std::move(message)); }); },
                 .run_queue = [this](std::string domain) { return async_run_queue(std::move(domain)); },
+                .ask_next_hop = ask_next_hop_,
                 .buckets = buckets_,
                 .alarms = alarms_,
                 .accounts = accounts_},
@@ -206,6 +207,8 @@ protected:
     support::FakeClock clock_;
     support::MemoryDirectory directory_{"mx.here.example"};
     spool::MemorySpool spool_;
+    net::Resolver* resolver_ = nullptr;
+    decltype(Dependencies::ask_next_hop) ask_next_hop_;
     policy::TokenBuckets* buckets_ = nullptr;
     policy::Alarms* alarms_ = nullptr;
     policy::AccountBaseline* accounts_ = nullptr;

@@ -32,7 +32,7 @@ inline std::string milter_packet(char word, std::string_view payload = {}) {
 /// A content filter at a local socket, in a thread of its own: answers each command with the octets set for its letter, `c` where none are.
 ///
 /// Heard    Each packet, its letter and the payload with `|` for NUL.
-/// Special  An answer of `hang` leaves the filter silent; `leave` closes the connection, after what stands before it.
+/// Special  An answer of `hang` leaves the filter silent; `progress` has it give signs of life for ever; `leave` closes the connection, after what stands before it.
 class ScriptedFilter {
 public:
     explicit ScriptedFilter(std::map<char, std::string> answers = {}, std::uint32_t steps = 0, std::uint32_t actions = 0x1ff)
@@ -118,7 +118,12 @@ private:
             std::ignore = send(socket, octets.substr(0, octets.size() - 5));
             return false;
         }
+        if (octets == "progress") return progress(socket);
         return octets == "hang" || octets.empty() || send(socket, octets);
+    }
+    bool progress(int socket) const {
+        while (!stopping_ && send(socket, milter_packet('p'))) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        return false;
     }
     std::string agreement() const {
         milter::PacketWriter writer;

@@ -1,10 +1,14 @@
 """Greylisting: strangers wait once, mail servers get through by themselves, and what passed is remembered over restarts."""
 
 import re
+import tomllib
 
 import pytest
 from clients import make_message, send_on, smtp, submit
-from lab import wait_until
+from lab import Lab, wait_until
+from thurn import Thurn
+
+from conftest import HERE
 
 RULES = {"enabled": True, "delay": "3s", "known_after": 50}
 
@@ -14,9 +18,9 @@ def server(lab, make_thurn):
     return make_thurn("a", relay={"networks": []}, greylist=RULES)
 
 
-def recipient_reply(lab, server, sender, recipient="bob@a.example"):
+def recipient_reply(lab, server, sender, recipient="bob@a.example", client="client"):
     """The reply to RCPT: code and text."""
-    with smtp(lab["client"], server.host) as client:
+    with smtp(lab[client], server.host) as client:
         client.ehlo_or_helo_if_needed()
         assert client.mail(sender)[0] == 250
         code, text = client.rcpt(recipient)
@@ -87,6 +91,73 @@ def test_a_rule_lets_pass_whom_we_know(lab, server):
     server.reload()
     server.wait_for_log("event=reloaded", after=heard)
     assert recipient_reply(lab, server, "friend@elsewhere.example", "alice@a.example")[0] == 250
+
+
+def test_known_senders_do_not_wait():
+    """By SPF for a domain of greylist.known, and by a list of the good; what only says so waits."""
+    net = Lab(["dns", "client", "friend", "a"], prefix="gr")
+    try:
+        friend, client = net["friend"].ip, net["client"].ip
+        net.start_dns("dns", [f"{name}. IN A {friend}" for name in ("gmail.com", "mail.mine.example", "small.example")] +
+                      [f'{name}. IN TXT "v=spf1 ip4:{client} -all"' for name in ("gmail.com", "mail.mine.example", "small.example")] +
+                      [f"{reverse(friend)}.wl.lab. IN A 127.0.5.1", "2.0.0.127.wl.lab. IN A 127.0.0.2",
+                       f"{reverse(friend)}.in-addr.arpa. IN PTR friend.lab.", f"friend.lab. IN A {friend}"])
+        known_good(net)
+    finally:
+        net.close()
+
+
+def reverse(ip):
+    return ".".join(reversed(ip.split(".")))
+
+
+def known_good(net):
+    white = {"name": "white", "zone": "wl.lab", "weight": -1}
+    server = Thurn(net["a"], "a.example", net["dns"], relay={"networks": []}, greylist={"enabled": True}, dnsbl=[white],
+                   authentication={"spf_fail": "mark"}).start()
+    server.add_account("bob@a.example")
+    server.wait_for_log("event=dnsbl_in_order.*list=white")
+    assert recipient_reply(net, server, "x@gmail.com")[0] == 250
+    assert recipient_reply(net, server, "x@small.example")[0] == 450, "SPF alone is not enough"
+    assert recipient_reply(net, server, "y@gmail.com", client="friend")[0] == 250, "listed among the good"
+    assert recipient_reply(net, server, "z@small.example", client="friend")[0] == 250
+    server.wait_for_log(r'event=rule .*rule=known-sender.*result=accept.*spf\.domain = \S*gmail\.com\S* spf = \S*pass')
+
+    def explain(sender, client):
+        return server.cli("explain", "--ip", net[client].ip, "--helo", "client.lab", "--from", sender, "--to", "bob@a.example",
+                          input=make_message("explained", sender=sender).as_string(), check=False).stdout
+    told = explain("unseen@gmail.com", "client")
+    assert re.search(r'rule known-sender \(default\) applies: accept; .*spf = "pass"', told), told
+    told = explain("unseen@small.example", "friend")
+    assert re.search(r"rule known-sender \(default\) applies: accept; .*dnsbl\.white = -1", told), told
+
+    server.configure(dnsbl=[], greylist={"enabled": True, "known": ["mine.example"]})
+    heard = len(server.log_text())
+    server.reload()
+    server.wait_for_log("event=reloaded", after=heard)
+    assert recipient_reply(net, server, "v@gmail.com")[0] == 450
+    assert recipient_reply(net, server, "v@mail.mine.example")[0] == 250, "below a known domain"
+    assert recipient_reply(net, server, "v@mail.mine.example", client="friend")[0] == 450, "SPF fails"
+    examples_of_the_manuals(net, server)
+    assert server.stop() == 0
+
+
+def examples_of_the_manuals(net, server):
+    """What docs/policy.md and docs/outside-policy.md say of lists of the good, word for word but for the zone."""
+    for page, name in (("policy", "known-good"), ("outside-policy", "good-senders")):
+        blocks = re.findall(r"^```toml\n(.*?)^```", (HERE.parent.parent / "docs" / f"{page}.md").read_text(), re.M | re.S)
+        example = tomllib.loads(next(block for block in blocks if f'name = "{name}"' in block))
+        (listed,) = example["dnsbl"]
+        assert listed["zone"] == "list.dnswl.org"
+        rule = next(rule for rule in example["rule"] if rule["name"] == name)
+        server.configure(dnsbl=[{**listed, "zone": "wl.lab"}], rule=[rule], greylist={"enabled": True, "known": []})
+        heard = len(server.log_text())
+        server.reload()
+        server.wait_for_log("event=reloaded", after=heard)
+        server.wait_for_log("event=dnsbl_in_order.*list=white", after=heard)
+        assert recipient_reply(net, server, f"{page}@small.example", client="friend")[0] == 250, page
+        assert recipient_reply(net, server, f"{page}@small.example")[0] == 450, page
+        server.wait_for_log(rf"event=rule .*rule={name}.*result=accept.*dnsbl\.white = -1", after=heard)
 
 
 def test_mistakes_are_told(server):

@@ -1,6 +1,7 @@
 """The configuration's rules, each stage and action, against clients of a network of its own with a DNS that plays lists."""
 
 import io
+import ipaddress
 import json
 import re
 import smtplib
@@ -32,7 +33,12 @@ def records(lab):
             f"{reverse(ip)}.bl.lab. IN A 127.0.0.4", "2.0.0.127.bl.lab. IN A 127.0.0.2",
             f"{reverse(ip)}.wl.lab. IN A 127.0.0.2", "2.0.0.127.wl.lab. IN A 127.0.0.2",
             f"{reverse(ip)}.everybody.lab. IN A 127.0.0.2", "2.0.0.127.everybody.lab. IN A 127.0.0.2", "1.0.0.127.everybody.lab. IN A 127.0.0.2",
-            "b.example.dbl.lab. IN A 127.0.1.2", "test.dbl.lab. IN A 127.0.1.2"]
+            f"{ipaddress.ip_address(lab['client'].ip6).reverse_pointer.removesuffix('.ip6.arpa')}.bl.lab. IN A 127.0.0.5",
+            "b.example.dbl.lab. IN A 127.0.1.2", "test.dbl.lab. IN A 127.0.1.2",
+            "client.lab.names.lab. IN A 127.0.1.2", "test.names.lab. IN A 127.0.1.2",
+            "author.example.authors.lab. IN A 127.0.1.2", "test.authors.lab. IN A 127.0.1.2",
+            f"{reverse(ip)}.refusing.lab. IN A 127.255.255.254", "2.0.0.127.refusing.lab. IN A 127.0.0.2",
+            "2.0.0.127.closed.lab. IN A 127.255.255.254"]
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +171,62 @@ def test_a_list_that_lists_everybody_judges_nobody(net, under):
     assert server.wait_for_mail("bob@a.example", "unsure")["X-Unsure"] == "yes"
 
 
+@pytest.mark.parametrize("about,zone,stage,listed,unlisted", [
+    ("client.name", "names", "rcpt", {}, None),
+    ("helo", "names", "helo", {"ehlo": "client.lab"}, {"ehlo": "other.lab"}),
+    ("sender.domain", "dbl", "rcpt", {"sender": "x@b.example"}, {"sender": "x@other.example"}),
+    ("author.domain", "authors", "content", {"message": make_message("hello", sender="x@author.example")}, {"message": make_message("hello", sender="x@b.example")}),
+])
+def test_lists_of_domains(net, under, about, zone, stage, listed, unlisted):
+    server = under({"name": "listed", "stage": stage, "when": "dnsbl.domains > 0", "action": "reject", "text": "listed"},
+                   dnsbl=[{"name": "domains", "zone": f"{zone}.lab", "about": about}])
+    if stage == "helo":
+        assert dialogue(net, server, f"EHLO {listed['ehlo']}")[0] == "550 5.7.1 listed"
+    else:
+        assert refused(net, server, **listed).startswith("550 5.7.1 listed")
+    told = explain_client(net, server)
+    assert re.search(r"rule listed .*applies: reject; dnsbl\.domains = 1\n", told), told
+    if unlisted:
+        assert send(net, server, **unlisted)
+
+
+def explain_client(net, server):
+    return server.cli("explain", "--ip", net["client"].ip, "--helo", "client.lab", "--from", "x@b.example", "--to", "bob@a.example",
+                      input=make_message("explained", sender="x@author.example").as_string(), check=False).stdout
+
+
+def test_a_client_without_a_confirmed_name_is_in_no_list_of_names(net, under):
+    server = under({"name": "listed", "stage": "mail", "when": "dnsbl.names > 0", "action": "reject"},
+                   {"name": "told", "stage": "mail", "when": "dnsbl.names = 0", "header": "X-Unlisted: yes"},
+                   dnsbl=[{"name": "names", "zone": "names.lab", "about": "client.name"}])
+    with net["b"].inside():
+        nameless = smtplib.SMTP(server.host.ip, 25, local_hostname="client.lab", timeout=20)
+    with nameless:
+        nameless.ehlo()
+        assert nameless.mail("x@b.example")[0] == 250
+    server.wait_for_log(r"event=rule .*rule=told.*dnsbl\.names = 0")
+
+
+def test_an_ipv6_client_is_looked_up_in_lists(net, under):
+    server = under({"name": "listed", "stage": "connect", "when": "dnsbl.bl >= 5", "action": "reject", "text": "{client.address} is listed"},
+                   dnsbl=[{"name": "bl", "zone": "bl.lab", "replies": ["127.0.0.5=5"]}])
+    with net["client"].connect(server.host.ip6, 25) as connection, connection.makefile("rb") as heard:
+        assert heard.readline().decode().strip() == f"554 5.7.1 {ipaddress.ip_address(net['client'].ip6)} is listed"
+    assert send(net, server), "the same host is not listed by its IPv4 address"
+
+
+def test_a_list_that_refuses_us_is_reported_and_not_believed(net, under, server):
+    heard = len(server.log_text())
+    under({"name": "r", "stage": "mail", "when": "dnsbl.refusing > 0 or dnsbl.closed > 0", "action": "reject"},
+          dnsbl=[{"name": "refusing", "zone": "refusing.lab"}, {"name": "closed", "zone": "closed.lab"}])
+    server.wait_for_log(r"event=dnsbl_out_of_order.*list=closed.*refuses our resolver: 127\.255\.255\.254", after=heard)
+    server.wait_for_log(r"event=dnsbl_in_order.*list=refusing", after=heard)
+    for _ in range(2):
+        assert send(net, server)
+    server.wait_for_log(r"event=dnsbl_out_of_order.*list=refusing.*refusing\.lab answered 127\.255\.255\.254, which is a refusal", after=heard)
+    assert len(re.findall(r"event=dnsbl_out_of_order.*list=refusing", server.log_text()[heard:])) == 1, "told once"
+
+
 def test_marks_add_up_and_content_goes_to_junk(net, under):
     server = under({"name": "one", "stage": "helo", "when": 'helo = "odd.lab"', "score": 2}, {"name": "two", "stage": "content", "when": 'header.Subject like "*win*"', "score": 3},
                    {"name": "sum", "stage": "content", "when": "score >= 5", "action": "junk"})
@@ -194,8 +256,20 @@ def test_who_writes_in_our_name_from_outside_is_refused_and_told(net, under):
     heard = len(server.log_text())
     said = refused(net, server, message=make_message("our boss", sender="boss@a.example"))
     assert said.startswith("550 5.7.1 a.example does not send from there (")
-    server.wait_for_log(r'event=alarm .*kind=spoofing reason="a message in the name of a\.example from \S+ fails DMARC"', after=heard)
+    server.wait_for_log(r'event=alarm .*kind=spoofing reason="a message in the name of a\.example fails DMARC \(from \S+\)"', after=heard)
     send(net, server, "no boss", sender="boss@b.example")
+
+
+@pytest.mark.parametrize("ours,sender,author,told", [
+    ("quiet.example", "x@b.example", "boss@quiet.example", r"a message is in the name of quiet\.example, and neither SPF nor DKIM"),
+    ("secret.example", "boss@secret.example", "x@b.example", r"a message has the sender boss@secret\.example, and neither SPF nor DKIM"),
+])
+def test_a_domain_of_ours_without_dmarc_is_not_spoofed_in_silence(net, under, ours, sender, author, told):
+    server = under({"name": "r", "stage": "mail", "score": 1})
+    server.cli("domain", "add", ours)
+    heard = len(server.log_text())
+    assert send(net, server, sender=sender, message=make_message("spoofed", sender=author))
+    server.wait_for_log(rf'event=alarm .*kind=spoofing reason="{told}', after=heard)
 
 
 def test_spf_is_known_at_rcpt(net, under):
