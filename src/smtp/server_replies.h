@@ -12,6 +12,7 @@ inline constexpr FixedReply kAuthLineTooLong{500, {5, 5, 6}, "Authentication exc
 inline constexpr FixedReply kBareLf{500, {5, 5, 2}, "Lines must end with CRLF"};
 inline constexpr FixedReply kControlOctet{500, {5, 5, 2}, "Control characters are not allowed in commands"};
 inline constexpr FixedReply kHttp{421, {4, 7, 0}, "This is SMTP, not HTTP"};
+inline constexpr FixedReply kTls{421, {4, 7, 0}, "This is SMTP, not TLS"};
 inline constexpr FixedReply kNotSmtp{421, {4, 7, 0}, "This is not SMTP"};
 inline constexpr FixedReply kTooManyCommands{421, {4, 7, 0}, "Too many commands"};
 inline constexpr FixedReply kTooManyMessages{421, {4, 7, 0}, "Too many messages on this connection"};  // RFC 9422 §4.1

@@ -54,6 +54,11 @@ std::size_t ServerSession::State::command_limit() const {
 }
 
 bool ServerSession::State::read_command() {
+    if (const auto* reply = other_protocol_begins()) {
+        current = Verb::unknown;
+        say_and_close(*reply);
+        return true;
+    }
     const auto found = input.find_line(command_limit());
     current = Verb::unknown;
     if (found != InputBuffer::Found::line) return on_no_line(found, is_auth(input.head()) ? kAuthLineTooLong : kLineTooLong);
@@ -78,10 +83,16 @@ bool ServerSession::State::read_auth_line() {
 
 /// False when octets are missing, or all is over. Behind a BDAT that cannot be read comes content, which must not become commands.
 bool ServerSession::State::on_no_line(InputBuffer::Found found, const FixedReply& too_long) {
-    if (found == InputBuffer::Found::bare_lf) is_bdat(input.unread()) ? say_and_close(kBareLf) : refuse(kBareLf);
-    if (found == InputBuffer::Found::too_long) is_bdat(input.head()) ? say_and_close(kLineTooLong) : refuse(too_long);
+    if (found == InputBuffer::Found::bare_lf) on_bad_line(input.broken_line(), kBareLf);
+    if (found == InputBuffer::Found::too_long) on_bad_line(input.head(), is_bdat(input.head()) ? kLineTooLong : too_long);
     if (found == InputBuffer::Found::endless) say_and_close(kEndlessLine);
     return found != InputBuffer::Found::incomplete && mode != Mode::closed;
+}
+
+/// Other programs end their lines with LF, or have long ones; behind both may come what would be taken for commands.
+void ServerSession::State::on_bad_line(std::string_view begin, const FixedReply& fault) {
+    if (const auto* other = other_protocol(split_command(begin))) return say_and_close(*other);
+    is_bdat(begin) ? say_and_close(fault) : refuse(fault);
 }
 
 // ---- Events and replies

@@ -70,11 +70,14 @@ struct ServerSession::State {
     bool read_content();
     bool read_chunk();
     bool on_no_line(InputBuffer::Found found, const FixedReply& too_long);
+    void on_bad_line(std::string_view begin, const FixedReply& fault);
     [[nodiscard]] std::size_t command_limit() const;
 
     // Commands
     void on_line(std::string_view line);
     void on_command(const CommandLine& line);
+    [[nodiscard]] const FixedReply* other_protocol_begins() const;
+    [[nodiscard]] const FixedReply* other_protocol(const CommandLine& command) const;
     [[nodiscard]] const FixedReply* limit_reached() const;
     [[nodiscard]] const FixedReply* not_provided(Verb verb) const;
     [[nodiscard]] Provided provided() const;
