@@ -151,7 +151,6 @@ ParameterRules ServerSession::State::parameter_rules() const {
 }
 
 void ServerSession::State::hello(std::string name, bool with_extensions) {
-    reset_transaction();
     pending_name = name;
     pending_extended = with_extensions;
     ask(Open::hello, HelloGiven{.name = std::move(name), .extended = with_extensions});
@@ -192,7 +191,13 @@ void ServerSession::State::on(VrfyCommand& command) {
         output += kVerify;  // RFC 5321 §7.3
         return;
     }
+    question_utf8 = command.utf8;
     ask(Open::question, VerifyWanted{.text = std::move(command.text), .utf8 = command.utf8});
+}
+
+void ServerSession::State::on(ExpnCommand& command) {
+    question_utf8 = command.utf8;
+    ask(Open::question, ExpandWanted{.text = std::move(command.text), .utf8 = command.utf8});
 }
 
 void ServerSession::State::on(XclientCommand& command) {
