@@ -61,14 +61,19 @@ public:
         : session_(session), options_(std::move(options)), tls_(options_.tls == TlsState::active), answers_(answers) {}
 
     void handle_all() {
-        while (auto event = session_.next_event()) std::visit([this](auto& given) { on(given); }, *event);
+        while (auto event = session_.next_event()) {
+            const bool ends = std::holds_alternative<TransactionReset>(*event) || std::holds_alternative<ContentDropped>(*event);
+            require(!std::exchange(end_due_, false) || ends, "an accepted hello ends a transaction");
+            std::visit([this](auto& given) { on(given); }, *event);
+        }
+        require(!end_due_, "it is told at once");
         replies_ += session_.take_output();
         require(!session_.has_output(), "taken is taken");
     }
     void start_tls_if_wanted() {
         if (!std::exchange(tls_wanted_, false) || session_.closed()) return;
         tls_ = true;
-        hello_ = sender_ = false;
+        hello_ = sender_ = login_ = false;
         recipients_ = 0;
         session_.tls_started();
     }
@@ -86,8 +91,10 @@ private:
         return yes;
     }
     void on(HelloGiven& given) {
-        require(!given.name.empty() && !sender_, "hello comes outside a transaction");
-        if (answer()) hello_ = true;
+        require(!given.name.empty(), "hello has a name");
+        if (!answer()) return;
+        hello_ = true;
+        end_due_ = sender_;
     }
     void on(SecretWanted& wanted) {
         require(tls_ && options_.auth != AuthRule::off && !login_ && !sender_ && !wanted.login.empty(),
@@ -187,6 +194,7 @@ private:
     std::string_view answers_;
     int asked_ = 0;
     bool improper_ = false, hello_ = false, sender_ = false, receiving_ = false, binary_ = false, login_ = false, tls_wanted_ = false;
+    bool end_due_ = false;
     std::size_t recipients_ = 0;
     std::string content_;
     std::string replies_;

@@ -184,6 +184,39 @@ TEST_F(AccessTest, SaysWhenTheQueueCannotBeStarted) {
     EXPECT_EQ(greeted()->ask("ETRN there.example"), "458 4.3.0 local trouble, try again later");
 }
 
+// ---- who talks before the greeting. What stands behind a PROXY header in one write is there for sure
+
+constexpr const char* kHeader = "PROXY TCP4 203.0.113.1 198.51.100.2 4711 25\r\n";
+
+TEST_F(AccessTest, RefusesAnEarlyTalkerWithoutADelay) {
+    start();
+    auto client = connect(behind_proxy_);
+    client->say(std::string(kHeader) + "EHLO hasty.example\r\n");
+    EXPECT_EQ(client->hear(), "554 5.5.1 you talked before you were greeted");
+    EXPECT_EQ(client->hear(), "");
+    EXPECT_TRUE(accepted().empty());
+}
+
+TEST_F(AccessTest, LetsRelayNetworksTalkEarly) {
+    options_.relay_networks = networks({"203.0.113.0/24"});
+    start();
+    auto client = connect(behind_proxy_);
+    client->say(std::string(kHeader) + "EHLO hasty.example\r\n");
+    EXPECT_THAT(client->hear(), StartsWith("220 "));
+    EXPECT_THAT(client->hear(), StartsWith("250-"));
+}
+
+TEST_F(AccessTest, TakesNoTlsForEarlyTalk) {
+    start();
+    auto profile = behind_proxy_;
+    profile.tls = smtp::TlsState::active;
+    auto client = connect(profile);
+    client->say(kHeader);
+    client->start_tls();
+    EXPECT_THAT(client->hear(), StartsWith("220 "));
+    EXPECT_THAT(client->ask("EHLO client.example"), StartsWith("250-"));
+}
+
 // ---- XCLIENT, XFORWARD
 
 TEST_F(AccessTest, BecomesWhomXclientTellsOf) {
@@ -221,6 +254,46 @@ TEST_F(AccessTest, TakesALoginFromXclientAndForgetsItWithTheNext) {
     client->ask("EHLO proxy.example");
     client->ask("MAIL FROM:<anna@here.example>");
     EXPECT_THAT(client->ask("RCPT TO:<carl@there.example>"), StartsWith("550 5.7.1"));
+}
+
+TEST_F(AccessTest, ForgetsALoginFromXclientWithStarttls) {
+    auto submission = mail_proxy_;
+    submission.role = policy::Role::submission;
+    start();
+    auto client = greeted_on(submission);
+    EXPECT_THAT(client->ask("XCLIENT ADDR=203.0.113.1 LOGIN=anna@here.example"), StartsWith("220 "));
+    client->ask("EHLO proxy.example");
+    EXPECT_THAT(client->ask("STARTTLS"), StartsWith("220 "));
+    client->start_tls();
+    EXPECT_THAT(client->ask("EHLO proxy.example"), HasSubstr("250-AUTH ")) << "what was said in clear is forgotten (RFC 3207 §4.2)";
+    EXPECT_THAT(client->ask("MAIL FROM:<anna@here.example>"), StartsWith("530 5.7.0"));
+    EXPECT_THAT(client->ask("AUTH PLAIN AGFubmFAaGVyZS5leGFtcGxlAHNlY3JldA=="), StartsWith("235 2.7.0"));
+    EXPECT_THAT(client->ask("XCLIENT ADDR=203.0.113.1 LOGIN=bob@here.example"), StartsWith("220 "));
+    client->ask("EHLO proxy.example");
+    EXPECT_THAT(client->ask("MAIL FROM:<bob@here.example>"), StartsWith("250 ")) << "under TLS it is told again";
+}
+
+TEST_F(AccessTest, OffersWhatIsForLoginsNoMoreAfterStarttls) {
+    options_.vrfy = Disclosure::authenticated;
+    start();
+    auto client = greeted_on(mail_proxy_);
+    client->ask("XCLIENT ADDR=203.0.113.1 LOGIN=anna@here.example");
+    EXPECT_THAT(client->ask("EHLO proxy.example"), HasSubstr("VRFY"));
+    client->ask("STARTTLS");
+    client->start_tls();
+    EXPECT_THAT(client->ask("EHLO proxy.example"), Not(HasSubstr("VRFY")));
+    EXPECT_THAT(client->ask("VRFY nobody@here.example"), StartsWith("252 "));
+}
+
+TEST_F(AccessTest, TurnsAwayWhomXclientNamesFromOtherNetworks) {
+    auto profile = mail_proxy_;
+    profile.networks = networks({"127.0.0.0/8", "203.0.113.0/24"});
+    start();
+    auto client = greeted_on(profile);
+    EXPECT_THAT(client->ask("XCLIENT ADDR=203.0.113.1"), StartsWith("220 "));
+    EXPECT_THAT(client->ask("XCLIENT ADDR=198.51.100.1"), StartsWith("421 4.7.1"));
+    EXPECT_EQ(client->hear(), "");
+    EXPECT_THAT(greeted_on(profile)->ask("XCLIENT ADDR=[UNAVAILABLE]"), StartsWith("421 4.7.1")) << "who knows where it is";
 }
 
 TEST_F(AccessTest, AnUnknownAddressByXclientHasNoPrivileges) {

@@ -149,9 +149,11 @@ awaitable<bool> Conversation::async_begin() {
     co_return co_await async_flush();
 }
 
+bool Conversation::may_connect() const { return profile_.networks.empty() || is_among(profile_.networks, client_.address); }
+
 /// The listener's networks, bans and the limits. False when it was turned away.
 awaitable<bool> Conversation::async_let_in() {
-    if (!profile_.networks.empty() && !is_among(profile_.networks, client_.address)) {
+    if (!may_connect()) {
         co_await async_turn_away("listener.networks", smtp::make_reply(554, {5, 7, 1}, "your address may not connect here"));
         co_return false;
     }
@@ -195,13 +197,17 @@ void Conversation::look_up_name() {
         net::asio::detached);
 }
 
-/// Who talks before the greeting is a program that sends without listening: no mail server does (RFC 5321 §4.3.1). False when it ends here.
+/// Who talks before the greeting is a program that sends without listening: no mail server does (RFC 5321 §4.3.1). Without a delay what has
+/// come by now counts; the look costs nothing, for the first read of the conversation is spared it. False when it ends here.
 awaitable<bool> Conversation::async_hear_silence() {
     const auto delay = options_->greeting_delay;
-    if (profile_.role != policy::Role::mx || delay.count() == 0 || in_relay_networks_) co_return true;
-    reading_ = true;
-    const auto spoke = co_await stream_.async_read(read_buffer_, net::within(delay));
-    reading_ = false;
+    if (profile_.role != policy::Role::mx || in_relay_networks_) co_return true;
+    auto spoke = stream_.try_read(read_buffer_);
+    if (!spoke && spoke.error().kind == base::ErrorKind::timed_out && delay.count() > 0) {
+        reading_ = true;
+        spoke = co_await stream_.async_read(read_buffer_, net::within(delay));
+        reading_ = false;
+    }
     if (!spoke) {
         const bool silent = spoke.error().kind == base::ErrorKind::timed_out;
         if (!silent) co_await async_flush();  // we may be stopping
@@ -348,10 +354,13 @@ awaitable<bool> Conversation::async_start_tls() {
     }
     const auto agreed = stream_.tls_facts();
     if (agreed) {
-        client_.tls = fmt::format("{} with {}", agreed->version, agreed->cipher);
+        client_.tls = fmt::format("{} with {}{}", agreed->version, agreed->cipher, agreed->verified ? kCertificateVerified : "");
         session_.certificate_shown(agreed->client_mailboxes);
     }
-    client_.login.clear();
+    if (!client_.login.empty()) {  // told by XCLIENT in clear; what was said there is forgotten (RFC 3207 §4.2)
+        client_.login.clear();
+        session_.offer(extensions());
+    }
     close_transaction();
     auto bindings = stream_.tls_bindings();
     session_.bind_channel({.exporter = std::move(bindings.exporter), .server_end_point = std::move(bindings.server_end_point)});

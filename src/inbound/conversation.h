@@ -90,6 +90,7 @@ private:
 
     // conversation.cc: the connection
     Awaitable<bool> async_begin();
+    [[nodiscard]] bool may_connect() const;
     Awaitable<bool> async_let_in();
     Awaitable<> async_turn_away(std::string_view rule, smtp::Reply reply);
     Awaitable<bool> async_hear_silence();

@@ -75,6 +75,7 @@ awaitable<void> Conversation::async_become(smtp::XclientGiven told) {
     client_.name = given(told, Name::name);
     client_.helo = given(told, Name::helo);
     client_.login = directory::fold_address(given(told, Name::login));
+    if (client_.tls.ends_with(kCertificateVerified)) client_.tls.resize(client_.tls.size() - kCertificateVerified.size());  // the proxy's
     through_ = fmt::format("{} by XCLIENT", net::render_endpoint(stream_.peer()));
     end_transaction();
     facts_ = policy::FactSheet();
@@ -88,6 +89,12 @@ awaitable<void> Conversation::async_become(smtp::XclientGiven told) {
                                {"name", client_.name},
                                {"helo", client_.helo},
                                {"login", client_.login}});
+    if (!may_connect()) {
+        const auto reply = smtp::make_reply(421, {4, 7, 1}, "this client may not connect here");
+        log_.warning("connection_refused", {.reason = "listener.networks", .reply = &reply});
+        session_.answer(reply);
+        co_return;
+    }
     if (const auto ban = find_ban()) {
         log_.warning("connection_refused", {.reason = ban->rule, .reply = &ban->reply});
         session_.answer(smtp::make_reply(421, {4, 7, 0}, "this client is turned away for now"));

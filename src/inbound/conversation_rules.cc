@@ -286,20 +286,25 @@ awaitable<bool> Conversation::async_pass_connection() {
     co_return false;
 }
 
+/// The transaction in which it may be said knows nothing of it until it is accepted, and goes on when it is refused (RFC 5321 §4.1.4).
 awaitable<void> Conversation::async_take_hello(std::string name) {
-    close_transaction();
     forget_facts(Stage::helo);
     const auto before = so_far_;
     const auto last = std::exchange(helo_, std::move(name));
     so_far_ = at_connect_;  // a client may say hello again, and does after STARTTLS
-    const auto ruling = co_await async_rule(Stage::helo, transaction_, situation(transaction_));
+    Transaction none;
+    const auto ruling = co_await async_rule(Stage::helo, none, situation(none));
     const auto refusal = refusal_of(ruling, Stage::helo);
     if (!refusal) {
+        if (!session_.in_transaction()) close_transaction();  // of one that is open the session tells the end
         session_.accept();
         co_return;
     }
+    auto open = std::exchange(transaction_, {});  // whose trace it is not
     refuse("helo", helo_, *refusal);
-    so_far_ = before;  // as if it had not been said (RFC 5321 §4.1.4)
+    transaction_ = std::move(open);
+    forget_facts(Stage::helo);  // of this one
+    so_far_ = before;
     if (!last.empty()) helo_ = last;
 }
 

@@ -63,7 +63,7 @@ struct Options {
     bool check_author = true;                // From too
     std::chrono::seconds future_release{0};  // how long submitted mail may be held back at its sender's wish (RFC 4865); 0: not offered
     bool cram_md5 = false;                   // offered to log in by; what it needs is stored for passwords set while it is
-    std::chrono::seconds greeting_delay{0};  // on mx, but not for relay_networks: who talks meanwhile is refused
+    std::chrono::seconds greeting_delay{0};  // on mx, but not for relay_networks: who talks before it is refused
     Disclosure vrfy = Disclosure::off;
     Disclosure expn = Disclosure::off;
     QueueRunBy etrn = QueueRunBy::relay_networks;

@@ -70,6 +70,25 @@ TEST_F(TracingTest, ARefusedHelloIsAsIfItHadNotBeenSaid) {
     EXPECT_EQ(told(), "refused decided helo ");
 }
 
+TEST_F(TracingTest, ARefusedHelloLeavesTheTransactionAsItIs) {
+    rule({.name = "not-evil", .stage = Stage::helo, .when = "helo = \"evil.example\"", .action = Action::reject});
+    start();
+    auto client = greeted();
+    client->ask("MAIL FROM:<a@b.example>");
+    client->ask("RCPT TO:<anna@here.example>");
+    EXPECT_THAT(client->ask("EHLO evil.example"), StartsWith("550 "));
+    EXPECT_EQ(told(), "refused decided helo ");
+    EXPECT_THAT(client->ask("RCPT TO:<bob@here.example>"), StartsWith("250 "));
+    EXPECT_THAT(client->ask("DATA"), StartsWith("354 "));
+    EXPECT_THAT(client->ask("\r\n."), StartsWith("250 "));
+    ASSERT_EQ(accepted().size(), 1);
+    EXPECT_EQ(accepted()[0].envelope.recipients.size(), 2);
+    EXPECT_THAT(text(accepted()[0]), StartsWith("Received: from client.example "));
+    client->ask("MAIL FROM:<a@b.example>");
+    EXPECT_THAT(client->ask("EHLO client.example"), StartsWith("250-"));
+    EXPECT_THAT(client->ask("RCPT TO:<anna@here.example>"), StartsWith("503 ")) << "an accepted one ends it";
+}
+
 TEST_F(TracingTest, AMessageOfWhichARecipientWasRefusedIsAccepted) {
     start();
     auto client = greeted();

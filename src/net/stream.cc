@@ -224,6 +224,13 @@ asio::awaitable<base::Result<std::size_t>> Stream::async_read(std::span<char> in
     return State::async_read(state_, into, deadline);
 }
 
+base::Result<std::size_t> Stream::try_read(std::span<char> into) {
+    Step step = state_->read(into);
+    if (step.kind == Step::Kind::done) return step.count;
+    if (step.kind == Step::Kind::failed) return std::unexpected(std::move(step.error));
+    return base::fail(base::ErrorKind::timed_out, "nothing is there");
+}
+
 asio::awaitable<base::Result<std::size_t>> Stream::async_peek(std::span<char> into, Deadline deadline) {
     return State::async_peek(state_, into, deadline);
 }

@@ -41,6 +41,9 @@ public:
     [[nodiscard]] asio::awaitable<base::Result<void>> async_wait_readable(Deadline deadline);
     /// Reads at least one octet. Tries at once before it waits.
     [[nodiscard]] asio::awaitable<base::Result<std::size_t>> async_read(std::span<char> into, Deadline deadline);
+    /// Reads what is there, without a wait. Under TLS, what is there of content.
+    /// Errors   `timed_out`: nothing is.
+    [[nodiscard]] base::Result<std::size_t> try_read(std::span<char> into);
     /// Reads at least one octet and leaves what it read to be read again: for what comes before TLS in the same packet. Precondition: no TLS.
     [[nodiscard]] asio::awaitable<base::Result<std::size_t>> async_peek(std::span<char> into, Deadline deadline);
     /// Writes all of it; the pieces leave in one gathered write where they can.

@@ -16,7 +16,7 @@ namespace thurn::net {
 
 class ResumableSessions;
 
-/// What a handshake agreed on. `verified`: the peer's certificate chained to a trusted root and matched the name asked for.
+/// What a handshake agreed on. `verified`: the peer's certificate chained to a trusted root and, where a name was asked for, has it.
 struct TlsFacts {
     std::string version;  // TLSv1.3
     std::string cipher;   // TLS_AES_256_GCM_SHA384

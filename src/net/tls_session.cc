@@ -218,7 +218,7 @@ TlsFacts TlsSession::facts() const {
         facts.server_name = to_lower(name);
     X509* const certificate = SSL_get0_peer_certificate(session_);
     const bool trusted = certificate && SSL_get_verify_result(session_) == X509_V_OK;
-    facts.verified = named_ && trusted;
+    facts.verified = trusted && (named_ || SSL_is_server(session_) == 1);  // a client is asked for no name
     facts.resumed = SSL_session_reused(session_) == 1;
     if (trusted && SSL_is_server(session_)) facts.client_mailboxes = mailboxes_of(certificate);
     return facts;

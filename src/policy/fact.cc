@@ -51,7 +51,7 @@ constexpr FactKind kKinds[] = {
     {"client.network", FactType::text, Stage::connect, kLast, false, "the network that counts as one client: the address, or its /64"},
     {"client.stranger", FactType::flag, Stage::connect, kLast, false, "neither logged in nor of relay.networks"},
     {"client.subnet", FactType::text, Stage::connect, kLast, false, "its /24, or of an IPv6 address its /64: `192.0.2.0/24`"},
-    {"client.tls", FactType::text, Stage::connect, kLast, false, "version and cipher; empty without TLS"},
+    {"client.tls", FactType::text, Stage::connect, kLast, false, "version and cipher, and `, client certificate verified` where it was; empty without TLS"},
     {"dkim", FactType::texts, Stage::content, kLast, false, "domains whose signatures hold"},
     {"dmarc", FactType::text, Stage::content, kLast, false, "none, pass, fail, temperror or permerror"},
     {"dmarc.policy", FactType::text, Stage::content, kLast, false, "what the author's domain asks for: none, quarantine or reject"},

@@ -31,6 +31,10 @@ public:
     };
     /// Looks at what comes next as a line. `limit`: octets with its CRLF.
     [[nodiscard]] Found find_line(std::size_t limit);
+    /// Whether unread() begins with a line, and not with the rest of one that is dropped.
+    [[nodiscard]] bool at_line_start() const { return dropping_ == Dropping::nothing; }
+    /// Of bare_lf, without its LF.
+    [[nodiscard]] std::string_view broken_line() const { return unread().substr(0, line_length_ - 1); }
     /// Without its CRLF.
     [[nodiscard]] std::string_view line() const { return unread().substr(0, line_length_ - 2); }
     void take_line();

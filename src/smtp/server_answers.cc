@@ -1,5 +1,8 @@
 // What the session says when the driver accepts an event.
+#include "base/ascii.h"
 #include "smtp/server_state.h"
+
+#include <algorithm>
 
 namespace thurn::smtp {
 
@@ -10,6 +13,28 @@ void ServerSession::State::say_for_all(std::string_view reply) {
     const bool end = open == Open::content_end || (open == Open::content_begin && mode == Mode::chunk && chunk.last);
     const bool each = end && options.protocol == Protocol::lmtp;
     for (std::size_t count = each ? recipients : 1; count > 0; --count) output += reply;
+}
+
+/// Whether the client wants UTF-8 in the answer to what is open (RFC 6531 §3.7.4.1).
+Utf8 ServerSession::State::reply_utf8() const {
+    switch (open) {
+        case Open::sender:
+        case Open::recipient:
+        case Open::content_begin:
+        case Open::content_end:
+            return utf8;
+        case Open::question:
+            return current == Verb::etrn || current == Verb::xforward ? Utf8::refused : question_utf8;
+        default:
+            return Utf8::refused;
+    }
+}
+
+/// What others made of what the client sent, a `From:` for instance, may hold anything.
+std::string ServerSession::State::render(const Reply& reply) const {
+    auto rendered = render_reply(reply);
+    if (reply_utf8() == Utf8::refused) std::ranges::replace_if(rendered, [](char octet) { return !base::is_ascii(octet); }, '?');
+    return rendered;
 }
 
 std::string ServerSession::State::greeting() const {

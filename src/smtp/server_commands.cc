@@ -4,6 +4,8 @@
 #include "smtp/wipe.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace thurn::smtp {
 
@@ -17,13 +19,22 @@ bool is_http_request(const CommandLine& command) {
     return is_http_method(command.word) || command.argument.starts_with("HTTP/") || command.argument.contains(" HTTP/");
 }
 
-/// What a server should never hear first: a header field, of a request whose beginning was lost or of a message without its envelope, or
-/// the word of a load balancer we do not listen to (in version 2 of its protocol NUL stands alone in a line).
-bool is_other_opening(const CommandLine& command) {
-    if (command.verb != Verb::unknown) return false;
-    const bool lone_nul = command.word.size() == 1 && command.word.front() == '\0';
-    return command.word == "PROXY" || lone_nul || (command.word.size() > 1 && command.word.ends_with(':'));
+bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
+    return std::ranges::any_of(words, [word](auto known) { return base::equal_ignoring_case(word, known); });
 }
+
+/// What a server should never hear first: a header field, of a request whose beginning was lost or of a message without its envelope; the
+/// word of a load balancer we do not listen to; SSH; POP3 or FTP; IMAP, whose commands stand behind a tag.
+bool is_other_opening(const CommandLine& command) {
+    static constexpr std::array<std::string_view, 6> kWords{"PROXY", "USER", "CAPA", "APOP", "STLS", "FEAT"};
+    static constexpr std::array<std::string_view, 7> kTagged{"LOGIN", "CAPABILITY", "AUTHENTICATE", "STARTTLS", "ID", "NOOP", "LOGOUT"};
+    if (command.verb != Verb::unknown || command.word.empty()) return false;
+    const auto behind_tag = command.argument.substr(0, command.argument.find(' '));
+    return is_one_of(command.word, kWords) || is_one_of(behind_tag, kTagged) || command.word.starts_with("SSH-") ||
+           (command.word.size() > 1 && command.word.ends_with(':'));
+}
+
+constexpr char kTlsRecord = 0x16;  // of a handshake: what a ClientHello begins with (RFC 8446 §5.1)
 
 bool is_control(char octet) {
     const auto value = static_cast<unsigned char>(octet);
@@ -51,6 +62,20 @@ bool ends_group(Verb verb) {
 
 }  // namespace
 
+/// Judged before a line is there, which a binary protocol may never end: no command begins with anything but a letter. (White space and an
+/// empty line are a matter of on_command(): some program may have them by mistake.)
+const FixedReply* ServerSession::State::other_protocol_begins() const {
+    if (stage != Stage::fresh || !input.at_line_start() || input.unread().empty()) return nullptr;
+    const char first = input.unread().front();
+    if (base::is_letter(first) || std::string_view(" \t\r\n").contains(first)) return nullptr;
+    return first == kTlsRecord ? &kTls : &kNotSmtp;
+}
+
+const FixedReply* ServerSession::State::other_protocol(const CommandLine& command) const {
+    if (is_http_request(command)) return &kHttp;
+    return stage == Stage::fresh && is_other_opening(command) ? &kNotSmtp : nullptr;
+}
+
 const FixedReply* ServerSession::State::limit_reached() const {
     if (commands >= options.commands) return &kTooManyCommands;
     if (errors >= options.errors) return &kTooManyErrors;
@@ -65,9 +90,8 @@ void ServerSession::State::on_line(std::string_view line) {
     if (stage != Stage::chunks || current != Verb::bdat) ++commands;  // further chunks count by what they bring: on(BdatCommand&)
     if (!extended || ends_group(current)) group_ended = true;
     if (current != Verb::bdat) chunks_follow = false;
-    if (stage == Stage::fresh && is_other_opening(command)) return say_and_close(kNotSmtp);
+    if (const auto* reply = other_protocol(command)) return say_and_close(*reply);
     if (std::ranges::any_of(line, is_control)) return command.verb == Verb::bdat ? say_and_close(kControlOctet) : refuse(kControlOctet);
-    if (is_http_request(command)) return say_and_close(kHttp);
     on_command(command);
 }
 
@@ -127,7 +151,6 @@ ParameterRules ServerSession::State::parameter_rules() const {
 }
 
 void ServerSession::State::hello(std::string name, bool with_extensions) {
-    reset_transaction();
     pending_name = name;
     pending_extended = with_extensions;
     ask(Open::hello, HelloGiven{.name = std::move(name), .extended = with_extensions});
@@ -168,7 +191,13 @@ void ServerSession::State::on(VrfyCommand& command) {
         output += kVerify;  // RFC 5321 §7.3
         return;
     }
+    question_utf8 = command.utf8;
     ask(Open::question, VerifyWanted{.text = std::move(command.text), .utf8 = command.utf8});
+}
+
+void ServerSession::State::on(ExpnCommand& command) {
+    question_utf8 = command.utf8;
+    ask(Open::question, ExpandWanted{.text = std::move(command.text), .utf8 = command.utf8});
 }
 
 void ServerSession::State::on(XclientCommand& command) {

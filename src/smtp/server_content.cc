@@ -17,6 +17,7 @@ void ServerSession::State::begin_content() {
     if (mode == Mode::command) mode = Mode::content;
     decoder = DotDecoder(options.content_line, mode == Mode::content ? Dots::stuffed : Dots::plain);
     content_octets = 0;
+    refused_so_far = 0;
     content_refusal = nullptr;
     receiving = true;
 }
@@ -36,17 +37,28 @@ bool ServerSession::State::read_content() {
 /// True when there is an event to tell.
 bool ServerSession::State::take_content(std::string_view octets) {
     content_octets += octets.size();
-    if (content_refusal) return false;
+    if (content_refusal) return drop_refused(octets.size());
     if (options.message_size.count != 0 && content_octets > options.message_size.count) {
         drop_content(kTooBig);
+        static_cast<void>(drop_refused(octets.size()));
         return true;
     }
     if (decoder.fault() != ContentFault::none) {
         drop_content(fault_reply());
+        static_cast<void>(drop_refused(octets.size()));
         return true;
     }
     if (octets.empty()) return false;
     events.emplace_back(ContentChunk{octets});
+    return true;
+}
+
+/// True when it is too much.
+bool ServerSession::State::drop_refused(std::size_t octets) {
+    const auto most = refused_octets(options.message_size);
+    refused_so_far += octets;
+    if (most == 0 || refused_so_far <= most) return false;
+    say_and_close(kTooMuchRefused);
     return true;
 }
 
@@ -96,7 +108,7 @@ bool ServerSession::State::read_chunk() {
         const auto step = as_it_is ? DotDecoder::Step{.content = wire, .consumed = wire.size()} : decoder.step(wire);
         input.consume(step.consumed);
         chunk.left -= step.consumed;
-        if (!chunk.refused && take_content(step.content)) return true;
+        if (chunk.refused ? drop_refused(step.consumed) : take_content(step.content)) return true;
     }
     if (chunk.left > 0) return false;
     on_chunk_end();

@@ -12,6 +12,7 @@ inline constexpr FixedReply kAuthLineTooLong{500, {5, 5, 6}, "Authentication exc
 inline constexpr FixedReply kBareLf{500, {5, 5, 2}, "Lines must end with CRLF"};
 inline constexpr FixedReply kControlOctet{500, {5, 5, 2}, "Control characters are not allowed in commands"};
 inline constexpr FixedReply kHttp{421, {4, 7, 0}, "This is SMTP, not HTTP"};
+inline constexpr FixedReply kTls{421, {4, 7, 0}, "This is SMTP, not TLS"};
 inline constexpr FixedReply kNotSmtp{421, {4, 7, 0}, "This is not SMTP"};
 inline constexpr FixedReply kTooManyCommands{421, {4, 7, 0}, "Too many commands"};
 inline constexpr FixedReply kTooManyMessages{421, {4, 7, 0}, "Too many messages on this connection"};  // RFC 9422 §4.1
@@ -20,6 +21,7 @@ inline constexpr FixedReply kTooManyLogins{421, {4, 7, 0}, "Too many failed auth
 inline constexpr FixedReply kEndlessLine{421, {4, 7, 0}, "Line without an end"};
 inline constexpr FixedReply kTooManyRecipients{452, {4, 5, 3}, "Too many recipients"};  // RFC 5321 §4.5.3.1.10
 inline constexpr FixedReply kTooBig{552, {5, 3, 4}, "Message is larger than allowed"};  // RFC 1870 §6
+inline constexpr FixedReply kTooMuchRefused{421, {4, 7, 0}, "Too much is sent of what is refused"};
 inline constexpr FixedReply kBareInContent{550, {5, 6, 0}, "Content holds a CR or LF that is not part of CRLF"};
 inline constexpr FixedReply kNulInContent{550, {5, 6, 0}, "Content holds a NUL octet"};
 inline constexpr FixedReply kContentLineTooLong{550, {5, 6, 0}, "Content holds a line that is too long"};

@@ -54,6 +54,11 @@ std::size_t ServerSession::State::command_limit() const {
 }
 
 bool ServerSession::State::read_command() {
+    if (const auto* reply = other_protocol_begins()) {
+        current = Verb::unknown;
+        say_and_close(*reply);
+        return true;
+    }
     const auto found = input.find_line(command_limit());
     current = Verb::unknown;
     if (found != InputBuffer::Found::line) return on_no_line(found, is_auth(input.head()) ? kAuthLineTooLong : kLineTooLong);
@@ -78,10 +83,16 @@ bool ServerSession::State::read_auth_line() {
 
 /// False when octets are missing, or all is over. Behind a BDAT that cannot be read comes content, which must not become commands.
 bool ServerSession::State::on_no_line(InputBuffer::Found found, const FixedReply& too_long) {
-    if (found == InputBuffer::Found::bare_lf) is_bdat(input.unread()) ? say_and_close(kBareLf) : refuse(kBareLf);
-    if (found == InputBuffer::Found::too_long) is_bdat(input.head()) ? say_and_close(kLineTooLong) : refuse(too_long);
+    if (found == InputBuffer::Found::bare_lf) on_bad_line(input.broken_line(), kBareLf);
+    if (found == InputBuffer::Found::too_long) on_bad_line(input.head(), is_bdat(input.head()) ? kLineTooLong : too_long);
     if (found == InputBuffer::Found::endless) say_and_close(kEndlessLine);
     return found != InputBuffer::Found::incomplete && mode != Mode::closed;
+}
+
+/// Other programs end their lines with LF, or have long ones; behind both may come what would be taken for commands.
+void ServerSession::State::on_bad_line(std::string_view begin, const FixedReply& fault) {
+    if (const auto* other = other_protocol(split_command(begin))) return say_and_close(*other);
+    is_bdat(begin) ? say_and_close(fault) : refuse(fault);
 }
 
 // ---- Events and replies
@@ -130,7 +141,8 @@ void ServerSession::State::reset_transaction() {
 void ServerSession::State::settle(bool positive) {
     switch (const auto what = std::exchange(open, Open::none)) {
         case Open::hello:
-            if (!positive) break;  // as if it had not been said, RFC 5321 §4.1.4
+            if (!positive) break;  // as if it had not been said: a transaction stays, too (RFC 5321 §4.1.4)
+            reset_transaction();
             helo_name = std::move(pending_name);
             extended = pending_extended;
             stage = Stage::ready;
@@ -215,7 +227,7 @@ void ServerSession::greet() {
 }
 
 void ServerSession::greet_with_refusal(const Reply& reply) {
-    state_->output += render_reply(reply);
+    state_->output += state_->render(reply);
     state_->close();
 }
 
@@ -251,7 +263,7 @@ void ServerSession::answer(const Reply& reply) {
     if (state_->open == Open::none) return;  // timed out or shut down meanwhile
     if (state_->open == Open::credentials && reply.code == kAuthFailedCode && state_->explain_refusal()) return;
     const bool go_on = state_->open == Open::content_begin && reply.intermediate() && state_->mode == Mode::chunk;
-    if (!go_on) state_->say_for_all(render_reply(reply));
+    if (!go_on) state_->say_for_all(state_->render(reply));
     if (reply.permanent()) ++state_->errors;
     // Where nobody can be asked now, no password was wrong (RFC 4954 §6, 454).
     if (reply.permanent() && state_->open == Open::credentials) ++state_->auth_failures;
@@ -267,7 +279,7 @@ void ServerSession::answer_each(const std::vector<Reply>& replies) {
     bool any_positive = false;
     for (std::size_t index = 0; index < state.recipients; ++index) {
         const auto reply = index < replies.size() ? replies[index] : to_reply(kNotAnswered);
-        state.output += render_reply(reply);
+        state.output += state.render(reply);
         if (reply.permanent()) ++state.errors;
         any_positive = any_positive || reply.positive();
     }
@@ -296,6 +308,7 @@ void ServerSession::tls_started() {
     state.stage = Stage::fresh;
     state.extended = false;
     state.helo_name.clear();
+    state.authenticated = false;  // by XCLIENT in clear; AUTH is not possible there
     state.recipients = 0;
 }
 

@@ -65,7 +65,7 @@ struct ContentEnded {};
 struct ContentDropped {
     std::string reason;
 };
-/// RSET, or EHLO in a transaction: the envelope is gone. No answer. Between chunks ContentDropped tells it instead.
+/// RSET, or EHLO that was accepted in a transaction: the envelope is gone. No answer. Between chunks ContentDropped tells it instead.
 struct TransactionReset {};
 /// Take the output, send it, shake hands, then tls_started(). No answer.
 struct TlsWanted {};
@@ -134,6 +134,12 @@ struct ServerOptions {
     std::chrono::seconds content_timeout{180};  // RFC 5321 §4.5.3.2.5
 };
 
+/// Refused content is read on, so that its sender hears why, but not for ever: so many octets of it, and then 421 4.7.0 at once, wherever
+/// it is. Begins anew with each content that is let begin. 0: no limit, where messages have none.
+[[nodiscard]] constexpr std::uint64_t refused_octets(base::Octets message_size) {
+    return message_size.count == 0 ? 0 : 2 * message_size.count + base::mebibytes(16).count;
+}
+
 /// Server side of one SMTP connection, without I/O (RFC 5321 §3, RFC 2920, RFC 3030, RFC 3207, RFC 4954).
 ///
 /// Loop     receive() → next_event() until empty → take_output() → send → read again.
@@ -141,14 +147,15 @@ struct ServerOptions {
 ///          QueueRunWanted, XclientGiven and XforwardGiven stay open until accept() or answer(); until then next_event() yields nothing and
 ///          input is kept in order. A positive answer() to ContentBegins must be 354.
 /// Refusals Legal order is one table (conversation.h). Only CRLF ends a line: a command with a bare LF is refused and all up to the next
-///          CRLF dropped. A fault or excess in content is told by ContentDropped at once and answered at the content's true end.
+///          CRLF dropped. A fault or excess in content is told by ContentDropped at once and answered at the content's true end; see
+///          refused_octets().
 /// Before   Until greet() nothing is read; what comes is kept, and told by EarlyTalk. The driver then reads no more before it decides.
 /// LMTP     accept() and answer() to ContentEnded speak for every accepted recipient, answer_each() for each of them.
 /// Chunks   What BDAT has counted is content and nothing else, refused or not; where its size cannot be read, the session closes. A fault or
 ///          excess is answered at the end of its chunk, and the transaction is over. Text that does not end with CRLF is given one.
 /// Closing  After closed() a last ContentDropped or CommandRefused may still come; answers to events that were open are ignored.
 /// Limits   Holds at most one command line of unfinished input beyond what one receive() brought; see ServerOptions. Passwords are wiped
-///          from the input when read. An idle session holds under 1 KiB.
+///          from the input when read. Replies hold `?` for octets over 127 unless SMTPUTF8 was asked for. An idle session holds under 1 KiB.
 /// Threads  One at a time.
 class ServerSession {
 public:
@@ -174,7 +181,7 @@ public:
     void offer(ServerExtensions extensions);  // from now on; for who becomes another by XCLIENT
     /// The mailboxes in a client's certificate that is trusted: EXTERNAL is offered then. When bind_channel() is called.
     void certificate_shown(std::vector<std::string> mailboxes);
-    void tls_started();  // forgets EHLO, envelope and unread plaintext, RFC 3207 §4.2
+    void tls_started();  // forgets EHLO, envelope, a login by XCLIENT and unread plaintext, RFC 3207 §4.2
     void timed_out();    // time_limit() has passed: says 421 4.4.2, closes
     void shut_down();    // we are stopping: says 421 4.3.2 and closes; at once, or after the content being received is answered
 

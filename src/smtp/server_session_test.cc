@@ -78,8 +78,8 @@ TEST(ServerSession, FollowsItsTableWhereverItGoes) {
             const bool asked = refuse && reply.starts_with("450");
             if (!asked)
                 stage = next_stage(stage, verb);
-            else if (transaction_was_open && verb != Verb::rcpt && verb != Verb::vrfy && verb != Verb::expn)
-                stage = Stage::ready;  // EHLO resets first; a refused DATA ends the envelope
+            else if (transaction_was_open && (verb == Verb::data || verb == Verb::bdat))
+                stage = Stage::ready;  // the envelope ends; all else that is refused leaves it
             if (verb == Verb::data && !asked) {
                 EXPECT_THAT(reply, StartsWith("354"));
                 EXPECT_THAT(driver.say("x\r\n.\r\n"), StartsWith(refuse ? "450" : "250"));
@@ -160,6 +160,50 @@ TEST(ServerSession, KeepsItsStateWhenHelloIsRefused) {
     EXPECT_EQ(driver.say("HELO bad\r\n"), "550 5.7.1 go away\r\n");
     EXPECT_EQ(driver.session.helo_name(), "good");
     EXPECT_TRUE(driver.session.extended());
+}
+
+TEST(ServerSession, KeepsATransactionWhenHelloIsRefused) {
+    auto options = with_chunks();
+    for (const std::string_view before : {"", "BDAT 3\r\na\r\n"}) {
+        ServerDriver driver(options);
+        driver.say(kEnvelope);
+        driver.say(before);
+        driver.decide = [](const ServerEvent& event) {
+            return std::holds_alternative<HelloGiven>(event) ? std::optional(make_reply(550, {5, 7, 1}, "go away")) : std::nullopt;
+        };
+        EXPECT_THAT(driver.say("EHLO bad\r\n"), StartsWith("550 "));
+        EXPECT_TRUE(driver.session.in_transaction());
+        EXPECT_EQ(driver.say("BDAT 3 LAST\r\nb\r\n"), "250 2.0.0 Ok\r\n");
+        EXPECT_EQ(driver.resets, 0);
+        EXPECT_TRUE(driver.drops.empty());
+    }
+}
+
+TEST(ServerSession, ForgetsALoginByXclientWithTls) {
+    auto options = options_with(TlsState::offered, AuthRule::required);
+    options.extensions.xclient = true;
+    ServerDriver driver(options);
+    driver.say("EHLO a\r\nXCLIENT LOGIN=joe\r\nEHLO a\r\nSTARTTLS\r\n");
+    driver.session.tls_started();
+    EXPECT_THAT(driver.say("EHLO a\r\n"), HasSubstr("250-AUTH "));
+    EXPECT_THAT(driver.say("MAIL FROM:<a@b.example>\r\n"), StartsWith("530 "));
+}
+
+TEST(ServerSession, SaysUtf8OnlyToWhoAskedForIt) {
+    auto options = plain_server();
+    options.extensions.smtputf8 = options.extensions.vrfy = true;
+    ServerDriver driver(options);
+    driver.decide = [](const ServerEvent& event) {
+        const bool told = std::holds_alternative<ContentEnded>(event) || std::holds_alternative<VerifyWanted>(event);
+        return told ? std::optional(make_reply(550, {5, 7, 1}, "From says j\u00fcrgen@b.example")) : std::nullopt;
+    };
+    driver.say("EHLO a\r\n");
+    const std::string rest = "\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx\r\n.\r\n";
+    EXPECT_THAT(driver.say("MAIL FROM:<a@b.example>" + rest), testing::EndsWith("550 5.7.1 From says j??rgen@b.example\r\n"));
+    EXPECT_THAT(driver.say("MAIL FROM:<a@b.example> SMTPUTF8" + rest), testing::EndsWith("550 5.7.1 From says j\u00fcrgen@b.example\r\n"));
+    EXPECT_EQ(driver.say("VRFY a\r\n"), "550 5.7.1 From says j??rgen@b.example\r\n");
+    EXPECT_EQ(driver.say("VRFY a SMTPUTF8\r\n"), "550 5.7.1 From says j\u00fcrgen@b.example\r\n");
+    EXPECT_EQ(driver.say("VRFY a\r\n"), "550 5.7.1 From says j??rgen@b.example\r\n");
 }
 
 TEST(ServerSession, ClosesWhenTheReceiverSays421) {

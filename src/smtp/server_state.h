@@ -70,11 +70,14 @@ struct ServerSession::State {
     bool read_content();
     bool read_chunk();
     bool on_no_line(InputBuffer::Found found, const FixedReply& too_long);
+    void on_bad_line(std::string_view begin, const FixedReply& fault);
     [[nodiscard]] std::size_t command_limit() const;
 
     // Commands
     void on_line(std::string_view line);
     void on_command(const CommandLine& line);
+    [[nodiscard]] const FixedReply* other_protocol_begins() const;
+    [[nodiscard]] const FixedReply* other_protocol(const CommandLine& command) const;
     [[nodiscard]] const FixedReply* limit_reached() const;
     [[nodiscard]] const FixedReply* not_provided(Verb verb) const;
     [[nodiscard]] Provided provided() const;
@@ -91,7 +94,7 @@ struct ServerSession::State {
     void on(NoopCommand&) { output += replies::kOk; }
     void on(QuitCommand&);
     void on(VrfyCommand& command);
-    void on(ExpnCommand& command) { ask(Open::question, ExpandWanted{.text = std::move(command.text), .utf8 = command.utf8}); }
+    void on(ExpnCommand& command);
     void on(HelpCommand& command) { output += render_reply(help(command.topic, provided())); }
     void on(EtrnCommand& command) { ask(Open::question, QueueRunWanted(std::move(command))); }
     void on(XclientCommand& command);
@@ -110,6 +113,7 @@ struct ServerSession::State {
     // Content
     void begin_content();
     [[nodiscard]] bool take_content(std::string_view octets);
+    [[nodiscard]] bool drop_refused(std::size_t octets);
     void on_content_end();
     void on_chunk_end();
     void skip_chunk(const CommandLine& line, const FixedReply& refusal);
@@ -131,6 +135,8 @@ struct ServerSession::State {
     void settle_transaction(Open what, bool positive);
     void end_transaction();
     void reset_transaction();
+    [[nodiscard]] Utf8 reply_utf8() const;
+    [[nodiscard]] std::string render(const Reply& reply) const;
     [[nodiscard]] std::optional<ServerEvent> take_event();
     [[nodiscard]] std::string hello_reply(std::string_view words) const;
     [[nodiscard]] std::string usual_reply() const;
@@ -165,7 +171,8 @@ struct ServerSession::State {
     std::string helo_name;
     std::string pending_name;  // of the HelloGiven that is open
 
-    Utf8 utf8 = Utf8::refused;  // of the transaction
+    Utf8 utf8 = Utf8::refused;           // of the transaction
+    Utf8 question_utf8 = Utf8::refused;  // of the VRFY or EXPN that is open
     std::size_t recipients = 0;
     std::size_t messages = 0;
     std::size_t commands = 0;
@@ -187,7 +194,8 @@ struct ServerSession::State {
     bool chunks_follow = false;  // a chunk was refused; those that were on their way behind it are no fault of the client
     DotDecoder decoder;
     std::uint64_t content_octets = 0;
-    bool receiving = false;  // ContentBegins was accepted, and neither ContentEnded nor ContentDropped told
+    std::uint64_t refused_so_far = 0;  // octets of refused content
+    bool receiving = false;            // ContentBegins was accepted, and neither ContentEnded nor ContentDropped told
     const FixedReply* content_refusal = nullptr;
 };
 

@@ -462,14 +462,16 @@ def test_http_is_cut_off_before_its_body(client, server, port, tls):
     assert not [file for file in files(server) if b"from a browser" in file]
 
 
-@pytest.mark.parametrize("octets", [b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00\r\n", b"SSH-2.0-x\r\n", b"\x05\x01\x00\r\n", b"\x04\x01\x00\x19\x0a\x00\x00\x01\x00\r\n", b"PROXY TCP4 192.0.2.1 192.0.2.2 1 25\r\n",
+@pytest.mark.parametrize("octets", [b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00\r\n", b"\x16\x03\x01\x00\x05", b"SSH-2.0-x\r\n", b"\x05\x01\x00\r\n", b"\x04\x01\x00\x19\x0a\x00\x00\x01\x00\r\n", b"PROXY TCP4 192.0.2.1 192.0.2.2 1 25\r\n",
                                     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + b"\x00" * 12 + b"\r\n", b"a1 LOGIN x y\r\n", b"USER x\r\n"], ids=repr)
 def test_opening_of_another_protocol_is_refused(client, server, octets):
-    """TLS, SSH, SOCKS, PROXY (no proxy is trusted here), IMAP and POP3 at the SMTP port: refusals only (CVE-2021-3618)."""
+    """TLS, SSH, SOCKS, PROXY (no proxy is trusted here), IMAP and POP3 at the SMTP port: cut off at once, and in the log (CVE-2021-3618)."""
+    before = len(server.log_text())
     with converse(client, server.host) as talk:
-        talk.send(octets + b"QUIT\r\n")
-        said = heard(talk)
-    assert said and all(line[:1] == b"5" or line[:3] in (b"221", b"421") for line in said.splitlines()), said
+        talk.send(octets + (b"NOOP\r\n" * 3 if octets.endswith(b"\n") else b""))
+        said = heard(talk).decode().splitlines()
+    assert said[-1].startswith("421 4.7.0 This is ") and all(line.startswith("500 5.5.2 ") for line in said[:-1]), said
+    server.wait_for_log(r"event=command_refused .*421.*This is ", after=before)
 
 
 # Logins

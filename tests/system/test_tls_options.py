@@ -1,11 +1,13 @@
 """TLS beyond the certificate: stapled OCSP responses, tickets, floor and ciphers, and clients that log in by their own certificates."""
 
+import re
 import subprocess
 
 import pytest
 from clients import make_message, submit
 from lab import run, wait_until
 from peers import Authority, Postfix
+from thurn import message_id
 
 
 @pytest.fixture(scope="module")
@@ -78,17 +80,29 @@ def test_unknown_ciphers_are_refused_with_their_place(server):
 
 # Client certificates
 
-def msmtp(lab, server, pair, subject, login="alice@a.example"):
-    command = lab["client"].command("msmtp", "--file=/dev/null", f"--host={server.host.ip}", "--port=587", "--tls=on", "--tls-certcheck=off", "--auth=external", f"--user={login}",
-                                    f"--tls-cert-file={pair[0]}", f"--tls-key-file={pair[1]}", "--from=alice@a.example", "bob@a.example")
+def msmtp(lab, server, pair, subject, login="alice@a.example", way=("--auth=external",)):
+    command = lab["client"].command("msmtp", "--file=/dev/null", f"--host={server.host.ip}", "--port=587", "--tls=on", "--tls-certcheck=off", *way, f"--user={login}",
+                                    *([f"--tls-cert-file={pair[0]}", f"--tls-key-file={pair[1]}"] if pair else []), "--from=alice@a.example", "bob@a.example")
     return subprocess.run(command, input=make_message(subject).as_string(), text=True, capture_output=True, timeout=60)
 
 
 def test_login_by_certificate(lab, server, authority):
     done = msmtp(lab, server, authority.sign("alice", "email:alice@a.example"), "by certificate")
     assert done.returncode == 0, done.stderr
-    server.wait_for_mail("bob@a.example", "by certificate")
+    mail = server.wait_for_mail("bob@a.example", "by certificate")
     server.wait_for_log(r"event=auth .*mechanism=EXTERNAL login=alice@a\.example result=ok")
+    received = " ".join(mail["Received"].split())
+    assert re.search(r"\(TLSv1\.3 with TLS_\w+, client certificate verified\)", received), received
+    server.wait_for_trace(message_id(received), "client certificate verified")
+
+
+def test_certificate_of_a_stranger_is_not_told_as_verified(lab, server):
+    stranger = Authority(lab.folder, "unknown")
+    for subject, pair in (("with a stranger's", stranger.sign("alice", "email:alice@a.example")), ("without one", None)):
+        done = msmtp(lab, server, pair, subject, way=("--auth=plain", "--passwordeval=echo correct horse battery"))
+        assert done.returncode == 0, done.stderr
+        received = " ".join(server.wait_for_mail("bob@a.example", subject)["Received"].split())
+        assert re.search(r"\(TLSv1\.3 with TLS_\w+\)", received), received
 
 
 @pytest.mark.parametrize("whose", ["email:nobody@a.example", "email:alice@b.example"])
