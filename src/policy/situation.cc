@@ -19,7 +19,7 @@ std::string domain_of(const mail::Mailbox* mailbox) { return mailbox ? mailbox->
 std::string author_of(const mail::Header& header) {
     if (header.count("From") != 1) return {};
     const auto list = mail::parse_address_list(header.find("From")->value);
-    return list.complete && list.addresses.size() == 1 ? list.addresses.front() : std::string();
+    return list.complete && list.unqualified.empty() && list.addresses.size() == 1 ? list.addresses.front() : std::string();
 }
 
 std::string author_domain_of(const Situation& now) {

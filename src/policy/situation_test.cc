@@ -77,6 +77,7 @@ TEST(Situation, ReadsTheHeader) {
     EXPECT_EQ(get("header.Subject", {.header = "Subject: =?utf-8?B?d2lu?=\r\n =?utf-8?Q?ner?=\r\n\r\n"}), FactValue(Texts{"winner"}));
     EXPECT_EQ(get("author", now), FactValue(std::string("anna@example.com")));
     EXPECT_EQ(get("author.domain", now), FactValue(std::string("example.com")));
+    EXPECT_EQ(get("author", {.header = "From: a@b.example, root\r\n\r\n"}), FactValue(std::string())) << "as DMARC has it";
     EXPECT_EQ(get("author", {.header = "From: a@b.example, c@d.example\r\n\r\n"}), FactValue(std::string()));
     EXPECT_EQ(get("author", {.header = "From: a@b.example\r\nFrom: c@d.example\r\n\r\n"}), FactValue(std::string()));
 }

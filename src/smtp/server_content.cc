@@ -53,12 +53,13 @@ bool ServerSession::State::take_content(std::string_view octets) {
     return true;
 }
 
-/// True when it is too much.
+/// True when it is too much. Why it is refused is told first: who hears that does not try again.
 bool ServerSession::State::drop_refused(std::size_t octets) {
     const auto most = refused_octets(options.message_size);
     refused_so_far += octets;
     if (most == 0 || refused_so_far <= most) return false;
-    say_and_close(kTooMuchRefused);
+    if (content_refusal) refuse_content();
+    if (mode != Mode::closed) say_and_close(kTooMuchRefused);
     return true;
 }
 

@@ -312,7 +312,7 @@ ONE_AUTHOR = {
 }
 NO_ONE_AUTHOR = {
     "two fields": "From: x@n.example\r\nFrom: bank@q.example", "two fields, otherwise spelt": "From: x@n.example\r\nfrom : bank@q.example", "two addresses": "From: x@n.example, bank@q.example",
-    "two in brackets": "From: <bank@q.example><x@n.example>", "two @": "From: bank@q.example@n.example", "nothing": "From:", "an empty group": "From: undisclosed:;",
+    "two in brackets": "From: <bank@q.example><x@n.example>", "two @": "From: bank@q.example@n.example", "nothing": "From:", "one without a domain": "From: x@n.example, root", "an empty group": "From: undisclosed:;",
     "a name alone": "From: bank", "brackets without an end": "From: <x@n.example", "quotes without an end": 'From: "bank@q.example <x@n.example>', "a comment without an end": "From: x@n.example (bank@q.example",
     "semicolons": "From: x@n.example; bank@q.example", "white space": "From: x@n.example bank@q.example", "null": "From: <>",
 }
