@@ -134,8 +134,8 @@ struct ServerOptions {
     std::chrono::seconds content_timeout{180};  // RFC 5321 §4.5.3.2.5
 };
 
-/// Refused content is read on, so that its sender hears why, but not for ever: so many octets of it, and then 421 4.7.0 at once, wherever
-/// it is. Begins anew with each content that is let begin. 0: no limit, where messages have none.
+/// Refused content is read on, so that its sender hears why, but not for ever: so many octets of it, and then why and 421 4.7.0 at once,
+/// wherever it is. Begins anew with each content that is let begin. 0: no limit, where messages have none.
 [[nodiscard]] constexpr std::uint64_t refused_octets(base::Octets message_size) {
     return message_size.count == 0 ? 0 : 2 * message_size.count + base::mebibytes(16).count;
 }
